@@ -1,0 +1,121 @@
+//! The server as a whole: build, run, stop. The tests' way in, too.
+
+use crate::config::{Config, Database, Switch};
+use crate::delivery::{Close, Hub, Tailer};
+use crate::domain::Domain;
+use crate::http::{self, App, Rates};
+use crate::ids::Position;
+use crate::log::{Log, epoch};
+use crate::shutdown::Shutdown;
+use crate::store::embedded::{Embedded, Options};
+use crate::store::{self, Pool};
+use anyhow::Context;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How long stopping may take: what has not ended by then is cut.
+const DRAIN: Duration = Duration::from_millis(2_500);
+
+/// A database to work with, and the server of it if it is our own.
+pub struct Backend {
+    pub url: String,
+    embedded: Option<Embedded>,
+}
+
+impl Backend {
+    /// Takes the database of the settings, or starts the embedded one.
+    ///
+    /// # Errors
+    /// The embedded one cannot be started.
+    pub async fn open(database: &Database) -> anyhow::Result<Self> {
+        if let Some(url) = &database.database_url {
+            return Ok(Self::elsewhere(url.expose().to_owned()));
+        }
+        let options = Options { data_dir: database.data_dir(), pg_bin: database.pg_bin.clone(), settings: Vec::new() };
+        let embedded = Embedded::start(&options, |line| eprintln!("{line}")).await?;
+        Ok(Self { url: embedded.url().to_owned(), embedded: Some(embedded) })
+    }
+
+    /// A database whose server is not ours to stop.
+    pub fn elsewhere(url: String) -> Self {
+        Self { url, embedded: None }
+    }
+
+    /// Stops the embedded one.
+    ///
+    /// # Errors
+    /// It does not stop.
+    pub async fn close(self) -> anyhow::Result<()> {
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Serves until `stop` is cancelled, and then ends what is open. Calls `ready` when requests are taken.
+///
+/// # Errors
+/// PostgreSQL cannot be started, reached or migrated.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    stop: CancellationToken,
+    ready: impl FnOnce(),
+) -> anyhow::Result<()> {
+    let backend = Backend::open(&config.database).await?;
+    let served = serve(&config, &backend.url, listener, stop, ready).await;
+    backend.close().await?;
+    served
+}
+
+async fn serve(
+    config: &Config,
+    url: &str,
+    listener: TcpListener,
+    stop: CancellationToken,
+    ready: impl FnOnce(),
+) -> anyhow::Result<()> {
+    if !config.database.no_migrate {
+        store::migrate(url).await.context("cannot bring the schema up to date")?;
+    }
+    // What serves ends first; what it needs, after it.
+    let (serving, working) = (Shutdown::on(stop), Shutdown::default());
+    let app = build(config, url, &serving, &working).await?;
+    let hub = app.hub.clone();
+    let router = http::router(app);
+    ready();
+    http::server::serve(listener, router, &serving).await;
+    tracing::info!("shutting down");
+    hub.close_where(Close::Draining, |_| true);
+    if !serving.wait(DRAIN).await {
+        tracing::warn!("some connections did not end in time");
+    }
+    working.begin();
+    Ok(())
+}
+
+async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdown) -> anyhow::Result<App> {
+    let pool = Pool::new(url, config.pool_size.into());
+    let (log, handed) = Log::open(url, pool.clone(), working).await.context("cannot open the log")?;
+    let domain = Domain::open(log.clone(), config).await.context("cannot fetch the deployment's keys")?;
+    let state = epoch::state(&mut *pool.get().await?, Position::ZERO).await?;
+    let hub = Hub::new(state.head(), config.streams_per_user as usize);
+    let tailer = Tailer::start(hub.clone(), pool.clone(), handed, log.wakeups().head(), working);
+    let following = domain.clone();
+    working.spawn(async move { following.follow_revocations().await });
+    working.spawn(end_the_revoked(hub.clone(), domain.clone()));
+    let rates = (config.rate_limits == Switch::On).then(|| Arc::new(Rates::default()));
+    Ok(App { domain, hub, tailer, pool, rates, shutdown: serving.clone() })
+}
+
+/// Ends the subscriptions of revoked sessions and disabled users.
+async fn end_the_revoked(hub: Hub, domain: Domain) {
+    let revocations = domain.revocations();
+    let mut changes = revocations.changes();
+    while changes.changed().await.is_ok() {
+        hub.close_where(Close::Revoked, |subscriber| revocations.has_ended(subscriber.user, subscriber.session));
+    }
+}

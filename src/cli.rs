@@ -1,0 +1,196 @@
+//! The command line.
+
+use crate::app::{self, Backend};
+use crate::config::{Config, Database, Tokens};
+use crate::store::embedded::Embedded;
+use crate::store::{self, Pool};
+use crate::{domain, http, log, shutdown, telemetry};
+use anyhow::Context;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Messaging over plain HTTP: a REST API takes messages in, clients get them by Server-Sent Events or long polling.
+#[derive(Parser)]
+#[command(name = "longwave", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Config,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve; also what happens without a command
+    Serve(Box<Config>),
+    /// Bring the database's schema up to date, and end
+    Migrate(Database),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Print an access token of a user, who is made if need be
+    Token(TokenArgs),
+    /// Declare that the database was restored from a snapshot: cursors beyond it are then refused
+    NewEpoch(Database),
+}
+
+#[derive(Args)]
+struct TokenArgs {
+    /// The user
+    name: String,
+    /// How long the token lasts: seconds, or a number with s, m, h or d
+    #[arg(long, env = "LONGWAVE_TTL", default_value = "24h", value_parser = duration)]
+    ttl: Duration,
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    tokens: Tokens,
+}
+
+/// Reads the command line; ends the process with one line if it makes no sense.
+pub fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| match one_line(&error) {
+        Some(line) => {
+            eprintln!("{line}");
+            std::process::exit(2);
+        }
+        None => error.exit(),
+    })
+}
+
+/// A wrong value as one line that names its setting, without the value: it may be a key.
+fn one_line(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
+            let setting = text(ContextKind::InvalidArg)?;
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            let cause = cause.unwrap_or_else(|| "is not one of the possible values, see --help".into());
+            Some(format!("error: {setting}: {cause}"))
+        }
+        _ => None,
+    }
+}
+
+impl Cli {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    /// What went wrong, with its causes.
+    pub async fn run(self) -> anyhow::Result<()> {
+        telemetry::init();
+        match self.command {
+            None => serve(self.serve).await,
+            Some(Command::Serve(config)) => serve(*config).await,
+            Some(Command::Migrate(database)) => migrate(&database).await,
+            Some(Command::Openapi) => {
+                print!("{}", http::openapi::json());
+                Ok(())
+            }
+            Some(Command::Token(args)) => token(&args).await,
+            Some(Command::NewEpoch(database)) => new_epoch(&database).await,
+        }
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        shutdown::signalled().await;
+        signalled.cancel();
+    });
+    let listener =
+        http::server::listen(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr()?;
+    let database = config.database.clone();
+    app::run(config, listener, stop, || greet(address, &database)).await
+}
+
+/// Tells where the server is, and three commands that show it at work, as often as they are pasted.
+fn greet(address: SocketAddr, database: &Database) {
+    let program = std::env::current_exe().map_or_else(|_| "longwave".into(), |path| path.display().to_string());
+    let place = database.data_dir.as_ref().map(|dir| format!(" --data-dir '{}'", dir.display())).unwrap_or_default();
+    let curl =
+        |user: &str, rest: &str| format!("curl -H \"Authorization: Bearer $({program} token{place} {user})\" {rest}");
+    let text = format!(
+        "listening on http://{address}
+
+# anna listens, in a second terminal:
+{}
+# bert sends, in a third:
+{}
+# anna asks for what there was:
+{}
+
+",
+        curl("anna", &format!("-N http://{address}/v1/stream")),
+        curl("bert", &format!("-d '{{\"to\":[\"anna\"],\"text\":\"hello\"}}' http://{address}/v1/messages")),
+        curl("anna", &format!("'http://{address}/v1/updates?after=start&wait=0'")),
+    );
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+async fn migrate(database: &Database) -> anyhow::Result<()> {
+    let backend = reach(database).await?;
+    let migrated = store::migrate(&backend.url).await;
+    backend.close().await?;
+    migrated.context("cannot bring the schema up to date")
+}
+
+async fn new_epoch(database: &Database) -> anyhow::Result<()> {
+    let backend = reach(database).await?;
+    let begun = log::new_epoch(&backend.url).await;
+    backend.close().await?;
+    println!("new epoch {}", begun.context("cannot begin a new epoch")?.0);
+    Ok(())
+}
+
+async fn token(args: &TokenArgs) -> anyhow::Result<()> {
+    let backend = reach(&args.database).await?;
+    let minted = mint(&backend.url, args).await;
+    backend.close().await?;
+    println!("{}", minted?);
+    Ok(())
+}
+
+async fn mint(url: &str, args: &TokenArgs) -> anyhow::Result<String> {
+    store::migrate(url).await.context("cannot bring the schema up to date")?;
+    let pool = Pool::new(url, 1);
+    Ok(domain::mint_token(&pool, &args.tokens, &args.name, args.ttl).await?)
+}
+
+/// The database of the settings; the embedded one also while a server runs it.
+async fn reach(database: &Database) -> anyhow::Result<Backend> {
+    if database.database_url.is_none()
+        && let Some(url) = Embedded::running(&database.data_dir())
+    {
+        return Ok(Backend::elsewhere(url));
+    }
+    Backend::open(database).await
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        other => return Err(format!("has the unit {other}, needs s, m, h or d")),
+    };
+    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    // A hundred years: what a clock can still add up.
+    match seconds {
+        Some(seconds @ 1..=3_153_600_000) => Ok(Duration::from_secs(seconds)),
+        _ => Err("needs a number of at least one second and at most a hundred years".into()),
+    }
+}

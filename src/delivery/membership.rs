@@ -1,0 +1,60 @@
+use crate::ids::{ConversationId, UserId};
+use crate::log::Event;
+use crate::store::EventKind;
+use crate::wire::ChangePayload;
+
+/// What an event does to the memberships of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    None,
+    /// They get the event.
+    Join(Vec<UserId>),
+    /// They get the event, and nothing after it.
+    Leave(Vec<UserId>),
+    /// Nobody gets anything after it.
+    End,
+}
+
+impl Effect {
+    /// Reads it from an event.
+    pub fn of(event: &Event) -> Self {
+        let concerned = || match ChangePayload::parse(&event.payload) {
+            Ok(payload) => payload.concerns,
+            Err(error) => {
+                tracing::error!(position = event.position.0, %error, "cannot read whom an event concerns");
+                Vec::new()
+            }
+        };
+        match event.kind {
+            EventKind::ConversationCreated | EventKind::MemberJoined => Self::Join(concerned()),
+            EventKind::MemberLeft => Self::Leave(concerned()),
+            EventKind::ConversationDeleted => Self::End,
+            EventKind::MessageCreated
+            | EventKind::MessageEdited
+            | EventKind::MessageDeleted
+            | EventKind::ReactionAdded
+            | EventKind::ReactionRemoved
+            | EventKind::ConversationUpdated
+            | EventKind::ConversationRead
+            | EventKind::MemberUpdated => Self::None,
+        }
+    }
+
+    /// Whether `user` is a member after the event; `None` where it says nothing of them.
+    pub fn on(&self, user: UserId) -> Option<bool> {
+        match self {
+            Self::None => None,
+            Self::Join(users) => users.contains(&user).then_some(true),
+            Self::Leave(users) => users.contains(&user).then_some(false),
+            Self::End => Some(false),
+        }
+    }
+}
+
+/// An effect, and where it happened.
+#[derive(Clone, Debug)]
+pub struct Passed {
+    pub position: crate::ids::Position,
+    pub conversation: ConversationId,
+    pub effect: Effect,
+}

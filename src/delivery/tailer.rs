@@ -1,0 +1,155 @@
+//! Follows the log: batches of this node as they are handed over, all else by reading.
+
+use super::hub::Hub;
+use super::queue::Close;
+use crate::ids::{Epoch, Position};
+use crate::log::read::{self, Tail};
+use crate::log::{Committed, Cursor, Event};
+use crate::shutdown::Shutdown;
+use crate::store::{Pool, StoreError};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// How often the tailer looks without being told.
+const POLL: Duration = Duration::from_secs(1);
+/// Events that are read at once.
+const PAGE: usize = 1_000;
+/// How long PostgreSQL may be silent before clients are sent away.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How often subscriptions are looked through for those whose time has come.
+const SWEEP: Duration = Duration::from_millis(250);
+
+/// The step that the tailer repeats: reading the log beyond a position.
+pub trait Source: Send + 'static {
+    /// Reads at most `limit` events after `after`, with the present epoch.
+    fn read(&mut self, after: Position, limit: usize) -> impl Future<Output = Result<Tail, StoreError>> + Send;
+}
+
+impl Source for Pool {
+    async fn read(&mut self, after: Position, limit: usize) -> Result<Tail, StoreError> {
+        read::tail(&mut *self.get().await?, after, limit as i64).await
+    }
+}
+
+/// How the tailer is doing.
+#[derive(Clone)]
+pub struct Tailer(watch::Receiver<Instant>);
+
+impl Tailer {
+    /// Starts to follow the log from where the hub is.
+    pub fn start(
+        hub: Hub,
+        source: impl Source,
+        handed: mpsc::Receiver<Committed>,
+        head: watch::Receiver<Position>,
+        shutdown: &Shutdown,
+    ) -> Self {
+        let contact = watch::Sender::new(Instant::now());
+        let tailer = Self(contact.subscribe());
+        shutdown.spawn(sweep(hub.clone()));
+        shutdown.spawn(Loop { hub, source, handed, head, contact }.run());
+        tailer
+    }
+
+    /// Whether the log was read lately.
+    pub fn is_in_touch(&self) -> bool {
+        self.0.borrow().elapsed() < 3 * POLL
+    }
+}
+
+async fn sweep(hub: Hub) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        hub.sweep(std::time::Instant::now());
+    }
+}
+
+struct Loop<S> {
+    hub: Hub,
+    source: S,
+    handed: mpsc::Receiver<Committed>,
+    head: watch::Receiver<Position>,
+    contact: watch::Sender<Instant>,
+}
+
+impl<S: Source> Loop<S> {
+    async fn run(mut self) {
+        let mut poll = tokio::time::interval(POLL);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let read = tokio::select! {
+                Some(committed) = self.handed.recv() => !self.take(committed),
+                Ok(()) = self.head.changed() => *self.head.borrow_and_update() != self.hub.published().position,
+                _ = poll.tick() => true,
+            };
+            if read {
+                self.catch_up().await;
+            }
+        }
+    }
+
+    /// Publishes a handed batch if it is what comes next; answers whether there is nothing to read.
+    fn take(&self, committed: Committed) -> bool {
+        let at = self.hub.published();
+        let Some(first) = committed.events.first() else { return true };
+        let next = committed.epoch == at.epoch && first.position == at.position.next();
+        if next {
+            self.hub.publish(committed.epoch, &committed.events);
+        }
+        next
+    }
+
+    async fn catch_up(&mut self) {
+        loop {
+            match self.source.read(self.hub.published().position, PAGE).await {
+                Ok(tail) => {
+                    self.contact.send_replace(Instant::now());
+                    if self.follow(tail) < PAGE {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read the log");
+                    if self.contact.borrow().elapsed() > SILENCE {
+                        self.hub.close_where(Close::Unavailable, |_| true);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Publishes what was read; answers how many events that were.
+    fn follow(&self, tail: Tail) -> usize {
+        let at = self.hub.published();
+        let events: Vec<_> = tail.events.into_iter().map(Arc::new).collect();
+        let count = events.len();
+        if tail.epoch != at.epoch && !self.enter(at, tail.epoch, tail.first) {
+            return PAGE;
+        }
+        let at = self.hub.published().position;
+        if !follows(at, &events) {
+            tracing::error!(at = at.0, "the log has a gap, clients must start anew");
+            self.hub.rebase(Cursor { epoch: tail.epoch, position: events.last().map_or(at, |event| event.position) });
+            return count;
+        }
+        self.hub.publish(tail.epoch, &events);
+        count
+    }
+
+    /// Goes over to another epoch; answers whether what was read still comes next.
+    fn enter(&self, at: Cursor, epoch: Epoch, first: Position) -> bool {
+        tracing::warn!(epoch = epoch.0, first = first.0, "the log has begun a new epoch");
+        let lost = at.position >= first;
+        let position = if lost { first.previous() } else { at.position };
+        self.hub.rebase(Cursor { epoch, position });
+        !lost
+    }
+}
+
+fn follows(at: Position, events: &[Arc<Event>]) -> bool {
+    events.iter().enumerate().all(|(index, event)| event.position == at.plus(index + 1))
+}

@@ -1,0 +1,97 @@
+//! Accounts: registering, logging in, being found.
+
+use super::passwords::Verdict;
+use super::{Caller, Domain, Error, names, text};
+use crate::ids::UserId;
+use crate::store::users::User;
+use crate::store::{Connection, StoreError, users};
+use crate::wire;
+
+/// Who wants an account.
+#[derive(Debug)]
+pub struct Registration {
+    pub name: String,
+    pub password: String,
+    pub display_name: Option<String>,
+    pub device: Option<String>,
+}
+
+/// Who wants a session.
+#[derive(Debug)]
+pub struct Credentials {
+    pub name: String,
+    pub password: String,
+    pub device: Option<String>,
+}
+
+impl Domain {
+    /// Makes an account and its first session.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NameTaken`].
+    pub async fn register(&self, wanted: Registration) -> Result<wire::LoggedIn, Error> {
+        let name = names::wanted(&wanted.name)?;
+        let display_name = wanted.display_name.unwrap_or_else(|| name.clone());
+        text::check_line(&display_name, "display_name")?;
+        check_device(wanted.device.as_deref())?;
+        if users::by_name(&mut *self.connection().await?, &name).await?.is_some() {
+            return Err(Error::NameTaken(name));
+        }
+        let hash = self.0.passwords.hash(wanted.password).await?;
+        let mut connection = self.connection().await?;
+        let user = users::insert(&mut connection, UserId::new(), &name, &display_name, Some(&hash)).await?;
+        let user = user.ok_or(Error::NameTaken(name))?;
+        let session = self.begin_session(&mut connection, user.id, wanted.device.as_deref()).await?;
+        Ok(wire::LoggedIn { user: user.into(), session })
+    }
+
+    /// Makes a session of an account. What is wrong with the credentials is not told.
+    ///
+    /// # Errors
+    /// [`Error::CredentialsWrong`].
+    pub async fn log_in(&self, credentials: Credentials) -> Result<wire::LoggedIn, Error> {
+        check_device(credentials.device.as_deref())?;
+        let found = match names::user_name(&credentials.name) {
+            Some(name) => users::credentials(&mut *self.connection().await?, &name).await?,
+            None => None,
+        };
+        let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
+        let verdict = self.0.passwords.verify(credentials.password, hash.clone()).await;
+        let user = user.filter(|user| user.disabled_at.is_none() && verdict != Verdict::Wrong);
+        let user = user.ok_or(Error::CredentialsWrong)?;
+        let mut connection = self.connection().await?;
+        if let (Verdict::Rehashed(stronger), Some(weaker)) = (&verdict, &hash) {
+            users::replace_password_hash(&mut connection, user.id, weaker, stronger).await?;
+        }
+        let session = self.begin_session(&mut connection, user.id, credentials.device.as_deref()).await?;
+        Ok(wire::LoggedIn { user: user.into(), session })
+    }
+
+    /// Finds the user that a path names.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn user(&self, caller: &Caller, named: &str) -> Result<wire::User, Error> {
+        Ok(names::find(&mut *self.connection().await?, caller, named).await?.into())
+    }
+}
+
+fn check_device(device: Option<&str>) -> Result<(), Error> {
+    device.map_or(Ok(()), |device| text::check_line(device, "device"))
+}
+
+/// The user of this folded name, made without a password if need be: somebody else vouches for them.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) async fn find_or_make(connection: &mut Connection, name: &str) -> Result<User, StoreError> {
+    loop {
+        if let Some(user) = users::by_name(connection, name).await? {
+            return Ok(user);
+        }
+        // Nobody removes users, so one who came in between is found the next time.
+        if let Some(user) = users::insert(connection, UserId::new(), name, name, None).await? {
+            return Ok(user);
+        }
+    }
+}

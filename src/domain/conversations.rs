@@ -1,0 +1,228 @@
+//! Conversations: making, listing, looking at one.
+
+use super::founding::{Founded, Founding, direct_key};
+use super::idempotency::Asked;
+use super::{Caller, Domain, Error, invalid, names, text};
+use crate::ids::{ConversationId, MessageId, Position, UserId};
+use crate::log::{Changed, epoch, inbox, read};
+use crate::store::{Connection, ConversationKind, History, conversations, members};
+use crate::wire;
+use std::collections::HashMap;
+
+/// A conversation that somebody wants to have.
+#[derive(Debug)]
+pub struct Wanted {
+    pub kind: ConversationKind,
+    pub title: Option<String>,
+    pub members: Vec<String>,
+    pub history: Option<History>,
+}
+
+/// What a request that creates something answers.
+#[derive(Clone, Debug)]
+pub struct Created<T> {
+    pub thing: T,
+    /// Whether it was made by this request, or by an earlier one with the same key.
+    pub created: bool,
+    pub replayed: bool,
+}
+
+/// A part of the caller's conversations.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub items: Vec<wire::Conversation>,
+    pub next: Option<(Position, ConversationId)>,
+    /// The items hold everything up to here.
+    pub cursor: String,
+}
+
+impl Domain {
+    /// Makes a conversation, or finds the direct one that exists.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], and those of keys.
+    pub async fn create_conversation(
+        &self,
+        caller: &Caller,
+        wanted: Wanted,
+        asked: Asked<'_>,
+    ) -> Result<Created<wire::Conversation>, Error> {
+        let key = self.0.marks.key(caller.user.id, asked);
+        if self.replayed(asked, &key).await?.is_some() {
+            return self.replayed_conversation(caller, ConversationId(key.id.0)).await;
+        }
+        let others = names::find_others(&mut *self.connection().await?, caller, "members", &wanted.members).await?;
+        self.check_wanted(&wanted, others.len())?;
+        let founding = Founding {
+            id: ConversationId(key.id.0),
+            key,
+            kind: wanted.kind,
+            title: wanted.title,
+            history: wanted.history.unwrap_or(History::Joined),
+            founder: caller.user.clone(),
+            direct_key: (wanted.kind == ConversationKind::Direct)
+                .then(|| direct_key(wanted.kind, &caller.user, &others)),
+            others,
+            message: None,
+        };
+        let id = founding.id;
+        match self.0.log.change(founding).await? {
+            Changed::Now(Founded { id, existed }, _) => {
+                let thing = self.conversation(caller, id).await?;
+                Ok(Created { thing, created: !existed, replayed: false })
+            }
+            Changed::Before(_) => self.replayed_conversation(caller, id).await,
+        }
+    }
+
+    async fn replayed_conversation(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+    ) -> Result<Created<wire::Conversation>, Error> {
+        let thing = self.conversation_as_left(caller, id).await?;
+        Ok(Created { thing, created: true, replayed: true })
+    }
+
+    fn check_wanted(&self, wanted: &Wanted, others: usize) -> Result<(), Error> {
+        if let Some(title) = &wanted.title {
+            text::check_line(title, "title")?;
+        }
+        match wanted.kind {
+            ConversationKind::Direct if wanted.title.is_some() => {
+                Err(invalid("title", "a direct conversation has none"))
+            }
+            ConversationKind::Direct if others != 1 => {
+                Err(invalid("members", "a direct conversation takes exactly one other user"))
+            }
+            ConversationKind::Direct | ConversationKind::Group => self.check_size(others + 1, "members"),
+        }
+    }
+
+    /// Checks that a conversation may have so many members.
+    pub(super) fn check_size(&self, count: usize, field: &str) -> Result<(), Error> {
+        let most = self.0.max_members;
+        if count > most {
+            return Err(invalid(field, format!("makes {count} members, at most {most} are taken")));
+        }
+        Ok(())
+    }
+
+    /// One of the caller's conversations.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for former members.
+    pub async fn conversation(&self, caller: &Caller, id: ConversationId) -> Result<wire::Conversation, Error> {
+        let mut connection = self.connection().await?;
+        let page = inbox::Page { only: Some(id), after: None, limit: 1 };
+        let entries = inbox::page(&mut connection, caller.user.id, page).await?;
+        let mut views = views(&mut connection, caller.user.id, &entries).await?;
+        views.pop().ok_or(Error::NotFound)
+    }
+
+    /// The conversation that a replay answers with: what the caller sees of it now, if they have left.
+    async fn conversation_as_left(&self, caller: &Caller, id: ConversationId) -> Result<wire::Conversation, Error> {
+        match self.conversation(caller, id).await {
+            Err(Error::NotFound) => {
+                let mut connection = self.connection().await?;
+                let left = members::of_user(&mut connection, id, caller.user.id).await?;
+                let left = left.into_iter().next_back().ok_or(Error::NotFound)?;
+                let entry = inbox::Entry {
+                    conversation: id,
+                    place: left.joined_at,
+                    newest: None,
+                    read: left.joined_at,
+                    unread: 0,
+                };
+                views(&mut connection, caller.user.id, &[entry]).await?.pop().ok_or(Error::NotFound)
+            }
+            found => found,
+        }
+    }
+
+    /// The caller's conversations, newest message first, after one of them.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError`].
+    pub async fn list_conversations(
+        &self,
+        caller: &Caller,
+        after: Option<(Position, ConversationId)>,
+        limit: usize,
+    ) -> Result<Listed, Error> {
+        let mut connection = self.connection().await?;
+        // Read before the list, so that the list holds all of it.
+        let head = epoch::state(&mut connection, Position::ZERO).await?.head();
+        let page = inbox::Page { only: None, after, limit: limit as i64 + 1 };
+        let mut entries = inbox::page(&mut connection, caller.user.id, page).await?;
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let next = entries.last().filter(|_| more).map(|entry| (entry.place, entry.conversation));
+        let items = views(&mut connection, caller.user.id, &entries).await?;
+        Ok(Listed { items, next, cursor: head.to_string() })
+    }
+}
+
+/// Fills inbox entries with all that a client sees of them; keeps their order.
+async fn views(
+    connection: &mut Connection,
+    user: UserId,
+    entries: &[inbox::Entry],
+) -> Result<Vec<wire::Conversation>, Error> {
+    let ids: Vec<_> = entries.iter().map(|entry| entry.conversation).collect();
+    let conversations = conversations::by_ids(connection, &ids).await?;
+    let direct: Vec<_> =
+        conversations.iter().filter(|found| found.kind == ConversationKind::Direct).map(|found| found.id).collect();
+    let mut conversations: HashMap<_, _> = conversations.into_iter().map(|found| (found.id, found)).collect();
+    let counts: HashMap<_, _> = members::count(connection, &ids).await?.into_iter().collect();
+    let mut peers: HashMap<_, _> = members::peers(connection, &direct, user).await?.into_iter().collect();
+    let roles: HashMap<_, _> = members::roles(connection, &ids, user).await?.into_iter().collect();
+    let mut newest = newest(connection, entries).await?;
+    let mut cursors = read_cursors(connection, entries).await?;
+    let mut views = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let id = entry.conversation;
+        let Some(conversation) = conversations.remove(&id) else { continue };
+        views.push(wire::Conversation {
+            id,
+            kind: conversation.kind,
+            title: conversation.title,
+            history: conversation.history,
+            members_count: counts.get(&id).copied().unwrap_or(0),
+            peer: peers.remove(&id).map(Into::into),
+            role: roles.get(&id).copied().unwrap_or(crate::store::MemberRole::Member),
+            archived: false,
+            muted: false,
+            unread: entry.unread,
+            mentions: 0,
+            read: cursors.remove(&entry.read).unwrap_or_default(),
+            last_message: newest.remove(&id),
+            created_at: wire::Timestamp(conversation.created_at),
+        });
+    }
+    Ok(views)
+}
+
+async fn newest(
+    connection: &mut Connection,
+    entries: &[inbox::Entry],
+) -> Result<HashMap<ConversationId, wire::Message>, Error> {
+    let positions: Vec<_> = entries.iter().filter_map(|entry| entry.newest).collect();
+    let events = read::at(connection, &positions).await?;
+    let messages = events.iter().map(|event| Ok((event.conversation, wire::Message::created(event)?)));
+    messages.collect()
+}
+
+async fn read_cursors(
+    connection: &mut Connection,
+    entries: &[inbox::Entry],
+) -> Result<HashMap<Position, String>, Error> {
+    let state = epoch::state(connection, Position::ZERO).await?;
+    Ok(entries.iter().map(|entry| (entry.read, state.cursor_at(entry.read).to_string())).collect())
+}
+
+/// The id of the message that is named, if it is one that lies in the conversation.
+pub(super) async fn message_position(connection: &mut Connection, id: MessageId) -> Result<Option<Position>, Error> {
+    let known = read::known(connection, id.into()).await?;
+    Ok(known.filter(|known| known.kind == crate::store::EventKind::MessageCreated).map(|known| known.position))
+}

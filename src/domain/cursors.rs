@@ -1,0 +1,132 @@
+//! Named cursors: where a device, a bot or an export has got to. They move when told, and forward unless told otherwise.
+
+use super::{Caller, Domain, Error};
+use crate::ids::{Position, UserId};
+use crate::log::Cursor;
+use crate::log::epoch::{self, Judgement, State};
+use crate::store::cursors::{self, Stored};
+use crate::store::{Connection, Time};
+use diesel_async::AsyncConnection;
+
+/// Where a cursor is to be put.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    Cursor(Cursor),
+    Now,
+    Start,
+}
+
+/// A named cursor.
+#[derive(Clone, Debug)]
+pub struct Named {
+    pub name: String,
+    pub cursor: Cursor,
+    /// Events of the log, anybody's, that are above it.
+    pub lag: i64,
+    pub updated_at: Time,
+}
+
+/// Checks a name of a cursor: 1 to 64 characters that need no escaping in a path.
+pub fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(fits) && !text.bytes().all(|byte| byte == b'.')
+}
+
+impl Domain {
+    /// The caller's cursors after a name; answers whether there are more.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError`].
+    pub async fn list_cursors(&self, caller: &Caller, after: &str, limit: usize) -> Result<(Vec<Named>, bool), Error> {
+        let mut connection = self.connection().await?;
+        let mut found = cursors::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        Ok((found.into_iter().map(|stored| named(stored, &state)).collect(), more))
+    }
+
+    /// One of the caller's cursors.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn cursor(&self, caller: &Caller, name: &str) -> Result<Named, Error> {
+        let mut connection = self.connection().await?;
+        let stored = cursors::get(&mut connection, caller.user.id, name, false).await?.ok_or(Error::NotFound)?;
+        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        Ok(named(stored, &state))
+    }
+
+    /// Moves one of the caller's cursors, or makes it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for what can be no name, [`Error::CursorUnknown`], [`Error::CursorExpired`],
+    /// [`Error::CursorBehind`].
+    pub async fn put_cursor(&self, caller: &Caller, name: &str, target: Target, rewind: bool) -> Result<Named, Error> {
+        if !is_name(name) {
+            return Err(Error::NotFound);
+        }
+        let mut connection = self.connection().await?;
+        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let cursor = match target {
+            Target::Now => state.head(),
+            Target::Start => state.start(),
+            Target::Cursor(cursor) => judged(cursor, &state)?,
+        };
+        let user = caller.user.id;
+        let stored = connection
+            .transaction(async |connection| put(connection, user, name, cursor, rewind, &state).await)
+            .await?;
+        Ok(named(stored, &state))
+    }
+
+    /// Forgets one of the caller's cursors.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_cursor(&self, caller: &Caller, name: &str) -> Result<(), Error> {
+        match cursors::delete(&mut *self.connection().await?, caller.user.id, name).await? {
+            true => Ok(()),
+            false => Err(Error::NotFound),
+        }
+    }
+}
+
+fn judged(cursor: Cursor, state: &State) -> Result<Cursor, Error> {
+    match state.judge(cursor) {
+        Judgement::Good => Ok(cursor),
+        Judgement::Unknown => Err(Error::CursorUnknown),
+        Judgement::Expired => Err(Error::CursorExpired),
+    }
+}
+
+async fn put(
+    connection: &mut Connection,
+    user: UserId,
+    name: &str,
+    cursor: Cursor,
+    rewind: bool,
+    state: &State,
+) -> Result<Stored, Error> {
+    let (epoch, position) = (cursor.epoch, cursor.position);
+    // Whoever comes second waits for the first here, and then sees where it is.
+    if let Some(stored) = cursors::insert(connection, user, name, epoch, position).await? {
+        return Ok(stored);
+    }
+    let stored = cursors::get(connection, user, name, true).await?;
+    let ahead = stored.is_some_and(|stored| {
+        let present = Cursor { epoch: stored.epoch, position: stored.position };
+        // A cursor of a history that is gone holds nothing back.
+        state.judge(present) != Judgement::Unknown && position < present.position
+    });
+    if ahead && !rewind {
+        return Err(Error::CursorBehind);
+    }
+    Ok(cursors::put(connection, user, name, epoch, position).await?)
+}
+
+fn named(stored: Stored, state: &State) -> Named {
+    let cursor = Cursor { epoch: stored.epoch, position: stored.position };
+    let lag = (state.head().position.0 - stored.position.0).max(0);
+    Named { name: stored.name, cursor, lag, updated_at: stored.updated_at }
+}

@@ -1,0 +1,134 @@
+//! Making a conversation, alone or with its first message, in one transaction.
+
+use super::messages::Draft;
+use super::{Error, idempotency};
+use crate::ids::{ConversationId, MessageId};
+use crate::log::{Applying, Change, Key, Locked, NewEvent, Payload, Stop};
+use crate::store::conversations::Conversation;
+use crate::store::members::Joining;
+use crate::store::users::User;
+use crate::store::{Connection, ConversationKind, EventKind, History, MemberRole, conversations, members};
+use crate::wire::{ChangePayload, ConversationData, ConversationInEvent, Names, Participant};
+use aws_lc_rs::digest::{SHA256, digest};
+use std::sync::Arc;
+
+/// The first members that `conversation.created` names.
+const MOST_NAMED: usize = 50;
+
+/// A conversation to be made; or, if it has a key of its members, to be found.
+pub struct Founding {
+    /// Of the message if there is one, else of the conversation.
+    pub key: Key,
+    pub id: ConversationId,
+    pub kind: ConversationKind,
+    pub title: Option<String>,
+    pub history: History,
+    pub founder: Arc<User>,
+    pub others: Vec<User>,
+    /// The one conversation of its members.
+    pub direct_key: Option<Vec<u8>>,
+    pub message: Option<Draft>,
+}
+
+/// What was made or found.
+#[derive(Clone, Copy, Debug)]
+pub struct Founded {
+    pub id: ConversationId,
+    /// Whether it was there before.
+    pub existed: bool,
+}
+
+/// The key under which the one conversation of a set of users is found.
+pub fn direct_key(kind: ConversationKind, founder: &User, others: &[User]) -> Vec<u8> {
+    let mut ids: Vec<_> = others.iter().map(|user| user.id).chain([founder.id]).collect();
+    ids.sort();
+    let mut text = kind.as_str().to_owned();
+    for id in ids {
+        text.push_str(&format!(" {id}"));
+    }
+    digest(&SHA256, text.as_bytes()).as_ref().to_vec()
+}
+
+impl Change for Founding {
+    type Done = Founded;
+    type Refusal = Error;
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, Founded, Error> {
+        Box::pin(async move {
+            let found = match &self.direct_key {
+                Some(key) => conversations::by_direct_key(connection, key).await?,
+                None => None,
+            };
+            let (id, mut events) = match &found {
+                Some(conversation) => (conversation.id, Vec::new()),
+                None => (self.id, vec![self.found(connection, locked).await?]),
+            };
+            if let Some(draft) = &self.message {
+                events.push(draft.event(self.key.clone(), MessageId(self.key.id.0), id, &self.founder));
+            }
+            Ok((events, Founded { id, existed: found.is_some() }))
+        })
+    }
+}
+
+impl Founding {
+    async fn found(&self, connection: &mut Connection, locked: Locked) -> Result<NewEvent, Stop<Error>> {
+        let conversation = Conversation {
+            id: self.id,
+            kind: self.kind,
+            title: self.title.clone(),
+            history: self.history,
+            created_by: self.founder.id,
+            created_at: locked.now,
+        };
+        conversations::insert(connection, &conversation, self.direct_key.as_deref()).await?;
+        let joining: Vec<_> = self.participants().map(|(user, role)| Joining { user: user.id, role }).collect();
+        members::join(connection, self.id, &joining, locked.next, locked.now).await?;
+        Ok(NewEvent {
+            key: if self.message.is_some() { self.own_key() } else { self.key.clone() },
+            conversation: self.id,
+            kind: EventKind::ConversationCreated,
+            message: None,
+            sender: self.founder.id,
+            payload: self.payload(&conversation),
+        })
+    }
+
+    /// The founder owns a group; in a direct conversation both are the same.
+    fn participants(&self) -> impl Iterator<Item = (&User, MemberRole)> {
+        let founder = match self.kind {
+            ConversationKind::Direct => MemberRole::Member,
+            ConversationKind::Group => MemberRole::Owner,
+        };
+        std::iter::once((self.founder.as_ref(), founder))
+            .chain(self.others.iter().map(|user| (user, MemberRole::Member)))
+    }
+
+    fn own_key(&self) -> Key {
+        Key { id: self.id.into(), ..idempotency::fresh(self.founder.id) }
+    }
+
+    fn payload(&self, conversation: &Conversation) -> Payload {
+        let count = self.others.len() + 1;
+        let named = self.participants().map(|(user, role)| Participant { user: user.clone().into(), role });
+        let members = (count <= MOST_NAMED).then(|| named.collect());
+        let conversation =
+            ConversationInEvent { members: Some(members), ..ConversationInEvent::new(conversation, count as i64) };
+        let data = super::members::data(&ConversationData { conversation });
+        ChangePayload {
+            actor: names(&self.founder),
+            data: &data,
+            concerns: self.participants().map(|(user, _)| user.id).collect(),
+        }
+        .to_payload()
+    }
+}
+
+/// How a user is called now.
+pub fn names(user: &User) -> Names<'_> {
+    Names { name: user.name.as_str().into(), display_name: user.display_name.as_str().into() }
+}

@@ -1,0 +1,84 @@
+//! What makes a repeated request harmless: its key, and a mark of what was asked for.
+
+use super::{Domain, Error};
+use crate::ids::{Position, UserId, WriteId};
+use crate::log::{Applying, Change, Changed, Key, Locked, read};
+use crate::store::{Connection, StoreError, secrets};
+use aws_lc_rs::hmac;
+
+/// A request that creates something.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// `Idempotency-Key`, where the client gave one.
+    pub key: Option<WriteId>,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub body: &'a [u8],
+}
+
+/// Marks requests, with the deployment's key.
+pub struct Marks(hmac::Key);
+
+impl Marks {
+    /// Fetches the deployment's key.
+    pub async fn open(connection: &mut Connection) -> Result<Self, StoreError> {
+        let key = secrets::get_or_insert(connection, "idempotency", &super::tokens::random::<32>()).await?;
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
+    }
+
+    /// The key of a write: the client's, or a fresh one that nobody can repeat.
+    pub fn key(&self, owner: UserId, asked: Asked<'_>) -> Key {
+        let Some(id) = asked.key else {
+            return fresh(owner);
+        };
+        let mut mac = hmac::Context::with_key(&self.0);
+        for part in [asked.method.as_bytes(), b" ", asked.path.as_bytes(), b"\n", asked.body] {
+            mac.update(part);
+        }
+        Key { id, owner, mac: mac.sign().as_ref().to_vec() }
+    }
+}
+
+/// The key of a write that only this node repeats.
+pub fn fresh(owner: UserId) -> Key {
+    Key { id: WriteId::new(), owner, mac: Vec::new() }
+}
+
+impl Domain {
+    /// Looks a client's key up, before anything is found or made; answers where its event stands.
+    ///
+    /// # Errors
+    /// [`Error::KeyTaken`] and [`Error::KeyReused`].
+    pub(super) async fn replayed(&self, asked: Asked<'_>, key: &Key) -> Result<Option<Position>, Error> {
+        if asked.key.is_none() {
+            return Ok(None);
+        }
+        let mut connection = self.connection().await?;
+        let found = read::known(&mut connection, key.id).await?;
+        drop(connection);
+        match found {
+            None => Ok(None),
+            // What is found may not be as safe as a fresh write would be: only the log can confirm it.
+            Some(_) => match self.0.log.change(Confirm(key.clone())).await? {
+                Changed::Before(position) => Ok(Some(position)),
+                Changed::Now((), _) => Ok(None),
+            },
+        }
+    }
+}
+
+/// A write that is known already: waits for what the original had to wait for.
+struct Confirm(Key);
+
+impl Change for Confirm {
+    type Done = ();
+    type Refusal = Error;
+
+    fn key(&self) -> &Key {
+        &self.0
+    }
+
+    fn apply<'a>(&'a self, _: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
+        Box::pin(async { Ok((Vec::new(), ())) })
+    }
+}

@@ -1,0 +1,102 @@
+//! Adding a member, or giving one another role.
+
+use super::Error;
+use super::invalid;
+use super::members::{Managed, MemberEvent};
+use crate::ids::ConversationId;
+use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
+use crate::store::members::Membership;
+use crate::store::users::User;
+use crate::store::{Connection, EventKind, MemberRole, conversations, members};
+use std::sync::Arc;
+
+/// A user who joins or changes their role.
+pub struct Joining {
+    pub key: Key,
+    pub conversation: ConversationId,
+    pub caller: Arc<User>,
+    pub user: User,
+    /// What the user becomes; none: stays, or a plain member.
+    pub role: Option<MemberRole>,
+    /// Members that a conversation may have.
+    pub most: usize,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    pub membership: Membership,
+    pub added: bool,
+}
+
+impl Change for Joining {
+    type Done = Joined;
+    type Refusal = Error;
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, Joined, Error> {
+        Box::pin(async move {
+            let managed = Managed::read(connection, self.conversation, self.caller.id, self.user.id).await?;
+            managed.check_right(self.role)?;
+            match (&managed.member, self.role) {
+                (None, role) => self.add(connection, locked, &managed, role.unwrap_or(MemberRole::Member)).await,
+                (Some(member), Some(role)) if role != member.role => {
+                    self.change(connection, &managed, member, role).await
+                }
+                (Some(member), _) => Ok((Vec::new(), Joined { membership: member.clone(), added: false })),
+            }
+        })
+    }
+}
+
+type Done = Result<(Vec<NewEvent>, Joined), Stop<Error>>;
+
+impl Joining {
+    async fn add(&self, connection: &mut Connection, locked: Locked, managed: &Managed, role: MemberRole) -> Done {
+        let count = managed.count(connection).await? + 1;
+        if count > self.most as i64 {
+            let detail = format!("makes {count} members, at most {} are taken", self.most);
+            return Err(Stop::Refused(invalid("user", detail)));
+        }
+        let joining = members::Joining { user: self.user.id, role };
+        members::join(connection, self.conversation, &[joining], locked.next, locked.now).await?;
+        conversations::clear_direct_key(connection, self.conversation).await?;
+        let membership =
+            Membership { user_id: self.user.id, role, joined_at: locked.next, left_at: None, since: locked.now };
+        let event = self.event(managed, EventKind::MemberJoined, count, &membership);
+        Ok((vec![event], Joined { membership, added: true }))
+    }
+
+    async fn change(
+        &self,
+        connection: &mut Connection,
+        managed: &Managed,
+        member: &Membership,
+        role: MemberRole,
+    ) -> Done {
+        let last = member.role == MemberRole::Owner && members::count_owners(connection, self.conversation).await? == 1;
+        if last {
+            return Err(Stop::Refused(Error::Forbidden("a conversation keeps an owner, make another one first")));
+        }
+        members::set_role(connection, self.conversation, self.user.id, role).await?;
+        let membership = Membership { role, ..member.clone() };
+        let count = managed.count(connection).await?;
+        let event = self.event(managed, EventKind::MemberUpdated, count, &membership);
+        Ok((vec![event], Joined { membership, added: false }))
+    }
+
+    fn event(&self, managed: &Managed, kind: EventKind, members_count: i64, membership: &Membership) -> NewEvent {
+        MemberEvent {
+            key: self.key.clone(),
+            kind,
+            actor: &self.caller,
+            conversation: &managed.conversation,
+            members_count,
+            member: (membership, &self.user),
+        }
+        .event()
+    }
+}

@@ -1,0 +1,108 @@
+use super::{Error, invalid};
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Semaphore;
+
+/// Hashes that are computed at the same time: each takes 19 MiB and a core.
+const AT_ONCE: usize = 2;
+/// Unicode scalar values of a password.
+const LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
+/// The start of a hash of today's strength: Argon2id as OWASP's Password Storage sheet has it.
+const PRESENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+
+/// Hashes and checks passwords, off the async threads.
+#[derive(Clone)]
+pub struct Passwords(Arc<Semaphore>);
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+
+/// What checking a password says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Wrong,
+    Right,
+    /// Right, and this is a stronger hash to keep.
+    Rehashed(String),
+}
+
+impl Passwords {
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is too short or too long.
+    pub async fn hash(&self, password: String) -> Result<String, Error> {
+        let count = password.chars().count();
+        if !LENGTH.contains(&count) {
+            return Err(invalid("password", format!("has {count} characters, needs 8 to 256")));
+        }
+        Ok(self.run(move || hash(&password)).await)
+    }
+
+    /// Checks a password. Without a hash it takes as long, so that nobody learns which names there are.
+    pub async fn verify(&self, password: String, hash: Option<String>) -> Verdict {
+        if password.chars().count() > *LENGTH.end() {
+            return Verdict::Wrong;
+        }
+        self.run(move || verify(&password, hash.as_deref())).await
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        // The semaphore is never closed.
+        let _permit = self.0.clone().acquire_owned().await.ok();
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+fn hash(password: &str) -> String {
+    let hashed: PasswordHash = Argon2::default().hash_password(password.as_bytes()).expect("the parameters are sound");
+    hashed.to_string()
+}
+
+fn verify(password: &str, stored: Option<&str>) -> Verdict {
+    static NOBODY: OnceLock<String> = OnceLock::new();
+    let known = stored.is_some();
+    let stored = stored.unwrap_or_else(|| NOBODY.get_or_init(|| hash("nobody has this password")));
+    let right = PasswordHash::new(stored)
+        .is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok());
+    match (known && right, stored.starts_with(PRESENT)) {
+        (false, _) => Verdict::Wrong,
+        (true, true) => Verdict::Right,
+        (true, false) => Verdict::Rehashed(hash(password)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_told_from_one_that_differs_in_its_last_character() {
+        let long = "p".repeat(255);
+        let stored = hash(&format!("{long}a"));
+        assert!(stored.starts_with(PRESENT));
+        assert_eq!(verify(&format!("{long}a"), Some(&stored)), Verdict::Right);
+        assert_eq!(verify(&format!("{long}b"), Some(&stored)), Verdict::Wrong);
+        assert_eq!(verify("nobody has this password", None), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_weaker_hash_is_replaced_at_the_next_log_in() {
+        let weak = argon2::Params::new(8_192, 1, 1, None).expect("sound parameters");
+        let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, weak);
+        let stored: PasswordHash = argon2.hash_password(b"correct horse").expect("a hash");
+        let Verdict::Rehashed(stronger) = verify("correct horse", Some(&stored.to_string())) else {
+            panic!("the weak hash stayed");
+        };
+        assert!(stronger.starts_with(PRESENT));
+        assert_eq!(verify("correct horse", Some(&stronger)), Verdict::Right);
+    }
+}

@@ -1,0 +1,96 @@
+//! Who must be refused although their token is still good: revoked sessions and disabled users, pushed and polled.
+
+use crate::ids::{SessionId, UserId};
+use crate::store::{Pool, StoreError, sessions, users};
+use std::collections::{HashMap, HashSet};
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How often a node looks by itself.
+const POLL: Duration = Duration::from_secs(2);
+/// How far each look reaches back beyond the last: transactions that commit late, and clocks that jump a little.
+const OVERLAP: Duration = Duration::from_secs(60);
+/// How long a revoked session is remembered: longer than any access token of it lasts.
+const MEMORY: Duration = Duration::from_secs(20 * 60);
+
+/// What this node knows of revocations.
+pub struct Revocations {
+    known: RwLock<Known>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct Known {
+    sessions: HashMap<SessionId, Instant>,
+    disabled: HashSet<UserId>,
+}
+
+impl Default for Revocations {
+    fn default() -> Self {
+        Self { known: RwLock::default(), changed: watch::Sender::new(()) }
+    }
+}
+
+impl Revocations {
+    /// Whether a token of this user and session must be refused.
+    pub fn has_ended(&self, user: UserId, session: Option<SessionId>) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.disabled.contains(&user) || session.is_some_and(|session| known.sessions.contains_key(&session))
+    }
+
+    /// Changes whenever something was revoked.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Takes in sessions that were revoked.
+    pub fn add(&self, sessions: impl IntoIterator<Item = SessionId>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let before = known.sessions.len();
+        let now = Instant::now();
+        for session in sessions {
+            known.sessions.entry(session).or_insert(now);
+        }
+        let news = known.sessions.len() > before;
+        drop(known);
+        if news {
+            self.changed.send_replace(());
+        }
+    }
+
+    fn set_disabled(&self, users: HashSet<UserId>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.sessions.retain(|_, since| since.elapsed() < MEMORY);
+        let news = !users.is_subset(&known.disabled);
+        known.disabled = users;
+        drop(known);
+        if news {
+            self.changed.send_replace(());
+        }
+    }
+
+    /// Follows what is revoked anywhere, until it is dropped.
+    pub async fn follow(&self, pool: &Pool, mut wakeups: watch::Receiver<u64>) {
+        let mut last_look = None;
+        loop {
+            let began = Instant::now();
+            match self.look(pool, last_look.map_or(MEMORY, |last: Instant| last.elapsed() + OVERLAP)).await {
+                Ok(()) => last_look = Some(began),
+                Err(error) => tracing::warn!(%error, "cannot look for revoked sessions"),
+            }
+            // Woken or not, it looks.
+            let _ = tokio::time::timeout(POLL, wakeups.changed()).await;
+        }
+    }
+
+    async fn look(&self, pool: &Pool, window: Duration) -> Result<(), StoreError> {
+        let mut connection = pool.get().await?;
+        let revoked = sessions::revoked_within(&mut connection, window.min(MEMORY)).await?;
+        let disabled = users::disabled(&mut connection).await?;
+        drop(connection);
+        self.add(revoked);
+        self.set_disabled(disabled.into_iter().collect());
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! Sessions: beginning, refreshing, ending; and the tickets that stand for one.
+
+use super::tokens::random;
+use super::{Caller, Domain, Error};
+use crate::ids::{SessionId, UserId};
+use crate::log::SESSIONS_CHANNEL;
+use crate::store::sessions::RefreshToken;
+use crate::store::{Connection, StoreError, Time, sessions, tickets};
+use crate::wire;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use std::time::Duration;
+
+/// How long an access token lasts.
+const ACCESS: Duration = Duration::from_secs(15 * 60);
+/// How long a session lasts that nobody refreshes.
+const SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a spent refresh token stays good, for answers that were lost on the way.
+const GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+/// How long a ticket lasts.
+const TICKET: Duration = Duration::from_secs(30);
+
+/// What became of a refresh token.
+enum Refreshed {
+    With(sessions::Session, String),
+    Revoked(SessionId),
+}
+
+impl Domain {
+    /// Makes a session with its first tokens.
+    pub(super) async fn begin_session(
+        &self,
+        connection: &mut Connection,
+        user: UserId,
+        device: Option<&str>,
+    ) -> Result<wire::Session, Error> {
+        let (token, hash) = secret();
+        let session = connection
+            .transaction(async |connection| {
+                let session = sessions::insert(connection, SessionId::new(), user, device, SESSION).await?;
+                sessions::insert_token(connection, session.id, &hash, None).await?;
+                Ok::<_, Error>(session)
+            })
+            .await?;
+        Ok(self.with_tokens(session, token))
+    }
+
+    /// Exchanges a refresh token for new tokens.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`], [`Error::TokenExpired`]; [`Error::SessionRevoked`], also when the token was spent and
+    /// somebody else may have it: then the session ends.
+    pub async fn refresh(&self, token: &str) -> Result<wire::Session, Error> {
+        let hash = hash(token);
+        let mut connection = self.connection().await?;
+        let refreshed = connection.transaction(async |connection| exchange(connection, &hash).await).await?;
+        drop(connection);
+        match refreshed {
+            Refreshed::With(session, token) => Ok(self.with_tokens(session, token)),
+            Refreshed::Revoked(session) => {
+                self.announce_revoked(session).await;
+                Err(Error::SessionRevoked)
+            }
+        }
+    }
+
+    /// Ends the caller's own session.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the token has none.
+    pub async fn log_out(&self, caller: &Caller) -> Result<(), Error> {
+        let session = caller.session.ok_or(Error::NotFound)?;
+        self.revoke(caller, session).await
+    }
+
+    /// Ends one of the caller's sessions.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the caller has none of this id.
+    pub async fn revoke(&self, caller: &Caller, session: SessionId) -> Result<(), Error> {
+        let mut connection = self.connection().await?;
+        if !sessions::revoke(&mut connection, session, caller.user.id).await? {
+            return Err(Error::NotFound);
+        }
+        drop(connection);
+        self.announce_revoked(session).await;
+        Ok(())
+    }
+
+    /// Ends the session here at once, and tells the other nodes, which look by themselves if they do not hear it.
+    async fn announce_revoked(&self, session: SessionId) {
+        self.revocations().add([session]);
+        let told = async {
+            let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
+            Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(%error, "cannot tell the other nodes of a revoked session");
+        }
+    }
+
+    /// Makes a ticket for one stream.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn make_ticket(&self, caller: &Caller) -> Result<wire::Ticket, Error> {
+        let (ticket, hash) = secret();
+        let stands_for = tickets::Ticket {
+            user_id: caller.user.id,
+            session_id: caller.session,
+            token_expires_at: caller.expires_at,
+        };
+        tickets::insert(&mut *self.connection().await?, &hash, stands_for, TICKET).await?;
+        Ok(wire::Ticket { ticket, expires_in: TICKET.as_secs() })
+    }
+
+    /// Takes a ticket; answers whom it stands for and until when.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`].
+    pub(super) async fn take_ticket(&self, ticket: &str) -> Result<tickets::Ticket, Error> {
+        tickets::take(&mut *self.connection().await?, &hash(ticket)).await?.ok_or(Error::TokenInvalid)
+    }
+
+    fn with_tokens(&self, session: sessions::Session, refresh_token: String) -> wire::Session {
+        wire::Session {
+            id: session.id,
+            access_token: self.0.signer.mint(session.user_id, Some(session.id), ACCESS).token,
+            device: session.device,
+            token_type: "Bearer",
+            expires_in: ACCESS.as_secs(),
+            refresh_token,
+            refresh_expires_in: SESSION.as_secs(),
+        }
+    }
+}
+
+async fn exchange(connection: &mut Connection, hash: &[u8]) -> Result<Refreshed, Error> {
+    let found = sessions::lock_by_token(connection, hash).await?;
+    let (session, token, now) = found.ok_or(Error::TokenInvalid)?;
+    if session.revoked_at.is_some() {
+        return Err(Error::SessionRevoked);
+    }
+    if session.expires_at <= now {
+        return Err(Error::TokenExpired);
+    }
+    if !is_good(&token, now) {
+        sessions::revoke(connection, session.id, session.user_id).await?;
+        return Ok(Refreshed::Revoked(session.id));
+    }
+    let (fresh, fresh_hash) = secret();
+    let session = sessions::spend_token(connection, &token, SESSION).await?;
+    sessions::insert_token(connection, session.id, &fresh_hash, Some(&token.hash)).await?;
+    Ok(Refreshed::With(session, fresh))
+}
+
+/// A spent token stays good until one that was given for it is used, and for a minute at least.
+fn is_good(token: &RefreshToken, now: Time) -> bool {
+    token.replaced_at.is_none_or(|replaced_at| !token.successor_used || now < replaced_at + GRACE)
+}
+
+/// A secret that is handed out, and the hash of it that is kept.
+fn secret() -> (String, Vec<u8>) {
+    let token = URL_SAFE_NO_PAD.encode(random::<32>());
+    let hash = hash(&token);
+    (token, hash)
+}
+
+fn hash(token: &str) -> Vec<u8> {
+    digest(&SHA256, token.as_bytes()).as_ref().to_vec()
+}

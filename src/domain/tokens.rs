@@ -1,0 +1,154 @@
+//! Access tokens: our own, and those that an app's backend mints.
+
+use super::Error;
+use crate::config::Tokens;
+use crate::ids::{SessionId, UserId};
+use crate::store::{Connection, StoreError, Time, secrets};
+use aws_lc_rs::rand;
+use chrono::Utc;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+const ISSUER: &str = "longwave";
+const AUDIENCE: &str = "longwave";
+/// What a token is for, so that no other signed thing of ours passes as one.
+const KIND: &str = "access";
+/// Seconds by which the clocks of the nodes may differ.
+const LEEWAY_S: u64 = 5;
+
+/// Signs and checks tokens.
+pub struct Signer {
+    signing: EncodingKey,
+    own: DecodingKey,
+    external: Option<DecodingKey>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: UserId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<SessionId>,
+    kind: String,
+    iat: i64,
+    exp: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct ExternalClaims {
+    sub: String,
+    exp: i64,
+}
+
+/// A token, and when it ends.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    pub token: String,
+    pub expires_at: Time,
+}
+
+/// Whom a token stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Own { user: UserId, session: Option<SessionId> },
+    External { name: String },
+}
+
+impl Signer {
+    /// Takes the keys of the settings; without a signing key, that of the deployment.
+    pub async fn open(connection: &mut Connection, tokens: &Tokens) -> Result<Self, StoreError> {
+        let key = match &tokens.jwt_secret {
+            Some(secret) => secret.expose().as_bytes().to_vec(),
+            None => secrets::get_or_insert(connection, "jwt", &random::<32>()).await?,
+        };
+        let external = tokens.external_jwt_secret.as_ref().map(|key| DecodingKey::from_secret(key.expose().as_bytes()));
+        Ok(Self { signing: EncodingKey::from_secret(&key), own: DecodingKey::from_secret(&key), external })
+    }
+
+    /// Makes a token of our own.
+    ///
+    /// # Panics
+    /// Never: the claims are JSON and the key is of the algorithm.
+    pub fn mint(&self, user: UserId, session: Option<SessionId>, lifetime: Duration) -> Minted {
+        let now = Utc::now();
+        let expires_at = now + lifetime;
+        let claims = Claims {
+            iss: ISSUER.into(),
+            aud: AUDIENCE.into(),
+            sub: user,
+            sid: session,
+            kind: KIND.into(),
+            iat: now.timestamp(),
+            exp: expires_at.timestamp(),
+        };
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.signing).expect("claims can be signed");
+        Minted { token, expires_at }
+    }
+
+    /// Checks a token; answers whom it stands for and until when.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`] and [`Error::TokenExpired`].
+    pub fn check(&self, token: &str) -> Result<(Subject, Time), Error> {
+        let header = decode_header(token).map_err(|_| Error::TokenInvalid)?;
+        // Nothing that a header names is fetched or followed; what we do not understand is refused.
+        if header.crit.is_some() || header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some() {
+            return Err(Error::TokenInvalid);
+        }
+        match (self.check_own(token), &self.external) {
+            (Err(Error::TokenInvalid), Some(key)) => check_external(token, key),
+            (checked, _) => checked,
+        }
+    }
+
+    fn check_own(&self, token: &str) -> Result<(Subject, Time), Error> {
+        let mut validation = validation();
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        let claims = decode::<Claims>(token, &self.own, &validation).map_err(refused)?.claims;
+        if claims.kind != KIND {
+            return Err(Error::TokenInvalid);
+        }
+        Ok((Subject::Own { user: claims.sub, session: claims.sid }, time(claims.exp)?))
+    }
+}
+
+fn check_external(token: &str, key: &DecodingKey) -> Result<(Subject, Time), Error> {
+    let mut validation = validation();
+    validation.set_required_spec_claims(&["exp", "aud", "sub"]);
+    let claims = decode::<ExternalClaims>(token, key, &validation).map_err(refused)?.claims;
+    let name = super::names::user_name(&claims.sub).ok_or(Error::TokenInvalid)?;
+    Ok((Subject::External { name }, time(claims.exp)?))
+}
+
+fn validation() -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_audience(&[AUDIENCE]);
+    validation.leeway = LEEWAY_S;
+    validation.validate_nbf = true;
+    validation
+}
+
+fn refused(error: jsonwebtoken::errors::Error) -> Error {
+    match error.kind() {
+        ErrorKind::ExpiredSignature => Error::TokenExpired,
+        _ => Error::TokenInvalid,
+    }
+}
+
+fn time(seconds: i64) -> Result<Time, Error> {
+    Time::from_timestamp(seconds, 0).ok_or(Error::TokenInvalid)
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Panics
+/// When the system has no random numbers, without which nothing here is safe.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).expect("the system has random numbers");
+    bytes
+}

@@ -1,0 +1,159 @@
+//! Reading request bodies: size, media type, shape, in this order.
+
+use super::problem::{Code, Problem, malformed};
+use crate::domain::invalid;
+use axum::extract::{FromRequest, Request};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// Most bytes of a body.
+pub const LIMIT: usize = 256 * 1024;
+/// Most bytes of a body that lists members.
+pub const LIST_LIMIT: usize = 1024 * 1024;
+/// How long a body may pause.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// A JSON body of at most `MOST` bytes; an empty one is an empty object.
+pub struct Json<T, const MOST: usize = LIMIT> {
+    pub value: T,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+impl<T: DeserializeOwned, S: Sync, const MOST: usize> FromRequest<S> for Json<T, MOST> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let body = Body::read(request, MOST).await?;
+        match body.media_type {
+            MediaType::Json | MediaType::Form | MediaType::None => {
+                Ok(Self { value: parse(&body.bytes)?, bytes: body.bytes })
+            }
+            MediaType::Text => Err(unsupported("send application/json")),
+        }
+    }
+}
+
+/// What a body says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaType {
+    Json,
+    /// What bare `curl -d` says, whatever it sends.
+    Form,
+    Text,
+    None,
+}
+
+/// A body, whole.
+pub struct Body {
+    pub media_type: MediaType,
+    pub bytes: Bytes,
+}
+
+impl Body {
+    /// Reads a body of at most `most` bytes.
+    ///
+    /// # Errors
+    /// 408, 413, 415.
+    pub async fn read(request: Request, most: usize) -> Result<Self, Problem> {
+        let (parts, mut body) = request.into_parts();
+        let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > most as u64) {
+            return Err(too_large(most));
+        }
+        let media_type = media_type(&parts.headers)?;
+        let mut bytes = BytesMut::new();
+        loop {
+            let frame = tokio::time::timeout(PAUSE, body.frame()).await;
+            let Some(frame) = frame.map_err(|_| Problem::new(Code::RequestTimeout, "the body paused for 10 s"))? else {
+                return Ok(Self { media_type, bytes: bytes.freeze() });
+            };
+            let frame = frame.map_err(|_| Problem::new(Code::Malformed, "the body broke off"))?;
+            if let Ok(data) = frame.into_data() {
+                if bytes.len() + data.len() > most {
+                    return Err(too_large(most));
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+    }
+}
+
+fn too_large(most: usize) -> Problem {
+    Problem::new(Code::BodyTooLarge, format!("the body has more than {most} bytes"))
+}
+
+fn unsupported(detail: &str) -> Problem {
+    Problem::new(Code::MediaTypeUnsupported, detail)
+}
+
+fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(unsupported("compressed bodies are not taken"));
+    }
+    let Some(text) = headers.get(CONTENT_TYPE) else { return Ok(MediaType::None) };
+    let text = text.to_str().unwrap_or_default().to_ascii_lowercase();
+    let (essence, parameters) = text.split_once(';').unwrap_or((&text, ""));
+    let charset = parameters.split(';').filter_map(|parameter| parameter.trim().strip_prefix("charset="));
+    if !charset.map(|charset| charset.trim_matches('"')).all(|charset| charset == "utf-8" || charset == "utf8") {
+        return Err(unsupported("only UTF-8 is taken"));
+    }
+    match essence.trim() {
+        "application/json" => Ok(MediaType::Json),
+        "application/x-www-form-urlencoded" => Ok(MediaType::Form),
+        "text/plain" => Ok(MediaType::Text),
+        _ => Err(unsupported("send application/json")),
+    }
+}
+
+/// Reads a JSON text; an empty one is an empty object.
+///
+/// # Errors
+/// 400 for what cannot be read, 422 for text that no string here may hold.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    let text = std::str::from_utf8(bytes).map_err(|_| Problem::new(Code::Malformed, "the body is not UTF-8"))?;
+    if has_nul(text) {
+        return Err(invalid("", "U+0000 is not taken").into());
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let field = error.path().to_string();
+        refused(if field == "." { String::new() } else { field }, error.inner())
+    })?;
+    deserializer.end().map_err(|error| refused(String::new(), &error))?;
+    Ok(value)
+}
+
+fn refused(field: String, error: &serde_json::Error) -> Problem {
+    let detail = error.to_string();
+    // What serde_json says of halves of surrogate pairs.
+    if detail.starts_with("lone leading surrogate") || detail.starts_with("unexpected end of hex escape") {
+        return invalid(field, "lone surrogates are not taken").into();
+    }
+    malformed(field, detail)
+}
+
+/// Whether a JSON text has an escaped U+0000: an odd number of backslashes before `u0000`.
+fn has_nul(text: &str) -> bool {
+    text.match_indices("\\u0000").any(|(at, _)| {
+        let before = text.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        before % 2 == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escaped_nul_is_found_and_an_escaped_backslash_before_it_is_not_one() {
+        assert!(has_nul(r#"{"a":"\u0000"}"#));
+        assert!(has_nul(r#"{"a":"\\\u0000"}"#));
+        assert!(!has_nul(r#"{"a":"\\u0000"}"#));
+    }
+}

@@ -1,0 +1,142 @@
+//! Conversations.
+
+use super::App;
+use super::answer;
+use super::asked::Creating;
+use super::body::{Json, LIST_LIMIT};
+use super::caller::Authenticated;
+use super::page;
+use super::path::PathParam;
+use super::problem::Problem;
+use super::query::{NoQuery, Query};
+use crate::domain::conversations::Wanted;
+use crate::ids::{ConversationId, Position};
+use crate::store::{ConversationKind, History};
+use crate::wire::Conversation;
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// A new conversation.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateConversation {
+    #[schema(example = "group")]
+    kind: ConversationKind,
+    /// For groups alone.
+    #[schema(example = "Lunch", min_length = 1, max_length = 100)]
+    title: Option<String>,
+    /// Ids or names. The caller is a member in any case.
+    #[schema(example = json!(["me"]))]
+    members: Vec<String>,
+    /// Whether members see what was before they joined (`shared`) or not (`joined`, default).
+    #[schema(example = "joined")]
+    history: Option<History>,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// Most entries of the page.
+    #[param(minimum = 1, maximum = 200, example = 50)]
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub page: Option<String>,
+}
+
+/// A page of my conversations.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Conversations {
+    items: Vec<Conversation>,
+    /// What `page` takes to go on; null at the end.
+    next: Option<String>,
+    /// The list holds everything up to here, perhaps more: stream on from it, and apply events by id.
+    cursor: String,
+}
+
+/// Where the next page of conversations begins.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    place: i64,
+    conversation: ConversationId,
+    limit: usize,
+    cursor: String,
+}
+
+/// Make a conversation
+///
+/// A group, or the direct conversation with one other user: an existing one is answered with 200.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations",
+    operation_id = "create_conversation",
+    tag = "Conversations",
+    security(("token" = [])),
+    request_body = CreateConversation,
+    responses(
+        (status = 201, description = "Made", body = Conversation),
+        (status = 200, description = "The direct conversation that exists", body = Conversation),
+        (status = 409, description = "`idempotency_key_taken`"),
+    ),
+)]
+pub async fn create_conversation(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    _: NoQuery,
+    creating: Creating,
+    Json { value, bytes }: Json<CreateConversation, LIST_LIMIT>,
+) -> Result<Response, Problem> {
+    let CreateConversation { kind, title, members, history } = value;
+    let wanted = Wanted { kind, title, members, history };
+    Ok(answer::created(app.domain.create_conversation(&caller, wanted, creating.asked(&bytes)).await?))
+}
+
+/// My conversations
+///
+/// Newest message first, else joining. Later pages repeat the cursor of the first.
+#[utoipa::path(
+    get,
+    path = "/v1/conversations",
+    operation_id = "list_conversations",
+    tag = "Conversations",
+    security(("token" = [])),
+    params(PageParams),
+    responses((status = 200, description = "A page", body = Conversations)),
+)]
+pub async fn list_conversations(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(params): Query<PageParams>,
+) -> Result<Response, Problem> {
+    let place: Option<Place> = page::place(params.page.as_deref())?;
+    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
+    let after = place.as_ref().map(|place| (Position(place.place), place.conversation));
+    let listed = app.domain.list_conversations(&caller, after, limit).await?;
+    let cursor = place.map_or(listed.cursor, |place| place.cursor);
+    let next = listed.next.map(|(place, conversation)| {
+        page::token(&Place { place: place.0, conversation, limit, cursor: cursor.clone() })
+    });
+    Ok(answer::ok(Conversations { items: listed.items, next, cursor }))
+}
+
+/// One conversation
+#[utoipa::path(
+    get,
+    path = "/v1/conversations/{id}",
+    operation_id = "get_conversation",
+    tag = "Conversations",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The conversation")),
+    responses((status = 200, description = "The conversation", body = Conversation)),
+)]
+pub async fn get_conversation(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<ConversationId>,
+    _: NoQuery,
+) -> Result<Response, Problem> {
+    Ok(answer::ok(app.domain.conversation(&caller, id).await?))
+}

@@ -1,0 +1,220 @@
+//! Messages.
+
+use super::App;
+use super::answer;
+use super::asked::Creating;
+use super::body::{Json, LIST_LIMIT};
+use super::caller::Authenticated;
+use super::page;
+use super::path::PathParam;
+use super::problem::{Problem, malformed};
+use super::query::{NoQuery, Query};
+use super::text_body::{MessageRequest, TextOrJson};
+use crate::domain::messages::{Bound, Draft, Wanted};
+use crate::ids::{ConversationId, MessageId};
+use crate::log::Cursor;
+use crate::log::history::Order;
+use crate::wire::{List, Message};
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+/// A message to some users.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendMessage {
+    /// Ids or names of users.
+    #[schema(example = json!(["bert"]))]
+    to: Vec<String>,
+    /// 1 to 16,384 Unicode scalar values.
+    #[schema(example = "hello", min_length = 1, max_length = 16_384)]
+    text: String,
+    /// A message of the same conversation.
+    #[schema(example = json!(null))]
+    reply_to: Option<MessageId>,
+    /// An object of at most 4 KiB, which comes back untouched.
+    #[schema(value_type = Option<Object>, example = json!({"color": "blue"}))]
+    metadata: Option<Box<RawValue>>,
+}
+
+/// Which part of a history.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryParams {
+    /// Only what is before this cursor or message.
+    before: Option<String>,
+    /// Only what is after this cursor or message.
+    after: Option<String>,
+    /// `desc` (default), or `asc` (default where only `after` is given).
+    #[param(value_type = Option<Direction>)]
+    order: Option<Direction>,
+    /// Most entries of the page.
+    #[param(minimum = 1, maximum = 200, example = 50)]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    page: Option<String>,
+}
+
+/// Oldest or newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    Asc,
+    Desc,
+}
+
+/// Where the next page of a history begins, and what it keeps of the first page's parameters.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    before: Option<String>,
+    after: Option<String>,
+    order: Direction,
+    limit: usize,
+}
+
+/// Send to a conversation
+///
+/// As JSON; or a `text/plain` body or one as bare `curl -d` sends it, which is the text itself.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{id}/messages",
+    operation_id = "create_message",
+    tag = "Messages",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The conversation")),
+    request_body(content(
+        (MessageRequest = "application/json"),
+        (String = "text/plain", example = "hello"),
+    )),
+    responses(
+        (status = 201, description = "Sent", body = Message),
+        (status = 409, description = "`idempotency_key_taken`"),
+    ),
+)]
+pub async fn create_message(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<ConversationId>,
+    _: NoQuery,
+    creating: Creating,
+    TextOrJson { draft, bytes }: TextOrJson,
+) -> Result<Response, Problem> {
+    Ok(answer::created(app.domain.send(&caller, id, draft, creating.asked(&bytes)).await?))
+}
+
+/// Send to users
+///
+/// One other user: to the direct conversation. Several: to the untitled group that was made this way and has had exactly
+/// these members ever since. Either is made with the message if need be.
+#[utoipa::path(
+    post,
+    path = "/v1/messages",
+    operation_id = "send_message",
+    tag = "Messages",
+    security(("token" = [])),
+    request_body = SendMessage,
+    responses(
+        (status = 201, description = "Sent", body = Message),
+        (status = 409, description = "`idempotency_key_taken`"),
+    ),
+)]
+pub async fn send_message(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    _: NoQuery,
+    creating: Creating,
+    Json { value, bytes }: Json<SendMessage, LIST_LIMIT>,
+) -> Result<Response, Problem> {
+    let SendMessage { to, text, reply_to, metadata } = value;
+    let draft: Draft = MessageRequest { text, reply_to, metadata }.into();
+    Ok(answer::created(app.domain.send_to(&caller, &to, draft, creating.asked(&bytes)).await?))
+}
+
+/// History
+///
+/// Messages only, as far as the caller may read them; `before` and `after` are exclusive.
+#[utoipa::path(
+    get,
+    path = "/v1/conversations/{id}/messages",
+    operation_id = "list_messages",
+    tag = "Messages",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The conversation"), HistoryParams),
+    responses((status = 200, description = "A page", body = List<Message>)),
+)]
+pub async fn list_messages(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<ConversationId>,
+    Query(params): Query<HistoryParams>,
+) -> Result<Response, Problem> {
+    let place = start(params)?;
+    let order = match place.order {
+        Direction::Asc => Order::OldestFirst,
+        Direction::Desc => Order::NewestFirst,
+    };
+    let wanted = Wanted {
+        after: bound("after", place.after.as_deref())?,
+        before: bound("before", place.before.as_deref())?,
+        order,
+        limit: page::limit(Some(place.limit))?,
+    };
+    let listed = app.domain.history(&caller, id, wanted).await?;
+    let next = listed.next.map(|last| {
+        let last = Some(last.to_string());
+        page::token(&match place.order {
+            Direction::Asc => Place { after: last, ..place },
+            Direction::Desc => Place { before: last, ..place },
+        })
+    });
+    Ok(answer::ok(List { items: listed.items, next }))
+}
+
+/// One message
+#[utoipa::path(
+    get,
+    path = "/v1/messages/{id}",
+    operation_id = "get_message",
+    tag = "Messages",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The message")),
+    responses((status = 200, description = "The message", body = Message)),
+)]
+pub async fn get_message(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<MessageId>,
+    _: NoQuery,
+) -> Result<Response, Problem> {
+    Ok(answer::ok(app.domain.message(&caller, id).await?))
+}
+
+/// Where a page begins: what the parameters say, or what `page` kept of them.
+fn start(params: HistoryParams) -> Result<Place, Problem> {
+    if let Some(place) = page::place::<Place>(params.page.as_deref())? {
+        return Ok(Place { limit: page::limit(params.limit.or(Some(place.limit)))?, ..place });
+    }
+    let usual = match (&params.before, &params.after) {
+        (None, Some(_)) => Direction::Asc,
+        _ => Direction::Desc,
+    };
+    Ok(Place {
+        order: params.order.unwrap_or(usual),
+        limit: page::limit(params.limit)?,
+        before: params.before,
+        after: params.after,
+    })
+}
+
+fn bound(field: &str, text: Option<&str>) -> Result<Option<Bound>, Problem> {
+    let read = |text: &str| {
+        let message = MessageId::parse(text).map(Bound::Message);
+        message
+            .or_else(|| Cursor::parse(text).map(Bound::Cursor))
+            .ok_or_else(|| malformed(field, "is neither a cursor nor the id of a message"))
+    };
+    text.map(read).transpose()
+}

@@ -1,0 +1,119 @@
+//! What wraps every request, outermost first: the request's id, problem documents, safety headers, rate headers, size
+//! of the headers, panics.
+
+use super::App;
+use super::problem::{Code, Problem};
+use super::rates::Rate;
+use crate::ids::RequestId;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use hyper::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{HeaderMap, StatusCode};
+use std::sync::{Arc, OnceLock};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+/// Most bytes of a request's headers and its URL.
+const HEADERS_BYTES: usize = 64 * 1024;
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Wraps a router.
+pub fn wrap(router: Router<App>) -> Router<App> {
+    router
+        .layer(CatchPanicLayer::custom(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
+        .layer(from_fn(limit_headers))
+        .layer(from_fn(tell_rates))
+        .layer(from_fn(identify))
+}
+
+/// Gives the request its id, and turns every refusal into a document that names it.
+async fn identify(request: Request, next: Next) -> Response {
+    let id = RequestId::new().to_string();
+    let authenticated = request.headers().contains_key(AUTHORIZATION) || request.uri().query().is_some();
+    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let response = next.run(request).instrument(span).await;
+    let mut response = documented(response, &id);
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'"));
+    if authenticated && !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// The document of a refusal: ours as it is meant, a library's by its status.
+fn documented(mut response: Response, id: &str) -> Response {
+    let status = response.status();
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return merged(problem.into_document(id), response.headers());
+    }
+    let refused = status.is_client_error() || status.is_server_error();
+    let told = response.headers().get(CONTENT_TYPE).is_some_and(|media| media == "application/problem+json");
+    if !refused || told {
+        return response;
+    }
+    let detail = match Code::of_status(status) {
+        Code::NotFound => "there is no such path, see /docs for those there are",
+        Code::MethodNotAllowed => "this path does not take this method, see the Allow header",
+        Code::Internal => "this is a fault of the server, its log has the cause under this request's id",
+        _ => "the request cannot be read",
+    };
+    merged(Problem::new(Code::of_status(status), detail).into_document(id), response.headers())
+}
+
+/// Keeps what the refusal's headers tell, but for those of its body.
+fn merged(mut document: Response, headers: &HeaderMap) -> Response {
+    for (name, value) in headers {
+        if name != CONTENT_TYPE && name != hyper::header::CONTENT_LENGTH {
+            document.headers_mut().insert(name, value.clone());
+        }
+    }
+    document
+}
+
+/// Where a handler leaves what the rate headers tell.
+#[derive(Clone, Default)]
+pub struct RateSlot(Arc<OnceLock<Rate>>);
+
+impl RateSlot {
+    /// Leaves it; the first one counts.
+    pub fn set(&self, rate: Rate) {
+        let _ = self.0.set(rate);
+    }
+}
+
+async fn tell_rates(mut request: Request, next: Next) -> Response {
+    let slot = RateSlot::default();
+    request.extensions_mut().insert(slot.clone());
+    let mut response = next.run(request).await;
+    if let Some(rate) = slot.0.get() {
+        let limit = format!("\"{}\";r={};t={}", rate.policy, rate.remaining, rate.wait);
+        let policy = format!("\"{}\";q={};w=5", rate.policy, rate.quota);
+        for (name, value) in [("ratelimit", limit), ("ratelimit-policy", policy)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+    response
+}
+
+async fn limit_headers(request: Request, next: Next) -> Response {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let bytes = fields.sum::<usize>() + request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    if bytes > HEADERS_BYTES {
+        let detail = format!("URL and headers have {bytes} bytes, at most {HEADERS_BYTES} are taken");
+        return Problem::new(Code::HeadersTooLarge, detail).into_response();
+    }
+    next.run(request).await
+}

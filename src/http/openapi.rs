@@ -1,0 +1,130 @@
+//! The OpenAPI document: generated from the handlers, and completed with what all of them have in common.
+
+use super::routes;
+use crate::wire::{End, Event, Problem, Ready, Reset};
+use std::sync::OnceLock;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Object, OpenApi as Openapi, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::{Modify, OpenApi};
+
+/// What stands above the operations.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Longwave",
+        description = "Messaging over plain HTTP. What the stream carries is described in `openapi/stream.md`.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(Problem, Event, Ready, Reset, End)),
+    modifiers(&Schemes),
+)]
+pub(super) struct Document;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut Openapi) {
+        let components = document.components.get_or_insert_default();
+        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        let ticket = ApiKeyValue::with_description("ticket", "Of `POST /v1/tickets`, for one stream");
+        components.add_security_scheme("ticket", SecurityScheme::ApiKey(ApiKey::Query(ticket)));
+    }
+}
+
+/// The document as JSON, as it stands in `openapi/openapi.json`.
+///
+/// # Panics
+/// Never: the document is JSON.
+pub fn json() -> &'static str {
+    static JSON: OnceLock<String> = OnceLock::new();
+    JSON.get_or_init(|| {
+        let mut document = routes::api().into_openapi();
+        for item in document.paths.paths.values_mut() {
+            for operation in operations(item) {
+                complete(operation);
+            }
+        }
+        let mut json = document.to_pretty_json().expect("the document is JSON");
+        json.push('\n');
+        json
+    })
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+}
+
+/// Adds the refusals that an operation has in common with others like it, and makes all of them problem documents.
+fn complete(operation: &mut Operation) {
+    let secured = operation.security.is_some();
+    let has_body = operation.request_body.is_some();
+    let mut parameters = operation.parameters.iter().flatten();
+    let named = parameters.any(in_path);
+    let receives = operation.tag_is("Receiving") && !has_body && operation.id_starts_with("get");
+    let creates = has_body && operation.responses.responses.contains_key("201") && secured;
+    let common = [
+        ("400", true, "`malformed`, `cursor_malformed`"),
+        ("401", secured, "`token_missing`, `token_invalid`, `token_expired`, `session_revoked`"),
+        ("404", named || receives || has_body && secured, "`not_found`"),
+        ("408", has_body, "`request_timeout`"),
+        ("410", receives, "`cursor_unknown`, `cursor_expired`, with a fresh `cursor`"),
+        ("413", has_body, "`body_too_large`"),
+        ("415", has_body, "`media_type_unsupported`"),
+        ("422", true, "`invalid`, `idempotency_key_reused`"),
+        ("429", secured || has_body, "`rate_limited`"),
+        ("431", true, "`headers_too_large`"),
+        ("500", true, "`internal`"),
+        ("503", true, "`unavailable`"),
+    ];
+    for (status, applies, codes) in common {
+        if applies && !operation.responses.responses.contains_key(status) {
+            let response = ResponseBuilder::new().description(codes).build();
+            operation.responses.responses.insert(status.into(), RefOr::T(response));
+        }
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && (status.starts_with('4') || status.starts_with('5'))
+        {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            response.content.insert("application/problem+json".into(), RefOr::T(content));
+        }
+    }
+    if creates {
+        operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
+    }
+}
+
+fn in_path(parameter: &RefOr<Parameter>) -> bool {
+    matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path)
+}
+
+fn idempotency_key() -> Parameter {
+    let schema = Object::builder()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .format(Some(utoipa::openapi::SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::Uuid)));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("A UUID, which becomes the id of what is created: a repeat creates nothing more"))
+        .schema(Some(schema))
+        .build()
+}
+
+trait Described {
+    fn tag_is(&self, tag: &str) -> bool;
+    fn id_starts_with(&self, start: &str) -> bool;
+}
+
+impl Described for Operation {
+    fn tag_is(&self, tag: &str) -> bool {
+        self.tags.iter().flatten().any(|other| other == tag)
+    }
+
+    fn id_starts_with(&self, start: &str) -> bool {
+        self.operation_id.as_ref().is_some_and(|id| id.starts_with(start))
+    }
+}

@@ -1,0 +1,111 @@
+//! Sessions.
+
+use super::App;
+use super::answer::{self, Json as Answer};
+use super::body::Json;
+use super::caller::{Anonymous, Authenticated};
+use super::path::PathParam;
+use super::problem::Problem;
+use super::query::NoQuery;
+use crate::domain::Error;
+use crate::domain::accounts::Credentials;
+use crate::ids::SessionId;
+use crate::wire::{LoggedIn, Session};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+/// Name and password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateSession {
+    #[schema(example = "anna")]
+    name: String,
+    #[schema(example = "correct horse")]
+    password: String,
+    /// What the session is called in lists.
+    #[schema(example = "laptop", min_length = 1, max_length = 100)]
+    device: Option<String>,
+}
+
+/// A refresh token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshSession {
+    refresh_token: String,
+}
+
+/// Log in
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    operation_id = "create_session",
+    tag = "Accounts",
+    request_body = CreateSession,
+    responses(
+        (status = 201, description = "The user and a new session", body = LoggedIn),
+        (status = 401, description = "`credentials_wrong`"),
+    ),
+)]
+pub async fn create_session(
+    State(app): State<App>,
+    _: Anonymous,
+    _: NoQuery,
+    Json { value, .. }: Json<CreateSession>,
+) -> Result<Response, Problem> {
+    let CreateSession { name, password, device } = value;
+    let made = app.domain.log_in(Credentials { name, password, device }).await?;
+    Ok(Answer(StatusCode::CREATED, made).into_response())
+}
+
+/// Refresh
+///
+/// Answers new tokens. The old refresh token stays good until the new one is used, and for a minute at least; using it
+/// after that ends the session.
+#[utoipa::path(
+    post,
+    path = "/v1/sessions/refresh",
+    operation_id = "refresh_session",
+    tag = "Accounts",
+    request_body = RefreshSession,
+    responses(
+        (status = 200, description = "The session with new tokens", body = Session),
+        (status = 401, description = "`token_invalid`, `token_expired`, `session_revoked`"),
+    ),
+)]
+pub async fn refresh_session(
+    State(app): State<App>,
+    _: Anonymous,
+    _: NoQuery,
+    Json { value, .. }: Json<RefreshSession>,
+) -> Result<Response, Problem> {
+    Ok(answer::ok(app.domain.refresh(&value.refresh_token).await?))
+}
+
+/// Log out
+///
+/// Ends one of my sessions, with its streams.
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions/{id}",
+    operation_id = "delete_session",
+    tag = "Accounts",
+    security(("token" = [])),
+    params(("id" = String, Path, description = "An id, or `current`")),
+    responses((status = 204, description = "It has ended")),
+)]
+pub async fn delete_session(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<String>,
+    _: NoQuery,
+) -> Result<StatusCode, Problem> {
+    if id == "current" {
+        app.domain.log_out(&caller).await?;
+    } else {
+        app.domain.revoke(&caller, SessionId::parse(&id).ok_or(Error::NotFound)?).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

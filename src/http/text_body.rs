@@ -1,0 +1,59 @@
+use super::body::{Body, LIMIT, MediaType, parse};
+use super::problem::{Code, Problem};
+use crate::domain::invalid;
+use crate::domain::messages::Draft;
+use crate::ids::MessageId;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// A message to be sent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MessageRequest {
+    /// 1 to 16,384 Unicode scalar values.
+    #[schema(example = "hello", min_length = 1, max_length = 16_384)]
+    pub text: String,
+    /// A message of the same conversation.
+    #[schema(example = json!(null))]
+    pub reply_to: Option<MessageId>,
+    /// An object of at most 4 KiB, which comes back untouched.
+    #[schema(value_type = Option<Object>, example = json!({"color": "blue"}))]
+    pub metadata: Option<Box<RawValue>>,
+}
+
+/// A message as JSON, or a body that is the text itself: no sniffing, decoding or trimming.
+pub struct TextOrJson {
+    pub draft: Draft,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+impl<S: Sync> FromRequest<S> for TextOrJson {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let Body { media_type, bytes } = Body::read(request, LIMIT).await?;
+        let draft = match media_type {
+            MediaType::Json | MediaType::None => parse::<MessageRequest>(&bytes)?.into(),
+            MediaType::Form | MediaType::Text => raw(&bytes)?,
+        };
+        Ok(Self { draft, bytes })
+    }
+}
+
+impl From<MessageRequest> for Draft {
+    fn from(request: MessageRequest) -> Self {
+        Self { text: request.text, reply_to: request.reply_to, metadata: request.metadata }
+    }
+}
+
+fn raw(bytes: &[u8]) -> Result<Draft, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Problem::new(Code::Malformed, "the text is not UTF-8"))?;
+    if text.contains('\0') {
+        return Err(invalid("text", "U+0000 is not taken").into());
+    }
+    Ok(Draft { text: text.to_owned(), reply_to: None, metadata: None })
+}

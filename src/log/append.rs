@@ -1,0 +1,189 @@
+//! The two ways into the log, on one connection: a batch of sends in one round trip, or one change in a transaction.
+
+use super::batch::{Batch, Outcome};
+use super::change::{Locked, Pending, Settled};
+use super::event::NewEvent;
+use super::read;
+use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
+use crate::store::sql::sql;
+use crate::store::{Connection, EventKind, Time};
+use diesel::result::Error;
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use std::sync::Arc;
+
+/// What an append needs to know of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The cluster that this connection goes to.
+    pub cluster: i64,
+    /// A position that was seen committed.
+    pub known: Position,
+}
+
+/// Appends events, each of whose senders must be a member, and commits.
+pub async fn append(connection: &mut Connection, place: Place, events: &[&NewEvent]) -> Result<Batch, Error> {
+    call(connection, place, events, None).await
+}
+
+/// Applies a change in a transaction: lock first, rows after. A failure leaves the transaction open.
+pub async fn apply(
+    connection: &mut Connection,
+    place: Place,
+    change: &mut dyn Pending,
+) -> Result<(Settled, Epoch), Error> {
+    connection.batch_execute("BEGIN").await?;
+    let (locked, epoch) = lock(connection, place).await?;
+    let settled = match read::known(connection, change.key().id).await? {
+        Some(known) if known.owner != change.key().owner => Settled::Taken,
+        Some(known) if known.mac != change.key().mac => Settled::Reused,
+        Some(known) => Settled::Before(known.position),
+        None => match change.apply(connection, locked).await? {
+            None => {
+                connection.batch_execute("ROLLBACK").await?;
+                return Ok((Settled::Refused, epoch));
+            }
+            Some(events) => Settled::Now(write(connection, place, locked, events).await?),
+        },
+    };
+    let wrote = matches!(&settled, Settled::Now(events) if !events.is_empty());
+    if !wrote {
+        // Without a write, the commit would neither flush nor wait for the standby, and what was found might be lost.
+        connection.batch_execute("SELECT pg_logical_emit_message(true, 'longwave', '')").await?;
+    }
+    connection.batch_execute("COMMIT").await?;
+    Ok((settled, epoch))
+}
+
+/// Begins a new epoch, if this cluster or timeline is another than that of the last append.
+pub async fn enter(connection: &mut Connection, place: Place) -> Result<Position, Error> {
+    connection.batch_execute("BEGIN").await?;
+    let (locked, _) = lock(connection, place).await?;
+    connection.batch_execute("COMMIT").await?;
+    Ok(locked.next.previous())
+}
+
+/// Begins a new epoch in any case.
+pub async fn begin_epoch(connection: &mut Connection, place: Place) -> Result<Epoch, Error> {
+    connection.batch_execute("BEGIN").await?;
+    let (locked, _) = lock(connection, place).await?;
+    let query = sql::<BigInt>("SELECT log_enter_epoch(")
+        .bind::<BigInt, _>(place.cluster)
+        .sql(", ")
+        .bind::<BigInt, _>(locked.next.previous())
+        .sql(", true)");
+    let epoch = query.get_result(connection).await?;
+    connection.batch_execute("COMMIT").await?;
+    Ok(epoch)
+}
+
+async fn lock(connection: &mut Connection, place: Place) -> Result<(Locked, Epoch), Error> {
+    let query = sql::<(BigInt, Timestamptz)>("SELECT head, now FROM log_lock(").bind::<BigInt, _>(place.known).sql(")");
+    let (head, now): (Position, Time) = query.get_result(connection).await?;
+    let query = sql::<BigInt>("SELECT log_enter_epoch(")
+        .bind::<BigInt, _>(place.cluster)
+        .sql(", ")
+        .bind::<BigInt, _>(head)
+        .sql(")");
+    let epoch = query.get_result(connection).await?;
+    Ok((Locked { next: head.next(), now }, epoch))
+}
+
+async fn write(
+    connection: &mut Connection,
+    place: Place,
+    locked: Locked,
+    events: Vec<NewEvent>,
+) -> Result<Vec<Arc<super::Event>>, Error> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let batch = call(connection, place, &events.iter().collect::<Vec<_>>(), Some(locked.now)).await?;
+    let expected = (0..events.len()).map(|index| Outcome::Appended(locked.next.plus(index)));
+    if !batch.outcomes.iter().copied().eq(expected) {
+        return Err(Error::QueryBuilderError("an event of a change has an id that is known".into()));
+    }
+    let placed = events
+        .into_iter()
+        .enumerate()
+        .map(|(index, event)| Arc::new(event.placed(locked.next.plus(index), batch.epoch, batch.created_at)));
+    Ok(placed.collect())
+}
+
+type Appended = (BigInt, Timestamptz, Array<SmallInt>, Array<BigInt>);
+
+async fn call(
+    connection: &mut Connection,
+    place: Place,
+    events: &[&NewEvent],
+    now: Option<Time>,
+) -> Result<Batch, Error> {
+    let columns = Columns::of(events);
+    let query = sql::<Appended>("SELECT o_epoch, o_created_at, o_outcomes, o_positions FROM log_append(")
+        .bind::<BigInt, _>(place.known)
+        .sql(", ")
+        .bind::<BigInt, _>(place.cluster)
+        .sql(", ")
+        .bind::<Bool, _>(now.is_none())
+        .sql(", ")
+        .bind::<Array<Uuid>, _>(&columns.ids)
+        .sql(", ")
+        .bind::<Array<Uuid>, _>(&columns.owners)
+        .sql(", ")
+        .bind::<Array<Bytea>, _>(&columns.macs)
+        .sql(", ")
+        .bind::<Array<Text>, _>(&columns.kinds)
+        .sql(", ")
+        .bind::<Array<Uuid>, _>(&columns.conversations)
+        .sql(", ")
+        .bind::<Array<Nullable<Uuid>>, _>(&columns.messages)
+        .sql(", ")
+        .bind::<Array<Uuid>, _>(&columns.senders)
+        .sql(", ")
+        .bind::<Array<Text>, _>(&columns.payloads)
+        .sql(", ")
+        .bind::<Nullable<Timestamptz>, _>(now)
+        .sql(")");
+    // All rows are read up to ReadyForQuery: in autocommit, the row comes before an error of the commit does.
+    let (epoch, created_at, outcomes, positions): (Epoch, Time, Vec<i16>, Vec<Position>) =
+        query.get_result(connection).await?;
+    let outcomes = outcomes.into_iter().zip(positions).map(|(outcome, position)| match outcome {
+        0 => Ok(Outcome::Appended(position)),
+        1 => Ok(Outcome::Known(position)),
+        2 => Ok(Outcome::Reused),
+        3 => Ok(Outcome::Taken),
+        4 => Ok(Outcome::NotMember),
+        other => Err(Error::DeserializationError(format!("unknown outcome {other}").into())),
+    });
+    Ok(Batch { epoch, created_at, outcomes: outcomes.collect::<Result<_, _>>()? })
+}
+
+/// Events as one array a column, which is how many rows travel in one statement.
+#[derive(Default)]
+struct Columns<'a> {
+    ids: Vec<WriteId>,
+    owners: Vec<UserId>,
+    macs: Vec<&'a [u8]>,
+    kinds: Vec<EventKind>,
+    conversations: Vec<ConversationId>,
+    messages: Vec<Option<MessageId>>,
+    senders: Vec<UserId>,
+    payloads: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(events: &[&'a NewEvent]) -> Self {
+        let mut columns = Self::default();
+        for event in events {
+            columns.ids.push(event.key.id);
+            columns.owners.push(event.key.owner);
+            columns.macs.push(&event.key.mac);
+            columns.kinds.push(event.kind);
+            columns.conversations.push(event.conversation);
+            columns.messages.push(event.message);
+            columns.senders.push(event.sender);
+            columns.payloads.push(&event.payload.0);
+        }
+        columns
+    }
+}

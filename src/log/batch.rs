@@ -1,0 +1,52 @@
+use super::event::NewEvent;
+use super::writer::Sending;
+use crate::ids::{Epoch, Position, WriteId};
+use crate::store::Time;
+use std::collections::HashSet;
+
+/// The most events of one batch: more gain nothing and keep the others waiting.
+pub const MOST: usize = 1_000;
+
+/// What the append says of each event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Appended(Position),
+    /// The same request was written before.
+    Known(Position),
+    /// Another request was written under this id.
+    Reused,
+    /// The id is somebody else's.
+    Taken,
+    NotMember,
+}
+
+/// A committed batch.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub epoch: Epoch,
+    pub created_at: Time,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Events that go to PostgreSQL together. No id stands in it twice, so that the append judges each against the log.
+#[derive(Default)]
+pub struct Gathered {
+    pub sends: Vec<Sending>,
+    ids: HashSet<WriteId>,
+}
+
+impl Gathered {
+    /// Adds a send, unless the batch must end before it.
+    pub fn add(&mut self, send: Sending) -> Result<(), Sending> {
+        if self.sends.len() == MOST || !self.ids.insert(send.event.key.id) {
+            return Err(send);
+        }
+        self.sends.push(send);
+        Ok(())
+    }
+
+    /// The events, in order.
+    pub fn events(&self) -> Vec<&NewEvent> {
+        self.sends.iter().map(|send| &send.event).collect()
+    }
+}

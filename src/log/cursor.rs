@@ -1,0 +1,63 @@
+use crate::ids::{Epoch, Position};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fmt;
+
+/// "I have everything up to here": opaque to clients, made of epoch and position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    pub epoch: Epoch,
+    pub position: Position,
+}
+
+/// Version of the encoding. A log of several shards would be another.
+const VERSION: &str = "1";
+
+impl Cursor {
+    /// Reads a cursor; `None` when it is none of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        // Two numbers of 64 bits take fewer bytes than this.
+        if text.len() > 64 {
+            return None;
+        }
+        let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let mut parts = plain.split('.');
+        let (version, epoch, position) = (parts.next()?, parts.next()?, parts.next()?);
+        let cursor = Self { epoch: Epoch(epoch.parse().ok()?), position: Position(position.parse().ok()?) };
+        let canonical = version == VERSION && parts.next().is_none() && cursor.to_string() == text;
+        (canonical && cursor.position >= Position::ZERO).then_some(cursor)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{VERSION}.{}.{}", self.epoch.0, self.position.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_comes_back_as_it_was(epoch in any::<i64>(), position in 0..i64::MAX) {
+            let cursor = Cursor { epoch: Epoch(epoch), position: Position(position) };
+            prop_assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+        }
+
+        #[test]
+        fn what_is_no_cursor_is_refused(text in "\\PC*") {
+            prop_assert!(Cursor::parse(&text).is_none_or(|cursor| cursor.to_string() == text));
+        }
+    }
+
+    #[test]
+    fn only_the_one_encoding_of_a_cursor_is_taken() {
+        for plain in ["1.7", "1.7.8.9", "2.7.8", "1.+7.8", "1.7.-8", "1.07.8", ""] {
+            assert_eq!(Cursor::parse(&URL_SAFE_NO_PAD.encode(plain)), None, "{plain}");
+        }
+        assert!(Cursor::parse(&URL_SAFE_NO_PAD.encode("1.7.8")).is_some());
+    }
+}

@@ -1,0 +1,74 @@
+use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
+use crate::log::Cursor;
+use crate::store::{EventKind, Time};
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::pg::{Pg, PgValue};
+use diesel::prelude::Queryable;
+use diesel::sql_types::Json;
+
+/// One entry of the log.
+#[derive(Clone, Debug, Queryable)]
+pub struct Event {
+    pub position: Position,
+    /// The epoch that owns the position.
+    pub epoch: Epoch,
+    pub conversation: ConversationId,
+    pub kind: EventKind,
+    pub message: Option<MessageId>,
+    pub sender: UserId,
+    pub created_at: Time,
+    pub payload: Payload,
+}
+
+impl Event {
+    /// The cursor of somebody who has everything up to this event.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { epoch: self.epoch, position: self.position }
+    }
+}
+
+/// The JSON text of what was written; `wire` knows its shapes.
+#[derive(Clone, Debug, PartialEq, Eq, FromSqlRow)]
+pub struct Payload(pub Box<str>);
+
+impl FromSql<Json, Pg> for Payload {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(std::str::from_utf8(value.as_bytes())?.into()))
+    }
+}
+
+/// What makes a repeated write harmless: its id, whose it is, and a mark of what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub id: WriteId,
+    pub owner: UserId,
+    /// HMAC of method, path and body.
+    pub mac: Vec<u8>,
+}
+
+/// An event that is not in the log yet.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    pub key: Key,
+    pub conversation: ConversationId,
+    pub kind: EventKind,
+    pub message: Option<MessageId>,
+    pub sender: UserId,
+    pub payload: Payload,
+}
+
+impl NewEvent {
+    /// The event as it stands in the log.
+    pub(super) fn placed(self, position: Position, epoch: Epoch, created_at: Time) -> Event {
+        Event {
+            position,
+            epoch,
+            conversation: self.conversation,
+            kind: self.kind,
+            message: self.message,
+            sender: self.sender,
+            created_at,
+            payload: self.payload,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! LISTEN: what wakes this node when another one has written. Hints only; whoever is woken also polls.
+
+use crate::ids::Position;
+use crate::shutdown::Shutdown;
+use crate::store::{Driver, StoreError, connect};
+use std::future::poll_fn;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio_postgres::{AsyncMessage, Client, Notification};
+
+/// Where appends tell the new head of the log.
+const LOG: &str = "longwave_log";
+/// Where it is told that a session or user has ended.
+pub const SESSIONS: &str = "longwave_sessions";
+/// How often the connection must prove that it is alive: TCP alone never notices a silent peer that it asks nothing.
+const PROOF: Duration = Duration::from_secs(5);
+
+/// What wakes those who wait for news. Cheap to clone.
+#[derive(Clone)]
+pub struct Wakeups {
+    head: watch::Receiver<Position>,
+    sessions: watch::Receiver<u64>,
+}
+
+impl Wakeups {
+    /// The head that was last heard of; changes wake.
+    pub fn head(&self) -> watch::Receiver<Position> {
+        self.head.clone()
+    }
+
+    /// Changes whenever sessions or users may have ended.
+    pub fn sessions(&self) -> watch::Receiver<u64> {
+        self.sessions.clone()
+    }
+}
+
+struct Bells {
+    head: watch::Sender<Position>,
+    sessions: watch::Sender<u64>,
+}
+
+/// Starts the node's listener.
+pub fn start(url: String, shutdown: &Shutdown) -> Wakeups {
+    let bells = Bells { head: watch::Sender::new(Position::ZERO), sessions: watch::Sender::new(0) };
+    let wakeups = Wakeups { head: bells.head.subscribe(), sessions: bells.sessions.subscribe() };
+    shutdown.spawn(async move {
+        loop {
+            if let Err(error) = listen(&url, &bells).await {
+                tracing::warn!(%error, "lost the notifications, polling goes on");
+            }
+            tokio::time::sleep(Duration::from_millis(200 + fastrand::u64(0..300))).await;
+        }
+    });
+    wakeups
+}
+
+async fn listen(url: &str, bells: &Bells) -> Result<(), StoreError> {
+    let (client, driver) = connect(url).await?;
+    let (sender, mut notifications) = mpsc::unbounded_channel();
+    let driver = tokio::spawn(drive(driver, sender));
+    let _abort = AbortOnDrop(driver);
+    prove(&client, &format!("LISTEN {LOG}; LISTEN {SESSIONS}")).await?;
+    // What was told while nobody listened is lost: everybody looks once.
+    bells.head.send_modify(|_| {});
+    bells.sessions.send_modify(|count| *count += 1);
+    loop {
+        match tokio::time::timeout(PROOF, notifications.recv()).await {
+            Ok(Some(notification)) => bells.ring(&notification),
+            Ok(None) => return Err(StoreError::Unreachable("the connection ended".into())),
+            Err(_) => prove(&client, "").await?,
+        }
+    }
+}
+
+async fn prove(client: &Client, statement: &str) -> Result<(), StoreError> {
+    match tokio::time::timeout(PROOF, client.batch_execute(statement)).await {
+        Ok(done) => done.map_err(|error| StoreError::Unreachable(error.into())),
+        Err(_) => Err(StoreError::Unreachable("no answer within 5 s".into())),
+    }
+}
+
+impl Bells {
+    fn ring(&self, notification: &Notification) {
+        match notification.channel() {
+            LOG => {
+                self.head.send_replace(notification.payload().parse().map_or(Position::MAX, Position));
+            }
+            _ => self.sessions.send_modify(|count| *count += 1),
+        }
+    }
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn drive(mut driver: Driver, notifications: mpsc::UnboundedSender<Notification>) {
+    while let Some(Ok(message)) = poll_fn(|context| driver.poll_message(context)).await {
+        if let AsyncMessage::Notification(notification) = message
+            && notifications.send(notification).is_err()
+        {
+            return;
+        }
+    }
+}

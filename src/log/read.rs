@@ -1,0 +1,231 @@
+//! Reading the log in its own order: what the tailer follows, and what a user missed.
+
+use super::Cursor;
+use super::event::{Event, Payload};
+use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
+use crate::store::sql::{Sql, sql};
+use crate::store::{Connection, EventKind, StoreError, Time};
+use diesel::prelude::Queryable;
+use diesel::result::{Error, OptionalExtension};
+use diesel::sql_types::{Array, BigInt, Bytea, Json, Nullable, Text, Timestamptz, Uuid};
+use diesel_async::RunQueryDsl;
+
+/// The SQL types of [`COLUMNS`].
+pub(super) type Columns = (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json);
+
+/// What an [`Event`] is made of, from `events e`.
+macro_rules! columns {
+    () => {
+        "e.position, (SELECT epoch FROM log_epoch WHERE first_position <= e.position ORDER BY number DESC LIMIT 1),
+         e.conversation_id, e.kind, e.message_id, e.sender_id, e.created_at, e.payload"
+    };
+}
+pub(super) use columns;
+
+/// A write that was made before.
+#[derive(Clone, Debug, Queryable)]
+pub struct Known {
+    pub position: Position,
+    pub kind: EventKind,
+    pub owner: UserId,
+    pub mac: Vec<u8>,
+}
+
+/// Finds a write by its id.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn known(connection: &mut Connection, id: WriteId) -> Result<Option<Known>, Error> {
+    let query = sql::<(BigInt, Text, Uuid, Bytea)>("SELECT position, kind, owner, mac FROM ids WHERE id = ")
+        .bind::<Uuid, _>(id);
+    query.get_result(connection).await.optional()
+}
+
+/// Reads events by position, in order; those that are not kept are left out.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn at(connection: &mut Connection, positions: &[Position]) -> Result<Vec<Event>, StoreError> {
+    let query: Sql<'_, Columns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.position = ANY("))
+        .bind::<Array<BigInt>, _>(positions)
+        .sql(") ORDER BY e.position");
+    Ok(query.load(connection).await?)
+}
+
+/// The end of the log, beyond what somebody has.
+#[derive(Clone, Debug)]
+pub struct Tail {
+    /// The present epoch, and the first position that it owns.
+    pub epoch: Epoch,
+    pub first: Position,
+    /// What comes next, gapless, in order.
+    pub events: Vec<Event>,
+}
+
+type TailRow = (
+    Epoch,
+    Position,
+    Option<Position>,
+    Option<Epoch>,
+    Option<ConversationId>,
+    Option<EventKind>,
+    Option<MessageId>,
+    Option<UserId>,
+    Option<Time>,
+    Option<Payload>,
+);
+
+type TailColumns = (
+    BigInt,
+    BigInt,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Nullable<Uuid>,
+    Nullable<Text>,
+    Nullable<Uuid>,
+    Nullable<Uuid>,
+    Nullable<Timestamptz>,
+    Nullable<Json>,
+);
+
+/// Reads what follows `after`, with the epoch of the same snapshot.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn tail(connection: &mut Connection, after: Position, limit: i64) -> Result<Tail, StoreError> {
+    let query: Sql<'_, TailColumns> = sql(concat!(
+        "SELECT present.epoch, present.first_position, e.* FROM
+           (SELECT epoch, first_position FROM log_epoch ORDER BY number DESC LIMIT 1) present
+           LEFT JOIN LATERAL (SELECT ",
+        columns!(),
+        " FROM events e WHERE e.position > "
+    ))
+    .bind::<BigInt, _>(after)
+    .sql(" ORDER BY e.position LIMIT ")
+    .bind::<BigInt, _>(limit)
+    .sql(") e ON true ORDER BY e.position");
+    let rows: Vec<TailRow> = query.load(connection).await?;
+    let (epoch, first) = rows.iter().next().map_or((Epoch(0), Position::ZERO), |row| (row.0, row.1));
+    Ok(Tail { epoch, first, events: rows.into_iter().filter_map(event_of).collect() })
+}
+
+fn event_of(row: TailRow) -> Option<Event> {
+    let (_, _, position, epoch, conversation, kind, message, sender, created_at, payload) = row;
+    Some(Event {
+        position: position?,
+        epoch: epoch?,
+        conversation: conversation?,
+        kind: kind?,
+        message,
+        sender: sender?,
+        created_at: created_at?,
+        payload: payload?,
+    })
+}
+
+/// What a user missed, up to a position.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// Exclusive.
+    pub after: Position,
+    /// Inclusive.
+    pub upto: Position,
+    /// Only this conversation.
+    pub only: Option<ConversationId>,
+}
+
+/// A page of what a user missed.
+#[derive(Clone, Debug)]
+pub struct Missed {
+    /// In order.
+    pub events: Vec<Event>,
+    /// Whether the span holds more.
+    pub more: bool,
+}
+
+/// Reads a user's events of a span, in order: those that lie inside the user's memberships, at most `limit` and about
+/// 128 KiB, but one at least if there is one.
+///
+/// Each conversation costs a probe of its index, and more only if it has news.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn missed(connection: &mut Connection, user: UserId, span: Span, limit: usize) -> Result<Missed, StoreError> {
+    type Page = (BigInt, (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json));
+    let query: Sql<'_, Page> = sql("WITH mine AS MATERIALIZED (
+             SELECT news.position FROM members m CROSS JOIN LATERAL (
+               SELECT n.position FROM events n
+                WHERE n.conversation_id = m.conversation_id AND n.position > ")
+    .bind::<BigInt, _>(span.after)
+    .sql(" AND n.position <= ")
+    .bind::<BigInt, _>(span.upto)
+    .sql(" AND n.position >= m.joined_at AND n.position <= coalesce(m.left_at, n.position) ORDER BY n.position LIMIT ")
+    .bind::<BigInt, _>(limit as i64 + 1)
+    .sql(") news WHERE m.user_id = ")
+    .bind::<Uuid, _>(user)
+    .sql(" AND m.joined_at <= ")
+    .bind::<BigInt, _>(span.upto)
+    .sql(" AND coalesce(m.left_at > ")
+    .bind::<BigInt, _>(span.after)
+    .sql(", true) AND coalesce(m.conversation_id = ")
+    .bind::<Nullable<Uuid>, _>(span.only)
+    .sql(", true) ORDER BY news.position LIMIT ")
+    .bind::<BigInt, _>(limit as i64 + 1)
+    .sql(concat!(
+        ") SELECT (SELECT count(*) FROM mine), ",
+        columns!(),
+        " FROM (SELECT w.*, sum(octet_length(w.payload::text) + 256) OVER (ORDER BY w.position) AS bytes,
+                       row_number() OVER (ORDER BY w.position) AS number
+                  FROM mine JOIN events w ON w.position = mine.position AND w.position > "
+    ))
+    .bind::<BigInt, _>(span.after)
+    .sql(") e WHERE e.number <= ")
+    .bind::<BigInt, _>(limit as i64)
+    .sql(" AND (e.bytes <= 131072 OR e.number = 1) ORDER BY e.position");
+    let rows: Vec<(i64, Event)> = query.load(connection).await?;
+    let found = rows.iter().next().map_or(0, |(found, _)| *found);
+    let events: Vec<_> = rows.into_iter().map(|(_, event)| event).collect();
+    Ok(Missed { more: found > events.len() as i64, events })
+}
+
+/// One membership of a user, as an interval of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub conversation: ConversationId,
+    pub joined_at: Position,
+    pub left_at: Option<Position>,
+}
+
+/// All memberships of a user, with the head of the log in the same snapshot.
+#[derive(Clone, Debug)]
+pub struct Standings {
+    pub head: Cursor,
+    pub memberships: Vec<Standing>,
+}
+
+/// Reads a user's memberships that are open or ended at or above `since`, and the head that they are true for.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn standings(connection: &mut Connection, user: UserId, since: Position) -> Result<Standings, StoreError> {
+    type Row = (Epoch, Position, Option<ConversationId>, Option<Position>, Option<Position>);
+    let query = sql::<(BigInt, BigInt, Nullable<Uuid>, Nullable<BigInt>, Nullable<BigInt>)>(
+        "SELECT (SELECT epoch FROM log_epoch ORDER BY number DESC LIMIT 1),
+                coalesce((SELECT max(position) FROM events WHERE position >= ",
+    )
+    .bind::<BigInt, _>(since)
+    .sql(
+        "), (SELECT max(position) FROM events), 0), m.conversation_id, m.joined_at, m.left_at
+           FROM (SELECT 1) one LEFT JOIN members m ON m.user_id = ",
+    )
+    .bind::<Uuid, _>(user)
+    .sql(" AND coalesce(m.left_at >= ")
+    .bind::<BigInt, _>(since)
+    .sql(", true)");
+    let rows: Vec<Row> = query.load(connection).await?;
+    let (epoch, position) = rows.iter().next().map_or((Epoch(0), Position::ZERO), |row| (row.0, row.1));
+    let memberships = rows.into_iter().filter_map(|(_, _, conversation, joined_at, left_at)| {
+        Some(Standing { conversation: conversation?, joined_at: joined_at?, left_at })
+    });
+    Ok(Standings { head: Cursor { epoch, position }, memberships: memberships.collect() })
+}

@@ -1,0 +1,77 @@
+//! Conversations. All writes happen under the log's lock.
+
+use super::schema::conversations;
+use super::{Connection, ConversationKind, History, Time};
+use crate::ids::{ConversationId, UserId};
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel_async::RunQueryDsl;
+
+/// A conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = conversations)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub kind: ConversationKind,
+    pub title: Option<String>,
+    pub history: History,
+    pub created_by: UserId,
+    pub created_at: Time,
+}
+
+/// Makes a conversation.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn insert(
+    connection: &mut Connection,
+    conversation: &Conversation,
+    direct_key: Option<&[u8]>,
+) -> Result<(), Error> {
+    diesel::insert_into(conversations::table)
+        .values((conversation, conversations::direct_key.eq(direct_key)))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Finds conversations by id, in no order.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn by_ids(connection: &mut Connection, ids: &[ConversationId]) -> Result<Vec<Conversation>, Error> {
+    conversations::table.filter(conversations::id.eq_any(ids)).select(Conversation::as_select()).load(connection).await
+}
+
+/// Finds a conversation by id.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn by_id(connection: &mut Connection, id: ConversationId) -> Result<Option<Conversation>, Error> {
+    conversations::table.find(id).select(Conversation::as_select()).first(connection).await.optional()
+}
+
+/// Finds the one conversation of a set of users.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn by_direct_key(connection: &mut Connection, key: &[u8]) -> Result<Option<Conversation>, Error> {
+    conversations::table
+        .filter(conversations::direct_key.eq(key))
+        .select(Conversation::as_select())
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// Lets a group be found by its id alone: its members are no longer those that it was made for.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn clear_direct_key(connection: &mut Connection, id: ConversationId) -> Result<(), Error> {
+    diesel::update(conversations::table.find(id))
+        .set(conversations::direct_key.eq(None::<Vec<u8>>))
+        .execute(connection)
+        .await?;
+    Ok(())
+}

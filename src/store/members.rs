@@ -1,0 +1,229 @@
+//! Memberships, as intervals of the log. All writes happen under the log's lock.
+
+use super::schema::{members, users};
+use super::users::User;
+use super::{Connection, MemberRole, Time};
+use crate::ids::{ConversationId, Position, UserId};
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel_async::RunQueryDsl;
+
+/// One membership.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = members)]
+pub struct Membership {
+    pub user_id: UserId,
+    pub role: MemberRole,
+    pub joined_at: Position,
+    pub left_at: Option<Position>,
+    pub since: Time,
+}
+
+/// Who joins, and as what.
+#[derive(Clone, Copy, Debug)]
+pub struct Joining {
+    pub user: UserId,
+    pub role: MemberRole,
+}
+
+/// Lets users join a conversation at a position.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn join(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    joining: &[Joining],
+    at: Position,
+    since: Time,
+) -> Result<(), Error> {
+    let rows = joining.iter().map(|joining| {
+        (
+            members::conversation_id.eq(conversation),
+            members::user_id.eq(joining.user),
+            members::role.eq(joining.role),
+            members::joined_at.eq(at),
+            members::read.eq(at),
+            members::since.eq(since),
+        )
+    });
+    diesel::insert_into(members::table).values(rows.collect::<Vec<_>>()).execute(connection).await?;
+    Ok(())
+}
+
+/// Ends a membership at a position.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn leave(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    user: UserId,
+    at: Position,
+) -> Result<(), Error> {
+    diesel::update(present().filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user))))
+        .set(members::left_at.eq(at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Gives a member another role.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn set_role(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    user: UserId,
+    role: MemberRole,
+) -> Result<(), Error> {
+    diesel::update(present().filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user))))
+        .set(members::role.eq(role))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A user's present membership.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn open(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<Option<Membership>, Error> {
+    present()
+        .filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user)))
+        .select(Membership::as_select())
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// All of a user's memberships of a conversation, the oldest first.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn of_user(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<Vec<Membership>, Error> {
+    members::table
+        .filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user)))
+        .order(members::joined_at)
+        .select(Membership::as_select())
+        .load(connection)
+        .await
+}
+
+/// Present members with their accounts, in order of joining, after one of them, at most `limit`.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn list(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    after: Option<(Position, UserId)>,
+    limit: i64,
+) -> Result<Vec<(Membership, User)>, Error> {
+    let (place, user) = after.unwrap_or((Position(-1), UserId(uuid::Uuid::nil())));
+    members::table
+        .inner_join(users::table.on(users::id.eq(members::user_id)))
+        .filter(members::left_at.is_null().and(members::conversation_id.eq(conversation)))
+        .filter(members::joined_at.gt(place).or(members::joined_at.eq(place).and(members::user_id.gt(user))))
+        .order((members::joined_at, members::user_id))
+        .limit(limit)
+        .select((Membership::as_select(), User::as_select()))
+        .load(connection)
+        .await
+}
+
+/// How many present members each of the conversations has; those without any are left out.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn count(
+    connection: &mut Connection,
+    conversations: &[ConversationId],
+) -> Result<Vec<(ConversationId, i64)>, Error> {
+    present()
+        .filter(members::conversation_id.eq_any(conversations))
+        .group_by(members::conversation_id)
+        .select((members::conversation_id, diesel::dsl::count_star()))
+        .load(connection)
+        .await
+}
+
+/// A user's roles in conversations, as far as the user is a member.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn roles(
+    connection: &mut Connection,
+    conversations: &[ConversationId],
+    user: UserId,
+) -> Result<Vec<(ConversationId, MemberRole)>, Error> {
+    present()
+        .filter(members::conversation_id.eq_any(conversations).and(members::user_id.eq(user)))
+        .select((members::conversation_id, members::role))
+        .load(connection)
+        .await
+}
+
+/// The other present members of direct conversations.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn peers(
+    connection: &mut Connection,
+    conversations: &[ConversationId],
+    user: UserId,
+) -> Result<Vec<(ConversationId, User)>, Error> {
+    members::table
+        .inner_join(users::table.on(users::id.eq(members::user_id)))
+        .filter(members::left_at.is_null().and(members::conversation_id.eq_any(conversations)))
+        .filter(members::user_id.ne(user))
+        .select((members::conversation_id, User::as_select()))
+        .load(connection)
+        .await
+}
+
+/// How many owners a conversation has.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn count_owners(connection: &mut Connection, conversation: ConversationId) -> Result<i64, Error> {
+    present()
+        .filter(members::conversation_id.eq(conversation).and(members::role.eq(MemberRole::Owner)))
+        .count()
+        .get_result(connection)
+        .await
+}
+
+/// Who takes over from the last owner: the oldest admin, else the oldest member.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn heir(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    leaving: UserId,
+) -> Result<Option<(Membership, User)>, Error> {
+    members::table
+        .inner_join(users::table.on(users::id.eq(members::user_id)))
+        .filter(members::left_at.is_null().and(members::conversation_id.eq(conversation)))
+        .filter(members::user_id.ne(leaving))
+        .order((members::role.ne(MemberRole::Admin), members::joined_at, members::user_id))
+        .select((Membership::as_select(), User::as_select()))
+        .first(connection)
+        .await
+        .optional()
+}
+
+#[diesel::dsl::auto_type]
+fn present() -> _ {
+    members::table.filter(members::left_at.is_null())
+}

@@ -1,0 +1,31 @@
+//! PostgreSQL: connections, schema, and one file a table.
+//!
+//! Nothing here knows a rule of the domain; nothing above writes SQL but `log`, which owns its own tables. Rows of
+//! `conversations` and `members` are written by callers that hold the log's lock (lock first, rows after).
+
+mod connect;
+pub mod conversations;
+pub mod cursors;
+pub mod embedded;
+mod error;
+pub mod members;
+mod migrations;
+mod pool;
+pub mod schema;
+pub mod secrets;
+pub mod sessions;
+pub mod sql;
+pub mod tickets;
+pub mod users;
+mod words;
+
+pub use connect::{Driver, connect};
+pub use error::StoreError;
+pub use migrations::{migrate, revert_all};
+pub use pool::{Pool, Pooled};
+pub use words::{ConversationKind, EventKind, History, MemberRole, UserRole};
+
+/// A time as PostgreSQL has it.
+pub type Time = chrono::DateTime<chrono::Utc>;
+/// A connection that queries run on.
+pub type Connection = diesel_async::AsyncPgConnection;

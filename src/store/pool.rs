@@ -1,0 +1,54 @@
+use super::{Connection, StoreError, connect};
+use ::deadpool::Runtime;
+use diesel::ConnectionError;
+use diesel_async::pooled_connection::deadpool;
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use futures_util::FutureExt;
+use std::time::Duration;
+
+/// A connection on loan from the [`Pool`].
+pub type Pooled = deadpool::Object<Connection>;
+
+/// How long a request waits for a connection: longer and its client has given up.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// The connections of a node for everything but the log's own. Cheap to clone.
+#[derive(Clone)]
+pub struct Pool(deadpool::Pool<Connection>);
+
+impl Pool {
+    /// Makes a pool of at most `size` connections, which are opened when they are needed.
+    ///
+    /// # Panics
+    /// Never: the pool's runtime is given.
+    pub fn new(url: &str, size: usize) -> Self {
+        let mut config = ManagerConfig::default();
+        // A broken connection is known as such; asking each time would double the round trips.
+        config.recycling_method = RecyclingMethod::Fast;
+        config.custom_setup = Box::new(|url| establish(url.to_owned()).boxed());
+        let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+        let pool = deadpool::Pool::builder(manager)
+            .max_size(size)
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(WAIT))
+            .runtime(Runtime::Tokio1)
+            .build();
+        Self(pool.expect("a pool with timeouts has a runtime"))
+    }
+
+    /// Lends a connection.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] when there is none within 5 s.
+    pub async fn get(&self) -> Result<Pooled, StoreError> {
+        self.0.get().await.map_err(|error| StoreError::Unreachable(Box::new(error)))
+    }
+}
+
+async fn establish(url: String) -> Result<Connection, ConnectionError> {
+    let (client, driver) = connect(&url).await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        ConnectionError::BadConnection(cause)
+    })?;
+    Connection::try_from_client_and_connection(client, driver).await
+}

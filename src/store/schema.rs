@@ -1,0 +1,89 @@
+//! The tables, as the migrations leave them. Those of the log are read and written by `log` alone.
+
+diesel::table! {
+    users (id) {
+        id -> Uuid,
+        name -> Text,
+        display_name -> Text,
+        password_hash -> Nullable<Text>,
+        role -> Text,
+        created_at -> Timestamptz,
+        disabled_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        device -> Nullable<Text>,
+        created_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (hash) {
+        hash -> Bytea,
+        session_id -> Uuid,
+        parent -> Nullable<Bytea>,
+        replaced_at -> Nullable<Timestamptz>,
+        successor_used -> Bool,
+    }
+}
+
+diesel::table! {
+    tickets (hash) {
+        hash -> Bytea,
+        user_id -> Uuid,
+        session_id -> Nullable<Uuid>,
+        token_expires_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    secrets (name) {
+        name -> Text,
+        value -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    conversations (id) {
+        id -> Uuid,
+        kind -> Text,
+        title -> Nullable<Text>,
+        history -> Text,
+        direct_key -> Nullable<Bytea>,
+        created_by -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    members (conversation_id, user_id, joined_at) {
+        conversation_id -> Uuid,
+        user_id -> Uuid,
+        role -> Text,
+        joined_at -> BigInt,
+        left_at -> Nullable<BigInt>,
+        read -> BigInt,
+        since -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    cursors (user_id, name) {
+        user_id -> Uuid,
+        name -> Text,
+        epoch -> BigInt,
+        position -> BigInt,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, conversations, members);

@@ -1,0 +1,92 @@
+use super::Timestamp;
+use super::payload::{MessagePayload, ShapeError};
+use crate::ids::{ConversationId, MessageId, UserId};
+use crate::log;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// A message.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Message {
+    pub id: MessageId,
+    pub conversation_id: ConversationId,
+    pub sender: Sender,
+    #[schema(example = "hello")]
+    pub text: Option<String>,
+    pub reply_to: Option<MessageId>,
+    /// The users whom the text names.
+    pub mentions: Vec<UserId>,
+    /// The object that the sender gave.
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Box<RawValue>>,
+    pub attachments: Vec<Attachment>,
+    pub reactions: Vec<Reaction>,
+    pub created_at: Timestamp,
+    pub edited_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
+    /// The message's place, for `before`, `after` and `read`.
+    pub cursor: String,
+}
+
+/// Who sent a message, by the names of that time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Sender {
+    pub id: UserId,
+    #[schema(example = "anna")]
+    pub name: String,
+    #[schema(example = "Anna")]
+    pub display_name: String,
+}
+
+/// One emoji under a message.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Reaction {
+    #[schema(example = "👍")]
+    pub emoji: String,
+    pub count: i64,
+    /// Whether it is mine too; null in events, which are the same for everybody.
+    pub mine: Option<bool>,
+}
+
+/// A file that belongs to a message.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Attachment {
+    pub id: uuid::Uuid,
+    #[schema(example = "photo.jpg")]
+    pub name: String,
+    #[schema(rename = "type", example = "image/jpeg")]
+    #[serde(rename = "type")]
+    pub media_type: String,
+    pub size: i64,
+    pub sha256: String,
+}
+
+impl Message {
+    /// The message that a `message.created` event tells of.
+    ///
+    /// # Errors
+    /// The payload has another shape.
+    pub fn created(event: &log::Event) -> Result<Self, ShapeError> {
+        let payload = MessagePayload::parse(&event.payload)?;
+        Ok(Self {
+            id: event.message.unwrap_or(MessageId(uuid::Uuid::nil())),
+            conversation_id: event.conversation,
+            sender: Sender {
+                id: event.sender,
+                name: payload.sender.name.into_owned(),
+                display_name: payload.sender.display_name.into_owned(),
+            },
+            text: Some(payload.text.into_owned()),
+            reply_to: payload.reply_to,
+            mentions: Vec::new(),
+            metadata: payload.metadata.map(ToOwned::to_owned),
+            attachments: Vec::new(),
+            reactions: Vec::new(),
+            created_at: Timestamp(event.created_at),
+            edited_at: None,
+            deleted_at: None,
+            cursor: event.cursor().to_string(),
+        })
+    }
+}

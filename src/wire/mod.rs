@@ -1,0 +1,36 @@
+//! The JSON shapes: what clients read, and what the payloads in the log hold.
+//!
+//! An event is encoded once a framing and shared by all who receive it.
+
+mod control;
+mod conversation;
+mod event;
+mod member;
+mod message;
+mod payload;
+mod problem;
+mod session;
+mod time;
+mod user;
+
+pub use control::{End, EndCode, Framing, Ready, Reset, ResetCode};
+pub use conversation::{Conversation, ConversationData, ConversationInEvent, Participant};
+pub use event::{Actor, Encoded, Event, EventsPage};
+pub use member::{Member, MemberData};
+pub use message::{Attachment, Message, Reaction, Sender};
+pub use payload::{ChangePayload, MessagePayload, Names, ShapeError};
+pub use problem::{FieldError, Problem};
+pub use session::{LoggedIn, Session, Ticket};
+pub use time::Timestamp;
+pub use user::User;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A page of a list.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct List<T> {
+    pub items: Vec<T>,
+    /// What `page` takes to go on; null at the end.
+    pub next: Option<String>,
+}

@@ -1,0 +1,71 @@
+//! What stands in `events.payload`.
+
+use crate::ids::{MessageId, UserId};
+use crate::log::Payload;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// A payload that is not of its kind's shape: the log was written by something else.
+#[derive(Debug, thiserror::Error)]
+#[error("payload of the log has another shape")]
+pub struct ShapeError(#[from] serde_json::Error);
+
+/// How a user was called when they acted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Names<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    #[serde(borrow)]
+    pub display_name: Cow<'a, str>,
+}
+
+/// The payload of `message.created`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MessagePayload<'a> {
+    #[serde(borrow)]
+    pub sender: Names<'a>,
+    #[serde(borrow)]
+    pub text: Cow<'a, str>,
+    pub reply_to: Option<MessageId>,
+    /// A JSON object on one line.
+    #[serde(borrow)]
+    pub metadata: Option<&'a RawValue>,
+}
+
+/// The payload of all other events: their `data`, as everybody gets it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChangePayload<'a> {
+    #[serde(borrow)]
+    pub actor: Names<'a>,
+    #[serde(borrow)]
+    pub data: &'a RawValue,
+    /// Whose membership begins or ends with the event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concerns: Vec<UserId>,
+}
+
+macro_rules! payload {
+    ($name:ident) => {
+        impl<'a> $name<'a> {
+            /// Reads a payload of the log.
+            ///
+            /// # Errors
+            /// It has another shape.
+            pub fn parse(payload: &'a Payload) -> Result<Self, ShapeError> {
+                Ok(serde_json::from_str(&payload.0)?)
+            }
+
+            /// The text for the log.
+            ///
+            /// # Panics
+            /// Never: there is nothing in it that JSON cannot hold.
+            pub fn to_payload(&self) -> Payload {
+                Payload(serde_json::to_string(self).expect("payloads are JSON").into())
+            }
+        }
+    };
+}
+
+payload!(MessagePayload);
+payload!(ChangePayload);
