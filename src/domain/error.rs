@@ -39,8 +39,8 @@ pub enum Error {
     /// Values that are readable, but not acceptable.
     #[error("the request has values that are not acceptable")]
     Invalid(Vec<FieldError>),
-    /// Parameters that cannot be read.
-    #[error("the request has parameters that cannot be read")]
+    /// Fields or parameters that cannot be read.
+    #[error("the request has fields or parameters that cannot be read")]
     Malformed(Vec<FieldError>),
     #[error("too many writes wait, try again")]
     Busy,

@@ -9,13 +9,16 @@ use hyper::HeaderMap;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Most bytes of a body.
 pub const LIMIT: usize = 256 * 1024;
 /// Most bytes of a body that lists members.
 pub const LIST_LIMIT: usize = 1024 * 1024;
-/// How long a body may pause.
-const PAUSE: Duration = Duration::from_secs(10);
+/// How long a body may take, beside what its size takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes a millisecond that a body must have: 4 KiB/s, less than any phone in reach of a network.
+const SLOWEST: usize = 4;
 
 /// A JSON body of at most `MOST` bytes; an empty one is an empty object.
 pub struct Json<T, const MOST: usize = LIMIT> {
@@ -67,9 +70,12 @@ impl Body {
         }
         let media_type = media_type(&parts.headers)?;
         let mut bytes = BytesMut::new();
+        let began = Instant::now();
         loop {
-            let frame = tokio::time::timeout(PAUSE, body.frame()).await;
-            let Some(frame) = frame.map_err(|_| Problem::new(Code::RequestTimeout, "the body paused for 10 s"))? else {
+            let deadline = began + PATIENCE + Duration::from_millis((bytes.len() / SLOWEST) as u64);
+            let frame = tokio::time::timeout_at(deadline, body.frame()).await;
+            let Some(frame) = frame.map_err(|_| Problem::new(Code::RequestTimeout, "the body comes too slowly"))?
+            else {
                 return Ok(Self { media_type, bytes: bytes.freeze() });
             };
             let frame = frame.map_err(|_| Problem::new(Code::Malformed, "the body broke off"))?;

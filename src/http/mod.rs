@@ -25,6 +25,7 @@ mod receive;
 mod routes;
 pub mod server;
 mod sessions;
+mod socket;
 mod stream;
 mod text_body;
 mod tickets;

@@ -1,12 +1,13 @@
 //! Taking connections, and ending them.
 
+use super::socket::{Heads, Socket};
 use crate::shutdown::Shutdown;
 use axum::Router;
 use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -15,8 +16,10 @@ use tower::ServiceExt;
 
 /// Connections that the kernel keeps for us when many come at once: a node's death sends thousands.
 const BACKLOG: u32 = 4_096;
-/// How long a connection may take for its next request's headers.
-const HEADERS: Duration = Duration::from_secs(10);
+/// How long the head of a request may take.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long a connection may wait for its next request: longer than balancers keep idle ones, so that they close first.
+const IDLE: Duration = Duration::from_secs(75);
 /// Bytes of a request's head that are read: above what is taken, so that the refusal can say why.
 const HEAD_BYTES: usize = 128 * 1024;
 /// Headers of a request.
@@ -63,21 +66,25 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) {
 
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: Shutdown) {
     prepare(&stream);
+    let heads = Heads::new();
+    let serving = heads.clone();
     let cut = Cut::default();
     let token = cut.0.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(Peer(peer));
         request.extensions_mut().insert(cut.clone());
-        router.clone().oneshot(request)
+        let (heads, router) = (serving.clone(), router.clone());
+        async move { heads.serve(router.oneshot(request)).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
+        .header_read_timeout(IDLE)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS_COUNT)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
+        .serve_connection(Socket::new(stream, heads.clone()), service);
+    let overdue = heads.overdue(HEAD);
+    tokio::pin!(connection, overdue);
     let mut draining = false;
     loop {
         tokio::select! {
@@ -88,6 +95,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdow
                 return;
             }
             () = token.cancelled() => return,
+            () = &mut overdue => return,
             () = shutdown.begun(), if !draining => {
                 draining = true;
                 connection.as_mut().graceful_shutdown();

@@ -36,13 +36,15 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Adds a send, unless the batch must end before it.
-    pub fn add(&mut self, send: Sending) -> Result<(), Sending> {
-        if self.sends.len() == MOST || !self.ids.insert(send.event.key.id) {
-            return Err(send);
-        }
+    /// Whether a send may be added, or the batch must end before it.
+    pub fn takes(&self, send: &Sending) -> bool {
+        self.sends.len() < MOST && !self.ids.contains(&send.event.key.id)
+    }
+
+    /// Adds a send.
+    pub fn add(&mut self, send: Sending) {
+        self.ids.insert(send.event.key.id);
         self.sends.push(send);
-        Ok(())
     }
 
     /// The events, in order.

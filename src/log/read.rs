@@ -105,7 +105,7 @@ pub async fn tail(connection: &mut Connection, after: Position, limit: i64) -> R
     .bind::<BigInt, _>(limit)
     .sql(") e ON true ORDER BY e.position");
     let rows: Vec<TailRow> = query.load(connection).await?;
-    let (epoch, first) = rows.iter().next().map_or((Epoch(0), Position::ZERO), |row| (row.0, row.1));
+    let (epoch, first) = rows.as_slice().first().map_or((Epoch(0), Position::ZERO), |row| (row.0, row.1));
     Ok(Tail { epoch, first, events: rows.into_iter().filter_map(event_of).collect() })
 }
 
@@ -183,7 +183,7 @@ pub async fn missed(connection: &mut Connection, user: UserId, span: Span, limit
     .bind::<BigInt, _>(limit as i64)
     .sql(" AND (e.bytes <= 131072 OR e.number = 1) ORDER BY e.position");
     let rows: Vec<(i64, Event)> = query.load(connection).await?;
-    let found = rows.iter().next().map_or(0, |(found, _)| *found);
+    let found = rows.as_slice().first().map_or(0, |(found, _)| *found);
     let events: Vec<_> = rows.into_iter().map(|(_, event)| event).collect();
     Ok(Missed { more: found > events.len() as i64, events })
 }
@@ -223,7 +223,7 @@ pub async fn standings(connection: &mut Connection, user: UserId, since: Positio
     .bind::<BigInt, _>(since)
     .sql(", true)");
     let rows: Vec<Row> = query.load(connection).await?;
-    let (epoch, position) = rows.iter().next().map_or((Epoch(0), Position::ZERO), |row| (row.0, row.1));
+    let (epoch, position) = rows.as_slice().first().map_or((Epoch(0), Position::ZERO), |row| (row.0, row.1));
     let memberships = rows.into_iter().filter_map(|(_, _, conversation, joined_at, left_at)| {
         Some(Standing { conversation: conversation?, joined_at: joined_at?, left_at })
     });

@@ -159,13 +159,8 @@ impl<S: Step> Loop<S> {
         loop {
             match entry {
                 Entry::Send(send) if send.reply.is_closed() => {}
-                Entry::Send(send) => {
-                    if let Err(send) = batch.add(send) {
-                        self.next = Some(Entry::Send(send));
-                        return batch;
-                    }
-                }
-                Entry::Change(_) => {
+                Entry::Send(send) if batch.takes(&send) => batch.add(send),
+                Entry::Send(_) | Entry::Change(_) => {
                     self.next = Some(entry);
                     return batch;
                 }
@@ -191,9 +186,8 @@ impl<S: Step> Loop<S> {
                 Err(Failure::Refused(_)) => {
                     for send in batch.sends {
                         let mut single = Gathered::default();
-                        if single.add(send).is_ok() {
-                            Box::pin(self.append(single)).await;
-                        }
+                        single.add(send);
+                        Box::pin(self.append(single)).await;
                     }
                     return;
                 }
