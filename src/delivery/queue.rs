@@ -121,3 +121,7 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

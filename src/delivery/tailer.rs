@@ -153,3 +153,7 @@ impl<S: Source> Loop<S> {
 fn follows(at: Position, events: &[Arc<Event>]) -> bool {
     events.iter().enumerate().all(|(index, event)| event.position == at.plus(index + 1))
 }
+
+#[cfg(test)]
+#[path = "tailer_tests.rs"]
+mod tests;

@@ -35,7 +35,7 @@ pub struct StoredCursor {
 #[serde(deny_unknown_fields)]
 pub struct PutCursor {
     /// A cursor, `now` or `start`.
-    #[schema(example = "now")]
+    #[schema(example = "now", pattern = "^(now|start|[A-Za-z0-9_-]{6,64})$")]
     cursor: String,
     /// Whether it may go backwards.
     #[schema(example = false)]

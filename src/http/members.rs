@@ -74,7 +74,7 @@ pub async fn list_members(
         ("id" = uuid::Uuid, Path, description = "The conversation"),
         ("user" = String, Path, description = "An id, a name or `me`", example = "me"),
     ),
-    request_body(content = PutMember),
+    request_body = Option<PutMember>,
     responses(
         (status = 201, description = "Added", body = Member),
         (status = 200, description = "Changed, or as it was", body = Member),

@@ -49,7 +49,7 @@ pub struct HistoryParams {
     /// Only what is after this cursor or message.
     after: Option<String>,
     /// `desc` (default), or `asc` (default where only `after` is given).
-    #[param(value_type = Option<Direction>)]
+    #[param(inline)]
     order: Option<Direction>,
     /// Most entries of the page.
     #[param(minimum = 1, maximum = 200, example = 50)]

@@ -285,3 +285,7 @@ impl Attempts {
         self.pause = (self.pause * 2).min(PAUSE.1);
     }
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

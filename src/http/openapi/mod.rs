@@ -1,5 +1,7 @@
 //! The OpenAPI document: generated from the handlers, and completed with what all of them have in common.
 
+mod examples;
+
 use super::routes;
 use crate::wire::{End, Event, Problem, Ready, Reset};
 use std::sync::OnceLock;
@@ -46,9 +48,9 @@ pub fn json() -> &'static str {
                 complete(operation);
             }
         }
-        let mut json = document.to_pretty_json().expect("the document is JSON");
-        json.push('\n');
-        json
+        let mut document = serde_json::to_value(&document).expect("the document is JSON");
+        examples::add(&mut document);
+        format!("{document:#}\n")
     })
 }
 

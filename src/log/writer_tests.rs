@@ -1,0 +1,357 @@
+//! The writer over a step that does nothing: each attempt waits until the test answers it.
+
+use super::*;
+use crate::ids::{ConversationId, UserId, WriteId};
+use crate::log::change::{Applying, Locked};
+use crate::log::event::{Key, Payload};
+use crate::store::{Connection, EventKind, Time};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+#[path = "writer_retry_tests.rs"]
+mod retries;
+
+const EPOCH: Epoch = Epoch(4);
+
+/// An attempt of the writer, and where its outcome goes.
+enum Attempt {
+    Append(Vec<u128>, oneshot::Sender<Result<Batch, Failure>>),
+    Change(u128, oneshot::Sender<Result<(Settled, Epoch), Failure>>),
+}
+
+struct Fake(mpsc::UnboundedSender<Attempt>);
+
+impl Step for Fake {
+    async fn append(&mut self, events: &[&NewEvent]) -> Result<Batch, Failure> {
+        let (answer, answered) = oneshot::channel();
+        let ids = events.iter().map(|event| event.key.id.0.as_u128()).collect();
+        self.0.send(Attempt::Append(ids, answer)).ok();
+        answered.await.expect("the test answers each attempt")
+    }
+
+    async fn change(&mut self, change: &mut dyn Pending) -> Result<(Settled, Epoch), Failure> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Attempt::Change(change.key().id.0.as_u128(), answer)).ok();
+        answered.await.expect("the test answers each attempt")
+    }
+}
+
+/// A change that the fake step never applies.
+struct Rename(Key);
+
+impl Change for Rename {
+    type Done = ();
+    type Refusal = ();
+
+    fn key(&self) -> &Key {
+        &self.0
+    }
+
+    fn apply<'a>(&'a self, _: &'a mut Connection, _: Locked) -> Applying<'a, (), ()> {
+        unreachable!("the step applies nothing")
+    }
+}
+
+/// A call that stands in the queue; whoever drops it has given up.
+type Call<T> = BoxFuture<'static, T>;
+type Sent = Result<Receipt, WriteError>;
+type Renamed = Result<Changed<()>, ChangeError<()>>;
+
+struct Node {
+    writer: Writer,
+    attempts: mpsc::UnboundedReceiver<Attempt>,
+    committed: mpsc::Receiver<Committed>,
+    shutdown: Shutdown,
+}
+
+impl Node {
+    fn start() -> Self {
+        let (sender, attempts) = mpsc::unbounded_channel();
+        let shutdown = Shutdown::default();
+        let (writer, committed) = start(Fake(sender), &shutdown);
+        Self { writer, attempts, committed, shutdown }
+    }
+
+    fn send(&self, id: u128) -> Call<Sent> {
+        let writer = self.writer.clone();
+        queued(Box::pin(async move { writer.send(event(id)).await }))
+    }
+
+    fn sends(&self, ids: impl IntoIterator<Item = u128>) -> Vec<Call<Sent>> {
+        ids.into_iter().map(|id| self.send(id)).collect()
+    }
+
+    fn change(&self, id: u128) -> Call<Renamed> {
+        let writer = self.writer.clone();
+        queued(Box::pin(async move { writer.change(Rename(key(id))).await }))
+    }
+
+    async fn attempt(&mut self) -> Attempt {
+        let attempt = tokio::time::timeout(Duration::from_secs(60), self.attempts.recv()).await;
+        attempt.expect("there is another attempt").unwrap()
+    }
+
+    /// Waits for the next attempt, which must be to append these events.
+    async fn append(&mut self, expected: impl IntoIterator<Item = u128>) -> oneshot::Sender<Result<Batch, Failure>> {
+        let Attempt::Append(ids, answer) = self.attempt().await else { panic!("a change, not an append") };
+        assert_eq!(ids, expected.into_iter().collect::<Vec<_>>());
+        answer
+    }
+
+    /// Waits for the next attempt, which must be this change.
+    async fn apply(&mut self, expected: u128) -> oneshot::Sender<Result<(Settled, Epoch), Failure>> {
+        let Attempt::Change(id, answer) = self.attempt().await else { panic!("an append, not a change") };
+        assert_eq!(id, expected);
+        answer
+    }
+
+    /// What was handed over: epoch, and for each event its position and what stands in it.
+    fn handed(&mut self) -> Vec<(Epoch, Vec<(i64, String)>)> {
+        let batches = std::iter::from_fn(|| self.committed.try_recv().ok());
+        let content = |event: &Arc<Event>| (event.position.0, event.payload.0.to_string());
+        batches.map(|batch| (batch.epoch, batch.events.iter().map(content).collect())).collect()
+    }
+}
+
+/// Polls a call once, so that it stands in the queue.
+fn queued<T>(mut call: Call<T>) -> Call<T> {
+    assert!((&mut call).now_or_never().is_none(), "the call was answered at once");
+    call
+}
+
+fn key(id: u128) -> Key {
+    Key { id: WriteId(Uuid::from_u128(id)), owner: UserId(Uuid::nil()), mac: Vec::new() }
+}
+
+fn event(id: u128) -> NewEvent {
+    NewEvent {
+        key: key(id),
+        conversation: ConversationId(Uuid::nil()),
+        kind: EventKind::MessageCreated,
+        message: None,
+        sender: UserId(Uuid::nil()),
+        payload: Payload(id.to_string().into()),
+    }
+}
+
+fn done(outcomes: impl IntoIterator<Item = Outcome>) -> Result<Batch, Failure> {
+    Ok(Batch { epoch: EPOCH, created_at: Time::UNIX_EPOCH, outcomes: outcomes.into_iter().collect() })
+}
+
+/// All appended, at these positions.
+fn appended(positions: impl IntoIterator<Item = i64>) -> Result<Batch, Failure> {
+    done(positions.into_iter().map(|position| Outcome::Appended(Position(position))))
+}
+
+/// What a caller learnt, in the words of the step.
+async fn told(call: Call<Sent>) -> Result<Outcome, WriteError> {
+    Ok(match call.await? {
+        Receipt::Now(event) => Outcome::Appended(event.position),
+        Receipt::Before(position) => Outcome::Known(position),
+    })
+}
+
+async fn all_told(calls: Vec<Call<Sent>>) -> Vec<Result<Outcome, WriteError>> {
+    futures_util::future::join_all(calls.into_iter().map(told)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_waits_goes_into_one_batch() {
+    let mut node = Node::start();
+    let calls = node.sends(1..=3);
+    node.append(1..=3).await.send(appended(7..=9)).unwrap();
+    let expected: Vec<_> = (7..=9).map(|position| Ok(Outcome::Appended(Position(position)))).collect();
+    assert_eq!(all_told(calls).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_answered_before_the_step_has_answered() {
+    let mut node = Node::start();
+    let mut calls = node.sends(1..=3);
+    let answer = node.append(1..=3).await;
+    tokio::time::advance(PATIENCE / 2).await;
+    assert!(calls.iter_mut().all(|call| call.now_or_never().is_none()));
+    answer.send(appended(1..=3)).unwrap();
+    assert!(all_told(calls).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_batch_fills_while_the_last_one_is_under_way() {
+    let mut node = Node::start();
+    let first = node.send(1);
+    let answer = node.append([1]).await;
+    let second = node.send(2);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let third = node.send(3);
+    assert!(node.attempts.try_recv().is_err(), "two attempts at once");
+    answer.send(appended([1])).unwrap();
+    told(first).await.unwrap();
+    node.append([2, 3]).await.send(appended([2, 3])).unwrap();
+    assert!(all_told(vec![second, third]).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_takes_at_most_1000_events() {
+    let mut node = Node::start();
+    let calls = node.sends(1..=2_500);
+    node.append(1..=1_000).await.send(appended(1..=1_000)).unwrap();
+    node.append(1_001..=2_000).await.send(appended(1_001..=2_000)).unwrap();
+    node.append(2_001..=2_500).await.send(appended(2_001..=2_500)).unwrap();
+    let expected: Vec<_> = (1..=2_500).map(|position| Ok(Outcome::Appended(Position(position)))).collect();
+    assert_eq!(all_told(calls).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_of_an_id_ends_the_batch() {
+    let mut node = Node::start();
+    let calls = node.sends([1, 2, 1, 3]);
+    node.append([1, 2]).await.send(appended([5, 6])).unwrap();
+    let repeated = [Outcome::Known(Position(5)), Outcome::Appended(Position(7))];
+    node.append([1, 3]).await.send(done(repeated)).unwrap();
+    let first = [Outcome::Appended(Position(5)), Outcome::Appended(Position(6))];
+    assert_eq!(all_told(calls).await, first.into_iter().chain(repeated).map(Ok).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_ends_the_batch_and_comes_after_what_was_sent_before_it() {
+    let mut node = Node::start();
+    let before = node.sends([1, 2]);
+    let change = node.change(3);
+    let after = node.send(4);
+    node.append([1, 2]).await.send(appended([1, 2])).unwrap();
+    node.apply(3).await.send(Ok((Settled::Before(Position(3)), EPOCH))).unwrap();
+    node.append([4]).await.send(appended([4])).unwrap();
+    assert!(all_told(before).await.iter().all(Result::is_ok));
+    assert!(matches!(change.await, Ok(Changed::Before(Position(3)))));
+    assert_eq!(told(after).await, Ok(Outcome::Appended(Position(4))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_caller_learns_the_outcome_of_its_own_event() {
+    let mut node = Node::start();
+    let calls = node.sends(1..=6);
+    let outcomes = [
+        Outcome::Known(Position(3)),
+        Outcome::Appended(Position(8)),
+        Outcome::Reused,
+        Outcome::Taken,
+        Outcome::NotMember,
+        Outcome::Appended(Position(9)),
+    ];
+    node.append(1..=6).await.send(done(outcomes)).unwrap();
+    let expected = [
+        Ok(Outcome::Known(Position(3))),
+        Ok(Outcome::Appended(Position(8))),
+        Err(WriteError::Reused),
+        Err(WriteError::Taken),
+        Err(WriteError::NotMember),
+        Ok(Outcome::Appended(Position(9))),
+    ];
+    assert_eq!(all_told(calls).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_change_has_a_used_id_learns_it() {
+    let mut node = Node::start();
+    let calls = [node.change(1), node.change(2)];
+    node.apply(1).await.send(Ok((Settled::Reused, EPOCH))).unwrap();
+    node.apply(2).await.send(Ok((Settled::Taken, EPOCH))).unwrap();
+    let [reused, taken] = calls;
+    assert!(matches!(reused.await, Err(ChangeError::Write(WriteError::Reused))));
+    assert!(matches!(taken.await, Err(ChangeError::Write(WriteError::Taken))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn committed_batches_are_handed_over_in_order_with_only_what_was_newly_appended() {
+    let mut node = Node::start();
+    let mixed = node.sends(1..=4);
+    let outcomes = [
+        Outcome::Appended(Position(7)),
+        Outcome::Known(Position(2)),
+        Outcome::NotMember,
+        Outcome::Appended(Position(8)),
+    ];
+    node.append(1..=4).await.send(done(outcomes)).unwrap();
+    all_told(mixed).await;
+    let repeat = node.send(1);
+    node.append([1]).await.send(done([Outcome::Known(Position(7))])).unwrap();
+    told(repeat).await.unwrap();
+    let next = node.send(5);
+    node.append([5]).await.send(appended([9])).unwrap();
+    told(next).await.unwrap();
+    let expected = [vec![(7, "1".to_owned()), (8, "4".to_owned())], vec![(9, "5".to_owned())]];
+    assert_eq!(node.handed(), expected.map(|events| (EPOCH, events)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_events_of_a_change_are_handed_over() {
+    let mut node = Node::start();
+    // As if the step had applied it.
+    let (reply, answer) = oneshot::channel();
+    let waiting = Waiting { change: Rename(key(1)), answer: Some(Ok(())), reply };
+    assert!(node.writer.enqueue(Entry::Change(Box::new(waiting))).is_ok());
+    let events = vec![Arc::new(event(1).placed(Position(5), EPOCH, Time::UNIX_EPOCH))];
+    node.apply(1).await.send(Ok((Settled::Now(events), EPOCH))).unwrap();
+    assert!(matches!(answer.await.unwrap(), Ok(Changed::Now((), events)) if events.len() == 1));
+    assert_eq!(node.handed(), [(EPOCH, vec![(5, "1".to_owned())])]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_tailer_that_takes_nothing() {
+    let mut node = Node::start();
+    for id in 1..=100 {
+        let call = node.send(id);
+        node.append([id]).await.send(appended([id as i64])).unwrap();
+        assert_eq!(told(call).await, Ok(Outcome::Appended(Position(id as i64))));
+    }
+    assert!(!node.handed().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_answers_busy() {
+    let mut node = Node::start();
+    let first = node.send(1);
+    let answer = node.append([1]).await;
+    let waiting = node.sends(2..2 + QUEUE as u128);
+    let asked = Instant::now();
+    assert_eq!(node.writer.send(event(0)).await.unwrap_err(), WriteError::Busy);
+    assert!(matches!(node.writer.change(Rename(key(0))).await, Err(ChangeError::Write(WriteError::Busy))));
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+    answer.send(appended([1])).unwrap();
+    told(first).await.unwrap();
+    let _answer = node.append(2..=1_001).await;
+    // There is room again, for as many as were taken.
+    let _more = node.sends(10_001..=11_000);
+    assert_eq!(node.writer.send(event(0)).await.unwrap_err(), WriteError::Busy);
+    drop(waiting);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_learns_after_10_s_that_its_outcome_is_not_known() {
+    let mut node = Node::start();
+    let (asked, send, change) = (Instant::now(), node.send(1), node.change(2));
+    let answer = node.append([1]).await;
+    assert_eq!(told(send).await, Err(WriteError::Unresolved));
+    assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Unresolved))));
+    assert_eq!(asked.elapsed().as_secs(), 10);
+    // The outcome still counts.
+    answer.send(appended([1])).unwrap();
+    let next = node.send(3);
+    node.append([3]).await.send(appended([2])).unwrap();
+    told(next).await.unwrap();
+    assert_eq!(node.handed().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_writer_ends_when_its_last_door_is_dropped_and_nothing_waits() {
+    let mut node = Node::start();
+    let call = node.send(1);
+    // Its own door is gone; the call still holds one.
+    node.writer = Node::start().writer;
+    assert!(!node.shutdown.wait(Duration::from_secs(1)).await, "it ended before what waited");
+    node.append([1]).await.send(appended([1])).unwrap();
+    told(call).await.unwrap();
+    assert!(node.shutdown.wait(Duration::from_secs(1)).await, "it did not end");
+}
