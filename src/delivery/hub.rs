@@ -112,7 +112,7 @@ impl Hub {
         state.ring = Ring::new(head.position);
         state.users.clear();
         state.rooms.clear();
-        state.close_where(Close::Rebased, |_| true);
+        state.close_where(Close::Rebased, head, |_| true);
         self.0.published.send_replace(head);
     }
 
@@ -120,7 +120,7 @@ impl Hub {
     pub(super) fn enlist(&self, subscriber: Subscriber) -> Arc<Queue> {
         let mut state = self.lock();
         if subscriber.transport == Transport::Stream {
-            state.make_room(subscriber.user, self.0.streams_per_user);
+            state.make_room(subscriber.user, self.0.streams_per_user, self.published());
         }
         let queue = Arc::new(Queue::default());
         state.users.entry(subscriber.user).or_default().connections.push(subscriber.id);
@@ -150,14 +150,15 @@ impl Hub {
 
     /// Ends the subscriptions that `ends` says.
     pub fn close_where(&self, reason: Close, ends: impl Fn(&Subscriber) -> bool) {
-        self.lock().close_where(reason, ends);
+        let state = self.lock();
+        state.close_where(reason, self.published(), ends);
     }
 
     /// Ends the subscriptions whose time has come.
     pub(super) fn sweep(&self, now: Instant) {
+        self.close_where(Close::Expired, |subscriber| subscriber.expires_at <= now);
+        self.close_where(Close::Rotate, |subscriber| subscriber.rotates_at.is_some_and(|at| at <= now));
         let state = self.lock();
-        state.close_where(Close::Expired, |subscriber| subscriber.expires_at <= now);
-        state.close_where(Close::Rotate, |subscriber| subscriber.rotates_at.is_some_and(|at| at <= now));
         state.cut_the_stalled();
     }
 
@@ -251,7 +252,7 @@ impl State {
     }
 
     /// Ends the user's oldest streams, so that one more fits.
-    fn make_room(&self, user: UserId, most: usize) {
+    fn make_room(&self, user: UserId, most: usize, upto: Cursor) {
         let connections = self.users.get(&user).map(|present| present.connections.as_slice()).unwrap_or_default();
         let open = |id: &&ConnectionId| {
             self.subscribers.get(id).is_some_and(|registered| {
@@ -262,7 +263,7 @@ impl State {
         // Connections stand in the order in which they came.
         for id in streams.iter().take((streams.len() + 1).saturating_sub(most)) {
             if let Some(registered) = self.subscribers.get(id) {
-                registered.queue.close(Close::Replaced);
+                registered.queue.close(Close::Replaced, upto);
             }
         }
     }
@@ -274,9 +275,9 @@ impl State {
         }
     }
 
-    fn close_where(&self, reason: Close, ends: impl Fn(&Subscriber) -> bool) {
+    fn close_where(&self, reason: Close, upto: Cursor, ends: impl Fn(&Subscriber) -> bool) {
         for registered in self.subscribers.values().filter(|registered| ends(&registered.subscriber)) {
-            registered.queue.close(reason);
+            registered.queue.close(reason, upto);
         }
     }
 }

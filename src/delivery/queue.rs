@@ -1,11 +1,14 @@
+use crate::log::Cursor;
 use crate::wire::Encoded;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// Bytes of events that may wait for one client.
-const MOST_BYTES: usize = 256 * 1024;
+/// Bytes of events that may wait for one client: with what is being written to it, a client costs 256 KiB at most.
+const MOST_BYTES: usize = 128 * 1024;
+/// Bytes of events that are written at once.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Why a subscription ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,16 @@ pub enum Close {
     Rebased,
 }
 
+impl Close {
+    /// Whether what waits is still delivered: not what a client may no longer see, or would see again from its cursor.
+    fn keeps_events(self) -> bool {
+        match self {
+            Self::Expired | Self::Draining | Self::Replaced | Self::Rotate => true,
+            Self::Revoked | Self::Slow | Self::Unavailable | Self::Rebased => false,
+        }
+    }
+}
+
 /// What waits for one client.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -37,15 +50,26 @@ pub struct Queue {
 struct Inner {
     events: VecDeque<Arc<Encoded>>,
     bytes: usize,
-    closed: Option<Close>,
-    closed_at: Option<Instant>,
+    closed: Option<Closed>,
 }
 
-/// What was taken from a queue.
+#[derive(Clone, Copy, Debug)]
+struct Closed {
+    reason: Close,
+    since: Instant,
+    /// How far the queue has all events; none where some were dropped.
+    upto: Option<Cursor>,
+}
+
+/// A piece that was taken from a queue.
 #[derive(Debug)]
 pub struct Taken {
-    pub events: VecDeque<Arc<Encoded>>,
+    pub events: Vec<Arc<Encoded>>,
+    /// Whether nothing was left.
+    pub drained: bool,
     pub closed: Option<Close>,
+    /// If it is closed: how far it had all events.
+    pub upto: Option<Cursor>,
 }
 
 impl Queue {
@@ -56,47 +80,62 @@ impl Queue {
         if inner.closed.is_some() {
             return;
         }
-        inner.bytes += event.size_bytes();
-        if inner.bytes > MOST_BYTES {
-            inner.close(Close::Slow);
+        let size_bytes = event.size_bytes();
+        if !inner.events.is_empty() && inner.bytes + size_bytes > MOST_BYTES {
+            inner.close(Close::Slow, None);
         } else {
+            inner.bytes += size_bytes;
             inner.events.push_back(event.clone());
         }
         drop(inner);
         self.news.notify_one();
     }
 
-    /// Closes the queue; the first reason stays.
-    pub fn close(&self, reason: Close) {
+    /// Closes the queue, which has all events up to `upto`; the first reason stays.
+    pub fn close(&self, reason: Close, upto: Cursor) {
         let mut inner = self.lock();
         if inner.closed.is_none() {
-            inner.close(reason);
+            inner.close(reason, Some(upto));
             drop(inner);
             self.news.notify_one();
         }
     }
 
-    /// Takes all that waits.
+    /// Takes what is written at once: a piece, and one event at least if there is one.
     pub fn take(&self) -> Taken {
         let mut inner = self.lock();
-        inner.bytes = 0;
-        Taken { events: std::mem::take(&mut inner.events), closed: inner.closed }
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        while let Some(event) = inner.events.front() {
+            bytes += event.size_bytes();
+            if !events.is_empty() && bytes > PIECE_BYTES {
+                break;
+            }
+            events.extend(inner.events.pop_front());
+        }
+        inner.bytes -= events.iter().map(|event| event.size_bytes()).sum::<usize>();
+        Taken {
+            events,
+            drained: inner.events.is_empty(),
+            closed: inner.closed.map(|closed| closed.reason),
+            upto: inner.closed.and_then(|closed| closed.upto),
+        }
     }
 
     /// Whether it is closed, and why.
     pub fn closed(&self) -> Option<Close> {
-        self.lock().closed
+        self.lock().closed.map(|closed| closed.reason)
     }
 
     /// Whether it is closed for so long that its client cannot be reading.
     pub fn is_overdue(&self) -> bool {
-        let inner = self.lock();
-        let grace = match inner.closed {
-            // What may no longer be read must not stay open.
-            Some(Close::Expired | Close::Revoked) => Duration::from_secs(1),
-            _ => Duration::from_secs(10),
-        };
-        inner.closed_at.is_some_and(|at| at.elapsed() > grace)
+        self.lock().closed.is_some_and(|closed| {
+            let grace = match closed.reason {
+                // What may no longer be read must not stay open.
+                Close::Expired | Close::Revoked => Duration::from_secs(1),
+                _ => Duration::from_secs(10),
+            };
+            closed.since.elapsed() > grace
+        })
     }
 
     /// Waits until there may be something to take.
@@ -110,18 +149,12 @@ impl Queue {
 }
 
 impl Inner {
-    fn close(&mut self, reason: Close) {
-        self.closed = Some(reason);
-        self.closed_at = Some(Instant::now());
-        // What a client may no longer see, or would see again from its cursor, is not delivered.
-        let keep = matches!(reason, Close::Expired | Close::Draining | Close::Replaced | Close::Rotate);
+    fn close(&mut self, reason: Close, upto: Option<Cursor>) {
+        let keep = reason.keeps_events();
+        self.closed = Some(Closed { reason, since: Instant::now(), upto: upto.filter(|_| keep) });
         if !keep {
             self.events = VecDeque::new();
             self.bytes = 0;
         }
     }
 }
-
-#[cfg(test)]
-#[path = "queue_tests.rs"]
-mod tests;

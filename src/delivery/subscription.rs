@@ -139,27 +139,33 @@ impl Subscription {
 
     async fn live(&mut self) -> News {
         loop {
-            // Read before the queue is: all events up to it are in the queue by now.
+            // Read before the queue is: all events up to it are in the queue by now, if that is open.
             let published = self.hub.published();
             let mut taken = self.queue.take();
-            // A call that was dropped after it attached is repeated, and reads again what the queue has got by then.
-            taken.events.retain(|event| event.event.position > self.covered.position);
             if taken.closed == Some(Close::Rebased) {
                 return News::Closed(Close::Rebased);
             }
-            let last = taken.events.back().map(|event| event.event.cursor());
-            let reached = last.filter(|last| last.position > published.position).unwrap_or(published);
-            // What an overflow or a revocation dropped is not covered.
-            if taken.closed.is_none() || !taken.events.is_empty() {
-                self.covered = reached;
+            // A call that was dropped after it attached is repeated, and reads again what the queue has got by then.
+            taken.events.retain(|event| event.event.position > self.covered.position);
+            let last = taken.events.last().map(|event| event.event.cursor());
+            let whole = match taken.closed {
+                None => Some(published),
+                Some(_) => taken.upto,
+            };
+            for reached in last.into_iter().chain(whole.filter(|_| taken.drained)) {
+                if reached.position > self.covered.position {
+                    self.covered = reached;
+                }
             }
+            self.cut = false;
             if !taken.events.is_empty() {
-                return News::Events(taken.events.into());
+                return News::Events(taken.events);
             }
-            if let Some(close) = taken.closed {
-                return News::Closed(close);
+            match taken.closed {
+                Some(close) if taken.drained => return News::Closed(close),
+                None if taken.drained => self.queue.wait().await,
+                _ => {}
             }
-            self.queue.wait().await;
         }
     }
 }

@@ -87,9 +87,9 @@ pub async fn put_member(
     Authenticated(caller): Authenticated,
     PathParams(id, user): PathParams<ConversationId, String>,
     _: NoQuery,
-    Json { value, .. }: Json<PutMember>,
+    Json { value, .. }: Json<Option<PutMember>>,
 ) -> Result<Response, Problem> {
-    let (member, added) = app.domain.put_member(&caller, id, &user, value.role).await?;
+    let (member, added) = app.domain.put_member(&caller, id, &user, value.and_then(|wanted| wanted.role)).await?;
     let status = if added { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Answer(status, member).into_response())
 }

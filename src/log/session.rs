@@ -126,8 +126,15 @@ async fn failure_of(session: &mut Session, error: Error) -> Failure {
         Error::DatabaseError(diesel::result::DatabaseErrorKind::ReadOnlyTransaction, _) => {
             Failure::Unavailable(error.to_string())
         }
+        error if is_shortage(&error.to_string()) => Failure::Unavailable(error.to_string()),
         error => Failure::Refused(error.to_string()),
     }
+}
+
+/// Whether an error is the server's state and not the data's; its code does not reach us.
+fn is_shortage(message: &str) -> bool {
+    let signs = ["No space left on device", "out of memory", "canceling statement", "the database system is"];
+    signs.iter().any(|sign| message.contains(sign))
 }
 
 /// Begins a new epoch, for a log that may have lost its tail in a way that PostgreSQL does not tell, such as a
