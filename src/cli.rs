@@ -116,13 +116,20 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 /// Tells where the server is, and three commands that show it at work, as often as they are pasted.
 fn greet(address: SocketAddr, database: &Database) {
     let program = std::env::current_exe().map_or_else(|_| "longwave".into(), |path| path.display().to_string());
-    let place = database.data_dir.as_ref().map(|dir| format!(" --data-dir '{}'", dir.display())).unwrap_or_default();
+    let (place, hint) = match &database.database_url {
+        // It may hold a password, which belongs in no terminal.
+        Some(_) => (String::new(), "# each of these terminals needs the DATABASE_URL of this one\n"),
+        None => {
+            let dir = std::path::absolute(database.data_dir()).unwrap_or_else(|_| database.data_dir());
+            (format!(" --data-dir '{}'", dir.display()), "")
+        }
+    };
     let curl =
-        |user: &str, rest: &str| format!("curl -H \"Authorization: Bearer $({program} token{place} {user})\" {rest}");
+        |user: &str, rest: &str| format!("curl -H \"Authorization: Bearer $('{program}' token{place} {user})\" {rest}");
     let text = format!(
         "listening on http://{address}
 
-# anna listens, in a second terminal:
+{hint}# anna listens, in a second terminal:
 {}
 # bert sends, in a third:
 {}

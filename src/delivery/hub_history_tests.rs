@@ -149,7 +149,7 @@ fn who_sees_a_position_published_finds_all_events_up_to_it_in_the_queue() {
         let batches = (1..=LAST).map(|position| message(position, room(1))).collect::<Vec<_>>();
         for batch in batches.chunks(50) {
             // No more waits than fits, else the queue would close.
-            while batch[0].position.0 - read.load(Ordering::Acquire) > 300 {
+            while batch[0].position.0 - read.load(Ordering::Acquire) > 150 {
                 std::thread::yield_now();
             }
             hub.publish(EPOCH, batch);

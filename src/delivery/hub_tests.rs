@@ -84,8 +84,16 @@ fn subscribe(hub: &Hub, subscriber: Subscriber, standings: &Standings) -> Arc<Qu
     queue
 }
 
+/// Takes all that waits, piece by piece.
 fn taken(queue: &Queue) -> Vec<i64> {
-    queue.take().events.iter().map(|event| event.event.position.0).collect()
+    let mut positions = Vec::new();
+    loop {
+        let taken = queue.take();
+        positions.extend(taken.events.iter().map(|event| event.event.position.0));
+        if taken.drained {
+            return positions;
+        }
+    }
 }
 
 #[test]
@@ -144,11 +152,12 @@ fn a_narrowed_subscription_gets_its_conversation_alone() {
 
 #[test]
 fn standings_read_ahead_of_the_hub_and_behind_it_give_the_same_membership() {
-    // Room 1 is left at 12, room 2 entered at 13, room 3 entered at 15; the hub is at 14.
-    let intervals = [(1, 1, Some(12)), (2, 13, None), (3, 15, None)];
+    // As the log has it in the end; the hub is at 14.
+    let intervals = [(1, 1, Some(12)), (2, 13, None), (3, 15, None), (4, 1, Some(16))];
+    let me = user(1);
     for head in 10..=16 {
         let hub = Hub::new(cursor(10), 20);
-        hub.publish(EPOCH, &[message(11, room(1)), left(12, room(1), &[user(1)]), joined(13, room(2), &[user(1)])]);
+        hub.publish(EPOCH, &[message(11, room(1)), left(12, room(1), &[me]), joined(13, room(2), &[me])]);
         hub.publish(EPOCH, &[message(14, room(2))]);
         let known =
             intervals.iter().filter(|(_, joined_at, _)| *joined_at <= head).map(|(number, joined_at, left_at)| {
@@ -156,10 +165,9 @@ fn standings_read_ahead_of_the_hub_and_behind_it_give_the_same_membership() {
                 Standing { conversation: room(*number), joined_at: Position(*joined_at), left_at }
             });
         let standings = Standings { head: cursor(head), memberships: known.collect() };
-        let queue = subscribe(&hub, subscriber(user(1)), &standings);
-        let rooms = [message(17, room(1)), message(18, room(2)), message(19, room(3))];
-        hub.publish(EPOCH, &[joined(15, room(3), &[user(1)]), left(16, room(2), &[user(2)])]);
-        hub.publish(EPOCH, &rooms);
+        let queue = subscribe(&hub, subscriber(me), &standings);
+        hub.publish(EPOCH, &[joined(15, room(3), &[me]), left(16, room(4), &[me])]);
+        hub.publish(EPOCH, &[1, 2, 3, 4].map(|number| message(16 + number, room(number as u128))));
         assert_eq!(taken(&queue), [15, 16, 18, 19], "read at {head}");
     }
 }
@@ -200,14 +208,14 @@ fn who_reads_too_slowly_is_closed_keeps_nothing_and_holds_up_nobody() {
     let hub = Hub::new(cursor(0), 20);
     let [slow, swift] = [1, 2].map(|number| subscribe(&hub, subscriber(user(number)), &member_of(&[room(1)], 0)));
     let mut seen = Vec::new();
-    // 256 KiB and a little more.
-    for position in 1..=513 {
+    // More than 256 KiB.
+    for position in 1..=600 {
         hub.publish(EPOCH, &[message(position, room(1))]);
         seen.append(&mut taken(&swift));
     }
     let rest = slow.take();
     assert_eq!((rest.events.len(), rest.closed), (0, Some(Close::Slow)));
-    assert_eq!(seen, (1..=513).collect::<Vec<_>>());
+    assert_eq!(seen, (1..=600).collect::<Vec<_>>());
 }
 
 #[test]
@@ -223,6 +231,19 @@ fn revocation_drops_what_waits_and_draining_keeps_it() {
 }
 
 #[test]
+fn a_client_that_is_sent_away_has_everything_up_to_where_the_hub_was() {
+    let hub = Hub::new(cursor(10), 1);
+    let open = || subscribe(&hub, subscriber(user(1)), &member_of(&[room(1)], hub.published().position.0));
+    let replaced = open();
+    hub.publish(EPOCH, &[message(11, room(1)), message(12, room(2))]);
+    let drained = open();
+    hub.publish(EPOCH, &[message(13, room(2))]);
+    hub.close_where(Close::Draining, |_| true);
+    hub.publish(EPOCH, &[message(14, room(1))]);
+    assert_eq!([replaced.take().upto, drained.take().upto], [Some(cursor(12)), Some(cursor(13))]);
+}
+
+#[test]
 fn a_rebase_closes_all_and_forgets_who_was_a_member() {
     let hub = Hub::new(cursor(10), 20);
     let attached = subscribe(&hub, subscriber(user(1)), &member_of(&[room(1)], 10));
@@ -233,12 +254,15 @@ fn a_rebase_closes_all_and_forgets_who_was_a_member() {
     assert_eq!(hub.published(), head);
     assert_eq!([attached.closed(), waiting.closed()], [Some(Close::Rebased); 2]);
     assert_eq!(taken(&attached), NOTHING);
-    // Nothing that passed before the rebase counts.
+    // Nothing that passed before it counts, also when the hub comes to the same positions again.
     let anew = subscriber(user(3));
     let queue = hub.enlist(anew.clone());
-    assert_eq!(hub.attach(anew.id, &member_of(&[], 10)), None);
-    assert_eq!(hub.attach(anew.id, &Standings { head, memberships: Vec::new() }), Some(head));
-    hub.publish(Epoch(2), &[message(6, room(1))]);
+    assert_eq!(hub.attach(anew.id, &member_of(&[room(1)], 10)), None);
+    let positions: Vec<_> = (6..=12).map(|position| message(position, room(1))).collect();
+    hub.publish(Epoch(2), &positions);
+    let at = Cursor { epoch: Epoch(2), position: Position(12) };
+    assert_eq!(hub.attach(anew.id, &Standings { head, memberships: Vec::new() }), Some(at));
+    hub.publish(Epoch(2), &[message(13, room(1))]);
     assert_eq!(taken(&queue), NOTHING);
 }
 

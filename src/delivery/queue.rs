@@ -158,3 +158,7 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

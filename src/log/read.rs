@@ -10,7 +10,7 @@ use diesel::result::{Error, OptionalExtension};
 use diesel::sql_types::{Array, BigInt, Bytea, Json, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// The SQL types of [`COLUMNS`].
+/// The SQL types of `columns!`.
 pub(super) type Columns = (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json);
 
 /// What an [`Event`] is made of, from `events e`.
