@@ -1,0 +1,90 @@
+//! The commands of the README.
+
+use std::net::TcpListener;
+
+use super::markdown::{blocks, document, section};
+use super::{Server, Shell};
+
+const CONVERSATION: &str = "A first conversation";
+
+/// What each block of the conversation is known by, and lines that come out because of it, by parts of them.
+const SEEN: [(&str, &[&[&str]]); 9] = [
+    ("token anna", &[&[r#"{"id":"#, r#""name":"anna""#]]),
+    ("/v1/stream?", &[&["event: ready"]]),
+    ("-d hi", &[&["event: conversation.created"], &["data: ", r#""text":"hi""#]]),
+    (
+        "poll=$!",
+        &[
+            &[r#"{"from":"#, r#""text":"hi""#],
+            &[r#"{"from":"#, r#""text":"lunch at noon?""#],
+            &["data: ", r#""text":"lunch at noon?""#],
+        ],
+    ),
+    ("limit=10", &[&[r#"{"items":"#, r#""text":"lunch at noon?""#, r#""text":"hi""#]]),
+    ("Idempotency-Key", &[&["idempotency-replayed: true"], &["data: ", r#""text":"only once""#]]),
+    ("@phone", &[&[r#"{"from":"#, r#""text":"read this later""#], &["data: ", r#""text":"read this later""#]]),
+    (
+        "second=",
+        &[
+            &[r#"{"from":"#, r#""text":"from one node to the other""#],
+            &["data: ", r#""text":"from one node to the other""#],
+        ],
+    ),
+    ("kill $node", &[]),
+];
+
+#[tokio::test]
+async fn the_first_conversation_can_be_pasted_in_order_and_once_more() {
+    let server = Server::start().await;
+    for _ in 0..2 {
+        converse(&server).await;
+    }
+    server.stop().await;
+}
+
+async fn converse(server: &Server) {
+    let blocks = blocks(section(&document("README.md"), CONVERSATION), "sh");
+    assert_eq!(blocks.len(), SEEN.len(), "each block has its line in this test");
+    let second = free_address();
+    let data = server.data();
+    let mut shell = Shell::start(server.directory(), &[("LONGWAVE_DATA_DIR", &data)]).await;
+    for (block, (known_by, lines)) in blocks.iter().zip(SEEN) {
+        assert!(block.contains(known_by), "{known_by} is not in\n{block}");
+        shell.paste(&here(block, server, &second)).await;
+        for parts in lines {
+            shell.sees(parts).await;
+        }
+    }
+    let text = shell.text();
+    let times = text.lines().filter(|line| line.starts_with("data: ") && line.contains("only once")).count();
+    assert_eq!(times, 1, "the repeated send is one event");
+}
+
+/// Answers a block for this server instead of the one that the README speaks of.
+fn here(block: &str, server: &Server, second: &str) -> String {
+    let data = server.data();
+    let exchanges = [
+        ("127.0.0.1:8080", server.address.as_str()),
+        ("127.0.0.1:8081", second),
+        ("target/release/longwave", env!("CARGO_BIN_EXE_longwave")),
+        ("/var/lib/longwave", data.to_str().expect("text")),
+    ];
+    exchanges.iter().fold(block.to_owned(), |block, (theirs, ours)| block.replace(theirs, ours))
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+#[test]
+fn the_other_commands_start_or_test_the_server_with_one_line() {
+    let readme = document("README.md");
+    let conversation = blocks(section(&readme, CONVERSATION), "sh");
+    let others: Vec<_> = blocks(&readme, "sh").into_iter().filter(|block| !conversation.contains(block)).collect();
+    let bare = "apt-get update && apt-get install -y postgresql curl && ";
+    let expected = ["cargo run --release", "cargo test"]
+        .map(|command| [format!("{command}\n"), format!("{bare}{command}\n")])
+        .concat();
+    assert_eq!(others, expected);
+}

@@ -1,0 +1,23 @@
+//! The tests, one file a theme.
+
+mod accounts;
+mod commits;
+mod conversations;
+mod cursors;
+mod durability;
+mod history;
+mod idempotency;
+mod layers;
+mod members;
+mod membership;
+mod messages;
+mod migrations;
+mod notifications;
+mod openapi;
+mod order;
+mod polls;
+mod problems;
+mod sessions;
+mod slow;
+mod streams;
+mod tokens;

@@ -1,0 +1,113 @@
+//! Sessions: refresh tokens, logging out, and what a revoked session's streams see.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, User, eventually};
+
+/// Promise 6 gives the streams of a revoked session this long, and a busy machine a little more.
+const REVOKED_WITHIN: Duration = Duration::from_secs(3);
+
+fn refresh_token(session: &Value) -> &str {
+    session["refresh_token"].as_str().expect("a refresh token")
+}
+
+async fn two_minutes_pass(app: &TestApp) {
+    let statement = "UPDATE refresh_tokens SET replaced_at = replaced_at - interval '2 minutes'";
+    app.sql().await.batch_execute(statement).await.expect("time passes");
+}
+
+async fn expect_revoked(user: &User) {
+    eventually("the session is revoked", REVOKED_WITHIN, async || (user.me().await.status != 200).then_some(())).await;
+    user.me().await.problem(401, "session_revoked");
+}
+
+#[tokio::test]
+async fn refreshing_rotates_both_tokens() {
+    let app = TestApp::builder().nodes(2).start().await;
+    let anna = app.user("anna").await;
+    let fresh = app.stranger().on(1).refresh(refresh_token(&anna.session)).await.expect(200);
+    assert_eq!((&fresh["id"], &fresh["token_type"]), (&anna.session["id"], &json!("Bearer")));
+    assert_ne!(refresh_token(&fresh), refresh_token(&anna.session));
+    anna.with_token(fresh["access_token"].as_str().expect("a token")).me().await.expect(200);
+    anna.me().await.expect(200);
+    app.stranger().refresh(refresh_token(&fresh)).await.expect(200);
+    for token in ["", "nonsense", anna.token.as_deref().expect("a token")] {
+        app.stranger().refresh(token).await.problem(401, "token_invalid");
+    }
+}
+
+#[tokio::test]
+async fn a_spent_refresh_token_stays_good_while_its_successor_is_unused() {
+    let app = TestApp::start().await;
+    let anna = app.user("anna").await;
+    app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
+    two_minutes_pass(&app).await;
+    let again = app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
+    app.stranger().refresh(refresh_token(&again)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_spent_refresh_token_stays_good_for_a_minute() {
+    let app = TestApp::start().await;
+    let anna = app.user("anna").await;
+    let next = app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
+    app.stranger().refresh(refresh_token(&next)).await.expect(200);
+    app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
+}
+
+#[tokio::test]
+async fn reuse_of_a_spent_refresh_token_revokes_the_session() {
+    let app = TestApp::start().await;
+    let anna = app.user("anna").await;
+    let mut stream = anna.ready_stream("").await;
+    let next = app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
+    let last = app.stranger().refresh(refresh_token(&next)).await.expect(200);
+    two_minutes_pass(&app).await;
+    let reuse = app.stranger().refresh(refresh_token(&anna.session)).await;
+    let code = reuse.json()["code"].as_str().expect("a code").to_owned();
+    assert!(["session_revoked", "token_invalid"].contains(&code.as_str()), "{code}");
+    reuse.problem(401, &code);
+    expect_revoked(&anna).await;
+    assert_eq!(app.stranger().refresh(refresh_token(&last)).await.status, 401);
+    stream.expect_end("revoked").await;
+    app.stranger().log_in("anna", User::PASSWORD).await.expect(201);
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_sessions_streams_on_every_node() {
+    let app = TestApp::builder().nodes(2).start().await;
+    let anna = app.user("anna").await;
+    let other = app.stranger().logged_in(&app.stranger().log_in("anna", User::PASSWORD).await.expect(201));
+    let poll = tokio::spawn({
+        let anna = anna.on(1);
+        async move { anna.updates("?wait=50").await }
+    });
+    let (mut here, mut there) = (anna.ready_stream("").await, anna.on(1).ready_stream("").await);
+    let mut others = other.ready_stream("").await;
+    let begin = Instant::now();
+    anna.log_out().await.expect(204);
+    here.expect_end("revoked").await;
+    there.expect_end("revoked").await;
+    poll.await.expect("an answer").problem(401, "session_revoked");
+    assert!(begin.elapsed() < REVOKED_WITHIN, "{:?}", begin.elapsed());
+    expect_revoked(&anna).await;
+    expect_revoked(&anna.on(1)).await;
+    let hello = other.direct(&app.guest("bert").await).await.expect(201);
+    assert_eq!(others.next().await.value["conversation_id"], hello["id"]);
+}
+
+#[tokio::test]
+async fn a_session_is_ended_by_its_owner_alone() {
+    let app = TestApp::start().await;
+    let (anna, bert) = (app.user("anna").await, app.user("bert").await);
+    let other = app.stranger().logged_in(&app.stranger().log_in("anna", User::PASSWORD).await.expect(201));
+    let path = format!("/v1/sessions/{}", other.session["id"].as_str().expect("an id"));
+    bert.delete(&path).await.problem(404, "not_found");
+    other.me().await.expect(200);
+    anna.delete(&path).await.expect(204);
+    expect_revoked(&other).await;
+    anna.delete(&path).await.problem(404, "not_found");
+    anna.me().await.expect(200);
+}

@@ -1,0 +1,118 @@
+//! Enough of PostgreSQL's protocol to know one message from the next, and an append from all else.
+
+use std::collections::HashSet;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+const SSL_REQUEST: u32 = 80_877_103;
+const GSS_REQUEST: u32 = 80_877_104;
+
+/// One message of either side, whole.
+pub struct Frame {
+    /// Its type; zero for those before the start, which have none.
+    pub kind: u8,
+    pub bytes: Bytes,
+}
+
+impl Frame {
+    /// Answers what comes after type and length.
+    fn body(&self) -> &[u8] {
+        &self.bytes[if self.kind == 0 { 4 } else { 5 }..]
+    }
+
+    /// Answers whether the client asks for an encrypted connection.
+    pub fn asks_for_encryption(&self) -> bool {
+        self.kind == 0
+            && self.body().get(..4).is_some_and(|mut code| matches!(code.get_u32(), SSL_REQUEST | GSS_REQUEST))
+    }
+
+    /// Answers whether the server is ready for the next query, outside of any transaction.
+    pub fn is_ready_and_idle(&self) -> bool {
+        self.kind == b'Z' && self.body() == b"I"
+    }
+}
+
+/// Cuts a stream of bytes into messages.
+pub struct Frames {
+    buffer: BytesMut,
+    untyped: bool,
+}
+
+impl Frames {
+    /// Begins with what a client sends.
+    pub fn of_client() -> Self {
+        Self { buffer: BytesMut::new(), untyped: true }
+    }
+
+    /// Begins with what a server sends.
+    pub fn of_server() -> Self {
+        Self { buffer: BytesMut::new(), untyped: false }
+    }
+
+    /// Takes in bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Answers the next message that is complete.
+    pub fn next(&mut self) -> Option<Frame> {
+        let head = usize::from(!self.untyped);
+        let length = self.buffer.get(head..head + 4)?.get_u32() as usize + head;
+        if self.buffer.len() < length {
+            return None;
+        }
+        let kind = if self.untyped { 0 } else { self.buffer[0] };
+        let frame = Frame { kind, bytes: self.buffer.split_to(length).freeze() };
+        self.untyped = self.untyped && frame.asks_for_encryption();
+        Some(frame)
+    }
+}
+
+/// What a message of the client's is about, as far as faults are concerned.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sight {
+    Listen,
+    Append,
+    Other,
+}
+
+/// Follows the prepared statements of one connection.
+#[derive(Default)]
+pub struct Statements {
+    appends: HashSet<Vec<u8>>,
+}
+
+impl Statements {
+    /// Looks at a message of the client's. An append is seen when its parameters are bound.
+    pub fn see(&mut self, frame: &Frame) -> Sight {
+        let mut fields = frame.body().split(|byte| *byte == 0);
+        let first = fields.next().unwrap_or_default();
+        let second = fields.next().unwrap_or_default();
+        match frame.kind {
+            b'Q' => sight(first),
+            b'P' => {
+                self.appends.remove(first);
+                match sight(second) {
+                    Sight::Append => {
+                        self.appends.insert(first.to_owned());
+                        Sight::Other
+                    }
+                    other => other,
+                }
+            }
+            b'B' if self.appends.contains(second) => Sight::Append,
+            _ => Sight::Other,
+        }
+    }
+}
+
+fn sight(statement: &[u8]) -> Sight {
+    let statement = String::from_utf8_lossy(statement).trim_start().to_lowercase();
+    if statement.starts_with("listen") {
+        Sight::Listen
+    } else if statement.contains("log_append(") && !statement.starts_with("create") {
+        Sight::Append
+    } else {
+        Sight::Other
+    }
+}
