@@ -45,6 +45,8 @@ struct Shared {
     state: Mutex<State>,
     /// How far the log was published here, and under which epoch.
     published: watch::Sender<Cursor>,
+    /// The highest position that somebody waits for.
+    wanted: watch::Sender<Position>,
     streams_per_user: usize,
 }
 
@@ -79,7 +81,12 @@ impl Hub {
             users: HashMap::new(),
             rooms: HashMap::new(),
         };
-        Self(Arc::new(Shared { state: Mutex::new(state), published: watch::Sender::new(head), streams_per_user }))
+        Self(Arc::new(Shared {
+            state: Mutex::new(state),
+            published: watch::Sender::new(head),
+            wanted: watch::Sender::new(head.position),
+            streams_per_user,
+        }))
     }
 
     /// How far the log was published here.
@@ -91,8 +98,16 @@ impl Hub {
     pub async fn reached(&self, position: Position) {
         let epoch = self.published().epoch;
         let mut published = self.0.published.subscribe();
+        if self.published().position < position {
+            self.0.wanted.send_replace(position);
+        }
         // The hub itself holds the sender.
         let _ = published.wait_for(|at| at.position >= position || at.epoch != epoch).await;
+    }
+
+    /// Changes when somebody waits for a position that was not published yet.
+    pub(super) fn wanted(&self) -> watch::Receiver<Position> {
+        self.0.wanted.subscribe()
     }
 
     /// Puts the next events of the log into the queues of those who get them.

@@ -37,7 +37,8 @@ impl From<StoreError> for Refused {
 }
 
 impl Start {
-    /// Judges where a client wants to start, by the log itself, and waits until this node has reached it.
+    /// Judges where a client wants to start, by the log itself, and waits until this node has reached the log's head:
+    /// what was answered 2xx anywhere before is there for who asks now.
     ///
     /// # Errors
     /// [`Refused`].
@@ -45,13 +46,13 @@ impl Start {
         let mut connection = pool.get().await?;
         let state = epoch::state(&mut connection, crate::ids::Position::ZERO).await?;
         drop(connection);
+        reach(hub, state.head()).await?;
         let cursor = match after {
             After::Now => state.head(),
             After::Start => state.start(),
             After::Cursor(cursor) => match state.judge(cursor) {
                 Judgement::Good => cursor,
                 dead => {
-                    reach(hub, state.head()).await?;
                     let code = match dead {
                         Judgement::Expired => ResetCode::CursorExpired,
                         Judgement::Good | Judgement::Unknown => ResetCode::CursorUnknown,
@@ -60,7 +61,6 @@ impl Start {
                 }
             },
         };
-        reach(hub, cursor).await?;
         Ok(Self(cursor))
     }
 }

@@ -17,6 +17,8 @@ use tokio::time::Instant;
 const POLL: Duration = Duration::from_secs(1);
 /// Events that are read at once.
 const PAGE: usize = 1_000;
+/// How long a read may take.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How long PostgreSQL may be silent before clients are sent away.
 const SILENCE: Duration = Duration::from_secs(15);
 /// How often subscriptions are looked through for those whose time has come.
@@ -30,7 +32,15 @@ pub trait Source: Send + 'static {
 
 impl Source for Pool {
     async fn read(&mut self, after: Position, limit: usize) -> Result<Tail, StoreError> {
-        read::tail(&mut *self.get().await?, after, limit as i64).await
+        let mut connection = self.get().await?;
+        match tokio::time::timeout(ANSWER, read::tail(&mut connection, after, limit as i64)).await {
+            Ok(tail) => tail,
+            Err(_) => {
+                // A server that is frozen says nothing, not even that it is gone.
+                connection.discard();
+                Err(StoreError::Unreachable("no answer within 5 s".into()))
+            }
+        }
     }
 }
 
@@ -79,10 +89,12 @@ impl<S: Source> Loop<S> {
     async fn run(mut self) {
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut wanted = self.hub.wanted();
         loop {
             let read = tokio::select! {
                 Some(committed) = self.handed.recv() => !self.take(committed),
-                Ok(()) = self.head.changed() => *self.head.borrow_and_update() != self.hub.published().position,
+                Ok(()) = self.head.changed() => *self.head.borrow_and_update() > self.hub.published().position,
+                Ok(()) = wanted.changed() => *wanted.borrow_and_update() > self.hub.published().position,
                 _ = poll.tick() => true,
             };
             if read {
@@ -94,12 +106,16 @@ impl<S: Source> Loop<S> {
     /// Publishes a handed batch if it is what comes next; answers whether there is nothing to read.
     fn take(&self, committed: Committed) -> bool {
         let at = self.hub.published();
-        let Some(first) = committed.events.first() else { return true };
-        let next = committed.epoch == at.epoch && first.position == at.position.next();
-        if next {
-            self.hub.publish(committed.epoch, &committed.events);
+        let (Some(first), Some(last)) = (committed.events.first(), committed.events.last()) else { return true };
+        if committed.epoch != at.epoch {
+            return false;
         }
-        next
+        if first.position == at.position.next() {
+            self.hub.publish(committed.epoch, &committed.events);
+            return true;
+        }
+        // A read was faster.
+        last.position <= at.position
     }
 
     async fn catch_up(&mut self) {

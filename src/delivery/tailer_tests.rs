@@ -100,8 +100,9 @@ impl Node {
         self.handed.send(Committed { epoch: Epoch(epoch), events }).await.unwrap();
     }
 
+    /// Waits until a position is published.
     async fn reached(&self, position: i64) {
-        within_a_minute(self.hub.reached(Position(position))).await;
+        reached(&self.hub, &self.queue, position).await;
     }
 
     /// Waits until the client is told to end.
@@ -138,6 +139,13 @@ fn subscribe(hub: &Hub) -> Arc<Queue> {
     let standing = Standing { conversation: ROOM, joined_at: Position(1), left_at: None };
     hub.attach(subscriber.id, &Standings { head: hub.published(), memberships: vec![standing] }).unwrap();
     queue
+}
+
+/// Waits until a position is published, which `queue` hears of. [`Hub::reached`] would lead to a read.
+async fn reached(hub: &Hub, queue: &Queue, position: i64) {
+    while hub.published().position.0 < position {
+        within_a_minute(queue.wait()).await;
+    }
 }
 
 fn cursor(epoch: i64, position: i64) -> Cursor {
@@ -246,6 +254,16 @@ async fn a_hint_at_what_is_published_leads_to_no_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_a_position_leads_to_a_read_at_once() {
+    let mut node = Node::start().await;
+    let started = Instant::now();
+    node.store(1, 11..=12);
+    within_a_minute(node.hub.reached(Position(12))).await;
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert_eq!(node.reads(), [10]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn full_pages_are_read_one_after_the_other_without_a_pause() {
     let mut node = Node::start().await;
     node.store(1, 11..=2_510);
@@ -290,7 +308,7 @@ async fn an_epoch_without_events_takes_the_tail_back() {
     assert_eq!(node.hub.published(), cursor(2, 7));
     node.store(2, [8]);
     let client = subscribe(&node.hub);
-    node.reached(8).await;
+    reached(&node.hub, &client, 8).await;
     assert_eq!(client.take().events.len(), 1);
 }
 
@@ -305,7 +323,7 @@ async fn a_gap_rebases_to_behind_it() {
         // From there it goes on as ever.
         node.store(1, [14]);
         let client = subscribe(&node.hub);
-        node.reached(14).await;
+        reached(&node.hub, &client, 14).await;
         assert_eq!(client.take().events.len(), 1);
     }
 }

@@ -17,8 +17,8 @@ pub const LIMIT: usize = 256 * 1024;
 pub const LIST_LIMIT: usize = 1024 * 1024;
 /// How long a body may take, beside what its size takes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes a millisecond that a body must have: 4 KiB/s, less than any phone in reach of a network.
-const SLOWEST: usize = 4;
+/// Bytes a millisecond that a body must have: 16 KiB/s, less than any phone in reach of a network.
+const SLOWEST: usize = 16;
 
 /// A JSON body of at most `MOST` bytes; an empty one is an empty object.
 pub struct Json<T, const MOST: usize = LIMIT> {

@@ -1,5 +1,5 @@
 //! What wraps every request, outermost first: the request's id, problem documents, safety headers, rate headers, size
-//! of the headers, panics.
+//! of the headers, panics, time.
 
 use super::App;
 use super::problem::{Code, Problem};
@@ -15,16 +15,21 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, StatusCode};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 /// Most bytes of a request's headers and its URL.
 const HEADERS_BYTES: usize = 64 * 1024;
+/// How long a request may take, a body of the largest size on the slowest line included.
+const TIME: Duration = Duration::from_secs(90);
+const POLL_TIME: Duration = Duration::from_secs(75);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps a router.
 pub fn wrap(router: Router<App>) -> Router<App> {
     router
+        .layer(from_fn(limit_time))
         .layer(CatchPanicLayer::custom(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
         .layer(from_fn(limit_headers))
         .layer(from_fn(tell_rates))
@@ -116,4 +121,14 @@ async fn limit_headers(request: Request, next: Next) -> Response {
         return Problem::new(Code::HeadersTooLarge, detail).into_response();
     }
     next.run(request).await
+}
+
+/// Answers for a handler that waits for a database that says nothing. Streams have answered by then; long polls have a
+/// minute, and the reading before it.
+async fn limit_time(request: Request, next: Next) -> Response {
+    let limit = if request.uri().path() == "/v1/updates" { POLL_TIME } else { TIME };
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(Code::Unavailable, "the database does not answer, try again").into_response(),
+    }
 }

@@ -145,7 +145,7 @@ impl<S: Step> Loop<S> {
             match entry {
                 Entry::Send(send) => {
                     let batch = self.gather(send);
-                    self.append(batch).await;
+                    self.append(batch, Attempts::default()).await;
                 }
                 Entry::Change(change) => self.change(change).await,
             }
@@ -173,21 +173,20 @@ impl<S: Step> Loop<S> {
     }
 
     /// Appends a batch, again and again while its outcome is unknown.
-    async fn append(&mut self, batch: Gathered) {
-        let mut attempts = Attempts::default();
+    async fn append(&mut self, batch: Gathered, mut attempts: Attempts) {
         while !batch.sends.is_empty() {
             match self.step.append(&batch.events()).await {
                 Ok(done) => return self.answer(batch, done),
                 Err(Failure::Refused(cause)) if batch.sends.len() == 1 => {
                     tracing::error!(cause, "PostgreSQL refused an event");
-                    return batch.sends.into_iter().for_each(|send| reply(send.reply, Err(WriteError::Failed)));
+                    return batch.sends.into_iter().for_each(|send| reply(send.reply, Err(attempts.refused())));
                 }
                 // One bad event must fail alone.
                 Err(Failure::Refused(_)) => {
                     for send in batch.sends {
                         let mut single = Gathered::default();
                         single.add(send);
-                        Box::pin(self.append(single)).await;
+                        Box::pin(self.append(single, attempts.clone())).await;
                     }
                     return;
                 }
@@ -234,7 +233,7 @@ impl<S: Step> Loop<S> {
                 }
                 Err(Failure::Refused(cause)) => {
                     tracing::error!(cause, "PostgreSQL refused a change");
-                    return change.finish(Err(WriteError::Failed));
+                    return change.finish(Err(attempts.refused()));
                 }
                 Err(failure) => {
                     if attempts.give_up(&failure, change.is_abandoned()) {
@@ -260,6 +259,7 @@ fn reply<T>(to: oneshot::Sender<T>, answer: T) {
 }
 
 /// The attempts at one batch.
+#[derive(Clone)]
 struct Attempts {
     /// Whether an earlier attempt may have been committed, or may still be.
     unknown: bool,
@@ -278,6 +278,11 @@ impl Attempts {
         tracing::warn!(%failure, "append failed");
         self.unknown |= matches!(failure, Failure::Unknown(_));
         abandoned && !self.unknown
+    }
+
+    /// What a refusal says: nothing of an earlier attempt, which may have gone through.
+    fn refused(&self) -> WriteError {
+        if self.unknown { WriteError::Unresolved } else { WriteError::Failed }
     }
 
     async fn pause(&mut self) {

@@ -4,10 +4,32 @@ use diesel::ConnectionError;
 use diesel_async::pooled_connection::deadpool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use futures_util::FutureExt;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 /// A connection on loan from the [`Pool`].
-pub type Pooled = deadpool::Object<Connection>;
+pub struct Pooled(deadpool::Object<Connection>);
+
+impl Pooled {
+    /// Closes the connection, which nobody gets again.
+    pub fn discard(self) {
+        drop(deadpool::Object::take(self.0));
+    }
+}
+
+impl Deref for Pooled {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for Pooled {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
 
 /// How long a request waits for a connection: longer and its client has given up.
 const WAIT: Duration = Duration::from_secs(5);
@@ -41,7 +63,7 @@ impl Pool {
     /// # Errors
     /// [`StoreError::Unreachable`] when there is none within 5 s.
     pub async fn get(&self) -> Result<Pooled, StoreError> {
-        self.0.get().await.map_err(|error| StoreError::Unreachable(Box::new(error)))
+        self.0.get().await.map(Pooled).map_err(|error| StoreError::Unreachable(Box::new(error)))
     }
 }
 
