@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How long stopping may take: what has not ended by then is cut.
+/// How long connections may take to end: what has not by then goes with the process.
 const DRAIN: Duration = Duration::from_millis(2_500);
 
 /// A database to work with, and the server of it if it is our own.
@@ -78,7 +78,7 @@ async fn serve(
     stop: CancellationToken,
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
-    if !config.database.no_migrate {
+    if !config.no_migrate {
         store::migrate(url).await.context("cannot bring the schema up to date")?;
     }
     // What serves ends first; what it needs, after it.
@@ -103,7 +103,8 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let domain = Domain::open(log.clone(), config).await.context("cannot fetch the deployment's keys")?;
     let state = epoch::state(&mut *pool.get().await?, Position::ZERO).await?;
     let hub = Hub::new(state.head(), config.streams_per_user as usize);
-    let tailer = Tailer::start(hub.clone(), pool.clone(), handed, log.wakeups().head(), working);
+    // The tailer waits for nobody's slow request.
+    let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));

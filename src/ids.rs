@@ -93,7 +93,7 @@ impl Position {
 
     /// The place `count` further on.
     pub fn plus(self, count: usize) -> Self {
-        Self(self.0 + count as i64)
+        Self(self.0.saturating_add(count as i64))
     }
 
     /// The next place.

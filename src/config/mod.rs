@@ -25,10 +25,6 @@ pub struct Database {
     /// Directory with PostgreSQL's server programs, if they are not where packages put them
     #[arg(long, env = "LONGWAVE_PG_BIN", value_name = "DIR")]
     pub pg_bin: Option<PathBuf>,
-
-    /// Leave the schema as it is; without this, pending migrations run at start
-    #[arg(long, env = "LONGWAVE_NO_MIGRATE")]
-    pub no_migrate: bool,
 }
 
 impl Database {
@@ -50,8 +46,17 @@ pub struct Config {
     #[command(flatten)]
     pub database: Database,
 
+    /// Leave the schema as it is; without this, pending migrations run at start
+    #[arg(long, env = "LONGWAVE_NO_MIGRATE")]
+    pub no_migrate: bool,
+
     #[command(flatten)]
     pub tokens: Tokens,
+
+    /// Whether anybody may register; off: users come by tokens of an app's backend or by `longwave token`
+    // Those tokens name users, and a name that somebody has registered before is theirs.
+    #[arg(long, env = "LONGWAVE_REGISTRATION", value_enum, default_value_t = Switch::On)]
+    pub registration: Switch,
 
     /// Connections to PostgreSQL for everything but the log's own three
     // Twice the cores of a usual server: more only queue inside PostgreSQL.

@@ -3,7 +3,7 @@
 use super::membership::{Effect, Passed};
 use super::queue::{Close, Queue};
 use super::ring::Ring;
-use crate::ids::{ConnectionId, ConversationId, Epoch, Position, SessionId, UserId};
+use crate::ids::{ConnectionId, ConversationId, Epoch, SessionId, UserId};
 use crate::log::read::Standings;
 use crate::log::{Cursor, Event};
 use crate::wire::Encoded;
@@ -45,8 +45,8 @@ struct Shared {
     state: Mutex<State>,
     /// How far the log was published here, and under which epoch.
     published: watch::Sender<Cursor>,
-    /// The highest position that somebody waits for.
-    wanted: watch::Sender<Position>,
+    /// What somebody waited for last.
+    wanted: watch::Sender<Cursor>,
     streams_per_user: usize,
 }
 
@@ -84,7 +84,7 @@ impl Hub {
         Self(Arc::new(Shared {
             state: Mutex::new(state),
             published: watch::Sender::new(head),
-            wanted: watch::Sender::new(head.position),
+            wanted: watch::Sender::new(head),
             streams_per_user,
         }))
     }
@@ -94,19 +94,19 @@ impl Hub {
         *self.0.published.borrow()
     }
 
-    /// Waits until `position` was published here, or an epoch other than that of the call began.
-    pub async fn reached(&self, position: Position) {
-        let epoch = self.published().epoch;
+    /// Waits until the log was published here up to `head`, under its epoch.
+    pub async fn reached(&self, head: Cursor) {
         let mut published = self.0.published.subscribe();
-        if self.published().position < position {
-            self.0.wanted.send_replace(position);
+        let reached = |at: &Cursor| at.epoch == head.epoch && at.position >= head.position;
+        if !reached(&self.published()) {
+            self.0.wanted.send_replace(head);
         }
         // The hub itself holds the sender.
-        let _ = published.wait_for(|at| at.position >= position || at.epoch != epoch).await;
+        let _ = published.wait_for(reached).await;
     }
 
-    /// Changes when somebody waits for a position that was not published yet.
-    pub(super) fn wanted(&self) -> watch::Receiver<Position> {
+    /// Changes when somebody waits for what was not published yet.
+    pub(super) fn wanted(&self) -> watch::Receiver<Cursor> {
         self.0.wanted.subscribe()
     }
 

@@ -1,6 +1,7 @@
 //! The hub over histories that nobody thought of, and under two threads.
 
 use super::*;
+use crate::ids::Position;
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,4 +1,5 @@
 use super::hub::Hub;
+use crate::ids::Epoch;
 use crate::log::Cursor;
 use crate::log::epoch::{self, Judgement};
 use crate::store::{Pool, StoreError};
@@ -20,13 +21,18 @@ pub enum After {
 
 /// Where a client starts.
 #[derive(Clone, Copy, Debug)]
-pub struct Start(pub Cursor);
+pub struct Start {
+    /// The client has everything up to here.
+    pub from: Cursor,
+    /// Under which epoch this was judged.
+    pub(super) epoch: Epoch,
+}
 
 /// Why a client cannot start where it wants.
 #[derive(Debug)]
 pub enum Refused {
     /// The cursor is worth nothing; this one is fresh.
-    Dead(ResetCode, Cursor),
+    Dead(ResetCode, Start),
     Store(StoreError),
 }
 
@@ -46,8 +52,9 @@ impl Start {
         let mut connection = pool.get().await?;
         let state = epoch::state(&mut connection, crate::ids::Position::ZERO).await?;
         drop(connection);
+        let epoch = state.head().epoch;
         reach(hub, state.head()).await?;
-        let cursor = match after {
+        let from = match after {
             After::Now => state.head(),
             After::Start => state.start(),
             After::Cursor(cursor) => match state.judge(cursor) {
@@ -57,15 +64,15 @@ impl Start {
                         Judgement::Expired => ResetCode::CursorExpired,
                         Judgement::Good | Judgement::Unknown => ResetCode::CursorUnknown,
                     };
-                    return Err(Refused::Dead(code, state.head()));
+                    return Err(Refused::Dead(code, Self { from: state.head(), epoch }));
                 }
             },
         };
-        Ok(Self(cursor))
+        Ok(Self { from, epoch })
     }
 }
 
 async fn reach(hub: &Hub, cursor: Cursor) -> Result<(), StoreError> {
-    let reached = tokio::time::timeout(PATIENCE, hub.reached(cursor.position)).await;
+    let reached = tokio::time::timeout(PATIENCE, hub.reached(cursor)).await;
     reached.map_err(|_| StoreError::Unreachable("this node is behind the log".into()))
 }

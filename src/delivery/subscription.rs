@@ -1,13 +1,12 @@
 use super::hub::{Hub, Subscriber};
 use super::queue::{Close, Queue};
+use super::start::Start;
+use crate::ids::Epoch;
 use crate::log::read::{self, Span};
 use crate::log::{Cursor, Event};
-use crate::store::{Pool, StoreError};
+use crate::store::{Connection, Pool, StoreError};
 use crate::wire::Encoded;
 use std::sync::Arc;
-
-/// How often memberships are read again because too much happened meanwhile, before it is called a fault.
-const TRIES: usize = 5;
 
 /// One client's way through the log: first what it missed, then what happens.
 pub struct Subscription {
@@ -17,6 +16,8 @@ pub struct Subscription {
     queue: Arc<Queue>,
     /// The client has everything up to here.
     covered: Cursor,
+    /// Under which epoch that is so.
+    epoch: Epoch,
     phase: Phase,
     /// Whether the last page was cut, so that more is known to wait in the log.
     cut: bool,
@@ -40,15 +41,16 @@ pub enum News {
 }
 
 impl Subscription {
-    /// Begins after `from`, a cursor that is good and that the hub has reached.
-    pub fn open(hub: &Hub, pool: &Pool, subscriber: Subscriber, from: Cursor) -> Self {
+    /// Begins where a client may start.
+    pub fn open(hub: &Hub, pool: &Pool, subscriber: Subscriber, start: Start) -> Self {
         let queue = hub.enlist(subscriber.clone());
         Self {
             hub: hub.clone(),
             pool: pool.clone(),
             subscriber,
             queue,
-            covered: from,
+            covered: start.from,
+            epoch: start.epoch,
             phase: Phase::Behind,
             cut: false,
         }
@@ -95,7 +97,11 @@ impl Subscription {
             if let Some(close) = self.queue.closed() {
                 return Ok(Some(News::Closed(close)));
             }
-            let events = self.page(upto, limit, self.phase).await?;
+            // The hub went over to another history before the client was enlisted there.
+            if upto.epoch != self.epoch {
+                return Ok(Some(News::Closed(Close::Rebased)));
+            }
+            let events = self.page(upto, limit).await?;
             if !events.is_empty() {
                 return Ok(Some(News::Events(events)));
             }
@@ -103,13 +109,16 @@ impl Subscription {
     }
 
     /// Reads a page up to `upto`. A page that is not full ends the phase.
-    async fn page(&mut self, upto: Cursor, limit: usize, phase: Phase) -> Result<Vec<Arc<Encoded>>, StoreError> {
+    async fn page(&mut self, upto: Cursor, limit: usize) -> Result<Vec<Arc<Encoded>>, StoreError> {
         let span = Span { after: self.covered.position, upto: upto.position, only: self.subscriber.only };
         let mut connection = self.pool.get().await?;
         let missed = read::missed(&mut connection, self.subscriber.user, span, limit).await?;
-        let next = match phase {
-            _ if missed.more => phase,
-            Phase::Behind => Phase::Joining(self.attach(&mut connection).await?),
+        let next = match self.phase {
+            phase if missed.more => phase,
+            Phase::Behind => match self.attach(&mut connection).await? {
+                Some(at) => Phase::Joining(at),
+                None => Phase::Behind,
+            },
             Phase::Joining(_) | Phase::Live => Phase::Live,
         };
         // From here on nothing waits, so that a dropped call leaves all as it was.
@@ -125,16 +134,14 @@ impl Subscription {
         Ok(missed.events.into_iter().map(encoded).collect())
     }
 
-    async fn attach(&self, connection: &mut crate::store::Connection) -> Result<Cursor, StoreError> {
-        for _ in 0..TRIES {
-            let standings = read::standings(connection, self.subscriber.user, self.covered.position).await?;
-            if let Some(at) = self.hub.attach(self.subscriber.id, &standings) {
-                return Ok(at);
-            }
-            // The hub follows another epoch than the database shows: one of the two is about to catch up.
-            self.hub.reached(standings.head.position).await;
+    /// Lets the client receive; `None`: so much happened since its memberships were read that they must be read again.
+    async fn attach(&self, connection: &mut Connection) -> Result<Option<Cursor>, StoreError> {
+        let standings = read::standings(connection, self.subscriber.user, self.covered.position).await?;
+        if standings.head.epoch != self.epoch {
+            // The hub is about to follow, and tells all that are enlisted.
+            return Err(StoreError::Unreachable("the log has begun a new epoch".into()));
         }
-        Err(StoreError::Unreachable("the hub and the log do not agree".into()))
+        Ok(self.hub.attach(self.subscriber.id, &standings))
     }
 
     async fn live(&mut self) -> News {

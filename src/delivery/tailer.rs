@@ -94,7 +94,7 @@ impl<S: Source> Loop<S> {
             let read = tokio::select! {
                 Some(committed) = self.handed.recv() => !self.take(committed),
                 Ok(()) = self.head.changed() => *self.head.borrow_and_update() > self.hub.published().position,
-                Ok(()) = wanted.changed() => *wanted.borrow_and_update() > self.hub.published().position,
+                Ok(()) = wanted.changed() => true,
                 _ = poll.tick() => true,
             };
             if read {

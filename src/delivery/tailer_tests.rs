@@ -243,24 +243,40 @@ async fn a_hint_leads_to_a_read_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hint_at_what_is_published_leads_to_no_read() {
-    let mut node = Node::start().await;
-    let started = Instant::now();
-    node.store(1, [11]);
-    node.hand_over(1, [11]).await;
-    node.reached(11).await;
-    node.head.send_replace(Position(11));
-    assert_eq!(node.read().await, 11);
-    assert_eq!(started.elapsed().as_secs(), 1, "that was not the poll");
+    for hint in [11, 12] {
+        let mut node = Node::start().await;
+        let started = Instant::now();
+        node.store(1, 11..=12);
+        node.hand_over(1, 11..=12).await;
+        node.reached(12).await;
+        node.head.send_replace(Position(hint));
+        assert_eq!(node.read().await, 12);
+        assert_eq!(started.elapsed().as_secs(), 1, "that was not the poll");
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_position_leads_to_a_read_at_once() {
+async fn handed_batches_that_a_read_has_overtaken_lead_to_no_other() {
+    let mut node = Node::start().await;
+    node.store(1, 11..=14);
+    node.hand_over(1, [12]).await;
+    node.hand_over(1, 13..=14).await;
+    node.hand_over(1, [15]).await;
+    node.reached(15).await;
+    assert_eq!(node.reads(), [10]);
+    assert_eq!(node.received(), [11, 12, 13, 14, 15]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_news_or_for_an_epoch_leads_to_a_read_at_once() {
     let mut node = Node::start().await;
     let started = Instant::now();
     node.store(1, 11..=12);
-    within_a_minute(node.hub.reached(Position(12))).await;
+    within_a_minute(node.hub.reached(cursor(1, 12))).await;
+    node.begin_epoch(2, 12);
+    within_a_minute(node.hub.reached(cursor(2, 11))).await;
     assert_eq!(started.elapsed(), Duration::ZERO);
-    assert_eq!(node.reads(), [10]);
+    assert_eq!(node.reads(), [10, 12, 11]);
 }
 
 #[tokio::test(start_paused = true)]

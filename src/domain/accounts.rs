@@ -2,10 +2,12 @@
 
 use super::passwords::Verdict;
 use super::{Caller, Domain, Error, names, text};
+use crate::config::Switch;
 use crate::ids::UserId;
 use crate::store::users::User;
 use crate::store::{Connection, StoreError, users};
 use crate::wire;
+use diesel_async::AsyncConnection;
 
 /// Who wants an account.
 #[derive(Debug)]
@@ -28,8 +30,11 @@ impl Domain {
     /// Makes an account and its first session.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::NameTaken`].
+    /// [`Error::RegistrationClosed`], [`Error::Invalid`], [`Error::NameTaken`].
     pub async fn register(&self, wanted: Registration) -> Result<wire::LoggedIn, Error> {
+        if self.0.registration == Switch::Off {
+            return Err(Error::RegistrationClosed);
+        }
         let name = names::wanted(&wanted.name)?;
         let display_name = wanted.display_name.unwrap_or_else(|| name.clone());
         text::check_line(&display_name, "display_name")?;
@@ -39,9 +44,14 @@ impl Domain {
         }
         let hash = self.0.passwords.hash(wanted.password).await?;
         let mut connection = self.connection().await?;
-        let user = users::insert(&mut connection, UserId::new(), &name, &display_name, Some(&hash)).await?;
-        let user = user.ok_or(Error::NameTaken(name))?;
-        let session = self.begin_session(&mut connection, user.id, wanted.device.as_deref()).await?;
+        let (user, session) = connection
+            .transaction(async |connection| {
+                let user = users::insert(connection, UserId::new(), &name, &display_name, Some(&hash)).await?;
+                let user = user.ok_or_else(|| Error::NameTaken(name.clone()))?;
+                let session = self.begin_session(connection, user.id, wanted.device.as_deref()).await?;
+                Ok::<_, Error>((user, session))
+            })
+            .await?;
         Ok(wire::LoggedIn { user: user.into(), session })
     }
 

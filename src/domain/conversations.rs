@@ -3,7 +3,7 @@
 use super::founding::{Founded, Founding, direct_key};
 use super::idempotency::Asked;
 use super::{Caller, Domain, Error, invalid, names, text};
-use crate::ids::{ConversationId, MessageId, Position, UserId};
+use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Changed, epoch, inbox, read};
 use crate::store::{Connection, ConversationKind, History, conversations, members};
 use crate::wire;
@@ -134,7 +134,11 @@ impl Domain {
                     read: left.joined_at,
                     unread: 0,
                 };
-                views(&mut connection, caller.user.id, &[entry]).await?.pop().ok_or(Error::NotFound)
+                let mut view = views(&mut connection, caller.user.id, &[entry]).await?.pop().ok_or(Error::NotFound)?;
+                let left_at = left.left_at.unwrap_or(left.joined_at);
+                view.members_count = members::count_at(&mut connection, id, left_at).await?;
+                view.role = left.role;
+                Ok(view)
             }
             found => found,
         }
@@ -219,10 +223,4 @@ async fn read_cursors(
 ) -> Result<HashMap<Position, String>, Error> {
     let state = epoch::state(connection, Position::ZERO).await?;
     Ok(entries.iter().map(|entry| (entry.read, state.cursor_at(entry.read).to_string())).collect())
-}
-
-/// The id of the message that is named, if it is one that lies in the conversation.
-pub(super) async fn message_position(connection: &mut Connection, id: MessageId) -> Result<Option<Position>, Error> {
-    let known = read::known(connection, id.into()).await?;
-    Ok(known.filter(|known| known.kind == crate::store::EventKind::MessageCreated).map(|known| known.position))
 }

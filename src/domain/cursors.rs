@@ -74,9 +74,9 @@ impl Domain {
             Target::Cursor(cursor) => judged(cursor, &state)?,
         };
         let user = caller.user.id;
-        let stored = connection
-            .transaction(async |connection| put(connection, user, name, cursor, rewind, &state).await)
-            .await?;
+        let stored =
+            connection.transaction(async |connection| put(connection, user, name, cursor, rewind).await).await?;
+        let state = epoch::state(&mut connection, Position::ZERO).await?;
         Ok(named(stored, &state))
     }
 
@@ -106,7 +106,6 @@ async fn put(
     name: &str,
     cursor: Cursor,
     rewind: bool,
-    state: &State,
 ) -> Result<Stored, Error> {
     let (epoch, position) = (cursor.epoch, cursor.position);
     // Whoever comes second waits for the first here, and then sees where it is.
@@ -114,6 +113,8 @@ async fn put(
         return Ok(stored);
     }
     let stored = cursors::get(connection, user, name, true).await?;
+    // Read after the lock was had: the stored cursor may be ahead of what was the head before.
+    let state = epoch::state(connection, Position::ZERO).await?;
     let ahead = stored.is_some_and(|stored| {
         let present = Cursor { epoch: stored.epoch, position: stored.position };
         // A cursor of a history that is gone holds nothing back.

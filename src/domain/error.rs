@@ -17,6 +17,8 @@ pub enum Error {
     CredentialsWrong,
     #[error("{0}")]
     Forbidden(&'static str),
+    #[error("nobody can register here, ask whoever runs this server for an account")]
+    RegistrationClosed,
     /// Does not exist, or may not be known of.
     #[error("there is no such thing, or you may not know of it")]
     NotFound,

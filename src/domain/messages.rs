@@ -1,10 +1,11 @@
 //! Messages: sending and reading them.
 
-use super::conversations::{Created, message_position};
+use super::conversations::Created;
 use super::founding::{Founding, direct_key, names};
 use super::idempotency::Asked;
 use super::{Caller, Domain, Error, invalid, text, visibility};
 use crate::ids::{ConversationId, MessageId, Position};
+use crate::log::epoch::{self, Judgement};
 use crate::log::history::{self, Interval, Order};
 use crate::log::{Changed, Cursor, Event, Key, NewEvent, Receipt, read};
 use crate::store::users::User;
@@ -95,8 +96,18 @@ impl Domain {
             sight.present()?;
             self.check_reply(&sight, original).await?;
         }
-        let event = draft.event(key.clone(), MessageId(key.id.0), conversation, &caller.user);
-        match self.0.log.send(event).await? {
+        self.post(caller, conversation, &draft, key).await
+    }
+
+    async fn post(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        draft: &Draft,
+        key: Key,
+    ) -> Result<Created<wire::Message>, Error> {
+        let id = MessageId(key.id.0);
+        match self.0.log.send(draft.event(key, id, conversation, &caller.user)).await? {
             Receipt::Now(event) => sent(&event),
             Receipt::Before(position) => self.replayed_message(position).await,
         }
@@ -133,11 +144,7 @@ impl Domain {
         }
         // The members of a direct conversation never change, so it needs no decision under the lock.
         if let Some(direct) = found.filter(|_| kind == ConversationKind::Direct) {
-            let event = draft.event(key.clone(), MessageId(key.id.0), direct.id, &caller.user);
-            return match self.0.log.send(event).await? {
-                Receipt::Now(event) => sent(&event),
-                Receipt::Before(position) => self.replayed_message(position).await,
-            };
+            return self.post(caller, direct.id, &draft, key).await;
         }
         let founding = Founding {
             key,
@@ -190,7 +197,7 @@ impl Domain {
     /// A part of a conversation's messages, as far as the caller may read them.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for the conversation, and for a bound that is no message of it.
+    /// [`Error::NotFound`] for the conversation, and for a bound that is no message of it; [`Error::CursorUnknown`].
     pub async fn history(
         &self,
         caller: &Caller,
@@ -228,7 +235,10 @@ async fn place(
 ) -> Result<Option<Position>, Error> {
     match bound {
         None => Ok(None),
-        Some(Bound::Cursor(cursor)) => Ok(Some(cursor.position)),
+        Some(Bound::Cursor(cursor)) => match epoch::state(connection, Position::ZERO).await?.judge(cursor) {
+            Judgement::Good | Judgement::Expired => Ok(Some(cursor.position)),
+            Judgement::Unknown => Err(Error::CursorUnknown),
+        },
         Some(Bound::Message(id)) => visible_message(connection, sight, id).await?.map(Some).ok_or(Error::NotFound),
     }
 }
@@ -245,4 +255,10 @@ async fn visible_message(
     let events = read::at(connection, &[position]).await?;
     let here = events.first().is_some_and(|event| event.conversation == sight.conversation.id);
     Ok(here.then_some(position))
+}
+
+/// Where the message of this id stands, if there is one.
+async fn message_position(connection: &mut Connection, id: MessageId) -> Result<Option<Position>, Error> {
+    let known = read::known(connection, id.into()).await?;
+    Ok(known.filter(|known| known.kind == EventKind::MessageCreated).map(|known| known.position))
 }

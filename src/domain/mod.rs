@@ -24,9 +24,9 @@ mod visibility;
 
 pub use error::{Error, invalid};
 pub use identity::Caller;
-pub use tokens::Minted;
+pub use text::is_lone_surrogate;
 
-use crate::config::{Config, Tokens};
+use crate::config::{Config, Switch, Tokens};
 use crate::log::Log;
 use crate::store::{Pool, Pooled, StoreError};
 use idempotency::Marks;
@@ -48,6 +48,7 @@ struct Parts {
     identities: Identities,
     revocations: Revocations,
     max_members: usize,
+    registration: Switch,
 }
 
 impl Domain {
@@ -60,14 +61,17 @@ impl Domain {
         let signer = Signer::open(&mut connection, &config.tokens).await?;
         let marks = Marks::open(&mut connection).await?;
         drop(connection);
+        let revocations = Revocations::default();
+        revocations.look_back(log.pool()).await?;
         Ok(Self(Arc::new(Parts {
             log,
             signer,
             marks,
             passwords: Passwords::default(),
             identities: Identities::default(),
-            revocations: Revocations::default(),
+            revocations,
             max_members: config.max_members as usize,
+            registration: config.registration,
         })))
     }
 
@@ -105,5 +109,5 @@ pub async fn mint_token(
     let signer = Signer::open(&mut connection, tokens).await?;
     let name = names::user_name(name).ok_or_else(|| invalid("name", names::USER_NAME_RULE))?;
     let user = accounts::find_or_make(&mut connection, &name).await?;
-    Ok(signer.mint(user.id, None, lifetime).token)
+    Ok(signer.mint(user.id, None, lifetime))
 }

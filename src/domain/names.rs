@@ -4,10 +4,14 @@ use crate::domain::{Caller, Error, invalid};
 use crate::ids::UserId;
 use crate::store::users::User;
 use crate::store::{Connection, users};
-use std::collections::HashSet;
+use crate::wire::FieldError;
+use std::collections::{HashMap, HashSet};
 
 /// The rule for names of users, for error messages.
 pub const USER_NAME_RULE: &str = "has 2 to 32 characters of a-z, 0-9, dot, underscore and hyphen, begins and ends with a letter or digit, and is neither \"me\" nor like an id";
+
+/// Entries of a list that an answer complains of.
+const MOST_ERRORS: usize = 50;
 
 /// A user as requests name one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +65,7 @@ pub async fn find(connection: &mut Connection, caller: &Caller, text: &str) -> R
 /// Finds the users that a list in a body names, in its order, each once, without the caller.
 ///
 /// # Errors
-/// [`Error::Invalid`] with every entry of `field` that names nobody.
+/// [`Error::Invalid`] with the first entries of `field` that name nobody.
 pub async fn find_others(
     connection: &mut Connection,
     caller: &Caller,
@@ -78,24 +82,24 @@ pub async fn find_others(
         }
     }
     let found = users::by_ids_or_names(connection, &ids, &names).await?;
+    let by_id: HashMap<_, _> = found.iter().map(|user| (user.id, user)).collect();
+    let by_name: HashMap<_, _> = found.iter().map(|user| (user.name.as_str(), user)).collect();
     let (mut others, mut seen, mut errors) = (Vec::new(), HashSet::from([caller.user.id]), Vec::new());
     for (index, named) in refs.iter().enumerate() {
         let user = match named {
             Some(UserRef::Me) => continue,
-            Some(UserRef::Id(id)) => found.iter().find(|user| user.id == *id),
-            Some(UserRef::Name(name)) => found.iter().find(|user| user.name == *name),
+            Some(UserRef::Id(id)) => by_id.get(id),
+            Some(UserRef::Name(name)) => by_name.get(name.as_str()),
             None => None,
         };
         match user {
             Some(user) if user.disabled_at.is_none() => {
                 if seen.insert(user.id) {
-                    others.push(user.clone());
+                    others.push((*user).clone());
                 }
             }
-            _ => errors.push(crate::wire::FieldError {
-                field: format!("{field}[{index}]"),
-                detail: "there is no such user".into(),
-            }),
+            _ if errors.len() == MOST_ERRORS => break,
+            _ => errors.push(FieldError { field: format!("{field}[{index}]"), detail: "there is no such user".into() }),
         }
     }
     if errors.is_empty() { Ok(others) } else { Err(Error::Invalid(errors)) }

@@ -11,6 +11,8 @@ use tokio::sync::watch;
 const POLL: Duration = Duration::from_secs(2);
 /// How far each look reaches back beyond the last: transactions that commit late, and clocks that jump a little.
 const OVERLAP: Duration = Duration::from_secs(60);
+/// How long a look may take.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How long a revoked session is remembered: longer than any access token of it lasts.
 const MEMORY: Duration = Duration::from_secs(20 * 60);
 
@@ -84,10 +86,25 @@ impl Revocations {
         }
     }
 
+    /// Takes in all that matters to tokens that are good now: what a node does before it serves.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn look_back(&self, pool: &Pool) -> Result<(), StoreError> {
+        self.look(pool, MEMORY).await
+    }
+
     async fn look(&self, pool: &Pool, window: Duration) -> Result<(), StoreError> {
         let mut connection = pool.get().await?;
-        let revoked = sessions::revoked_within(&mut connection, window.min(MEMORY)).await?;
-        let disabled = users::disabled(&mut connection).await?;
+        let read = async {
+            let revoked = sessions::revoked_within(&mut connection, window.min(MEMORY)).await?;
+            Ok::<_, StoreError>((revoked, users::disabled(&mut connection).await?))
+        };
+        let Ok(read) = tokio::time::timeout(ANSWER, read).await else {
+            connection.discard();
+            return Err(StoreError::Unreachable("no answer within 5 s".into()));
+        };
+        let (revoked, disabled) = read?;
         drop(connection);
         self.add(revoked);
         self.set_disabled(disabled.into_iter().collect());

@@ -5,7 +5,7 @@ use super::{Caller, Domain, Error};
 use crate::ids::{SessionId, UserId};
 use crate::log::SESSIONS_CHANNEL;
 use crate::store::sessions::RefreshToken;
-use crate::store::{Connection, StoreError, Time, sessions, tickets};
+use crate::store::{Connection, StoreError, Time, sessions, tickets, users};
 use crate::wire;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -127,7 +127,7 @@ impl Domain {
     fn with_tokens(&self, session: sessions::Session, refresh_token: String) -> wire::Session {
         wire::Session {
             id: session.id,
-            access_token: self.0.signer.mint(session.user_id, Some(session.id), ACCESS).token,
+            access_token: self.0.signer.mint(session.user_id, Some(session.id), ACCESS),
             device: session.device,
             token_type: "Bearer",
             expires_in: ACCESS.as_secs(),
@@ -140,7 +140,8 @@ impl Domain {
 async fn exchange(connection: &mut Connection, hash: &[u8]) -> Result<Refreshed, Error> {
     let found = sessions::lock_by_token(connection, hash).await?;
     let (session, token, now) = found.ok_or(Error::TokenInvalid)?;
-    if session.revoked_at.is_some() {
+    let user = users::by_id(connection, session.user_id).await?;
+    if session.revoked_at.is_some() || user.is_none_or(|user| user.disabled_at.is_some()) {
         return Err(Error::SessionRevoked);
     }
     if session.expires_at <= now {

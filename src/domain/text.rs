@@ -60,8 +60,16 @@ pub fn check_metadata(metadata: &RawValue) -> Result<Box<RawValue>, Error> {
     if depth > METADATA_DEPTH {
         return Err(malformed(format!("is nested {depth} deep, at most {METADATA_DEPTH} are taken")));
     }
-    serde_json::from_str::<serde_json::Value>(&line).map_err(|error| malformed(error.to_string()))?;
+    serde_json::from_str::<serde_json::Value>(&line).map_err(|error| match error.to_string() {
+        detail if is_lone_surrogate(&detail) => invalid("metadata", "lone surrogates are not taken"),
+        detail => malformed(detail),
+    })?;
     RawValue::from_string(line).map_err(|error| malformed(error.to_string()))
+}
+
+/// Whether this is what serde_json says of half a surrogate pair.
+pub fn is_lone_surrogate(detail: &str) -> bool {
+    detail.starts_with("lone leading surrogate") || detail.starts_with("unexpected end of hex escape")
 }
 
 fn malformed(detail: String) -> Error {

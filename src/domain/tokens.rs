@@ -45,13 +45,6 @@ struct ExternalClaims {
     exp: i64,
 }
 
-/// A token, and when it ends.
-#[derive(Clone, Debug)]
-pub struct Minted {
-    pub token: String,
-    pub expires_at: Time,
-}
-
 /// Whom a token stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -74,9 +67,8 @@ impl Signer {
     ///
     /// # Panics
     /// Never: the claims are JSON and the key is of the algorithm.
-    pub fn mint(&self, user: UserId, session: Option<SessionId>, lifetime: Duration) -> Minted {
+    pub fn mint(&self, user: UserId, session: Option<SessionId>, lifetime: Duration) -> String {
         let now = Utc::now();
-        let expires_at = now + lifetime;
         let claims = Claims {
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
@@ -84,10 +76,9 @@ impl Signer {
             sid: session,
             kind: KIND.into(),
             iat: now.timestamp(),
-            exp: expires_at.timestamp(),
+            exp: (now + lifetime).timestamp(),
         };
-        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.signing).expect("claims can be signed");
-        Minted { token, expires_at }
+        encode(&Header::new(Algorithm::HS256), &claims, &self.signing).expect("claims can be signed")
     }
 
     /// Checks a token; answers whom it stands for and until when.

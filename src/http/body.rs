@@ -1,7 +1,7 @@
 //! Reading request bodies: size, media type, shape, in this order.
 
 use super::problem::{Code, Problem, malformed};
-use crate::domain::invalid;
+use crate::domain::{invalid, is_lone_surrogate};
 use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -137,8 +137,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 
 fn refused(field: String, error: &serde_json::Error) -> Problem {
     let detail = error.to_string();
-    // What serde_json says of halves of surrogate pairs.
-    if detail.starts_with("lone leading surrogate") || detail.starts_with("unexpected end of hex escape") {
+    if is_lone_surrogate(&detail) {
         return invalid(field, "lone surrogates are not taken").into();
     }
     malformed(field, detail)

@@ -30,10 +30,18 @@ impl FromRequestParts<App> for Anonymous {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        if let (Some(rates), Some(Peer(address))) = (&app.rates, parts.extensions.get::<Peer>()) {
-            judge(parts, rates.address(address.ip()))?;
-        }
-        Ok(Self)
+        admit_address(parts, app).map(|()| Self)
+    }
+}
+
+/// Lets somebody in whose address does not ask too often.
+///
+/// # Errors
+/// 429.
+pub fn admit_address(parts: &Parts, app: &App) -> Result<(), Problem> {
+    match (&app.rates, parts.extensions.get::<Peer>()) {
+        (Some(rates), Some(Peer(address))) => judge(parts, rates.address(address.ip())),
+        _ => Ok(()),
     }
 }
 

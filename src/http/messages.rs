@@ -143,7 +143,10 @@ pub async fn send_message(
     tag = "Messages",
     security(("token" = [])),
     params(("id" = uuid::Uuid, Path, description = "The conversation"), HistoryParams),
-    responses((status = 200, description = "A page", body = List<Message>)),
+    responses(
+        (status = 200, description = "A page", body = List<Message>),
+        (status = 410, description = "`cursor_unknown`"),
+    ),
 )]
 pub async fn list_messages(
     State(app): State<App>,

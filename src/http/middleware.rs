@@ -103,7 +103,7 @@ async fn tell_rates(mut request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if let Some(rate) = slot.0.get() {
         let limit = format!("\"{}\";r={};t={}", rate.policy, rate.remaining, rate.wait);
-        let policy = format!("\"{}\";q={};w=5", rate.policy, rate.quota);
+        let policy = format!("\"{}\";q={};w={}", rate.policy, rate.quota, rate.window);
         for (name, value) in [("ratelimit", limit), ("ratelimit-policy", policy)] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().insert(HeaderName::from_static(name), value);

@@ -2,7 +2,6 @@ use super::problem::Problem;
 use crate::domain::Error;
 use axum::extract::{FromRequestParts, RawPathParams};
 use hyper::http::request::Parts;
-use std::str::FromStr;
 
 /// The parameter of a path. What cannot be one does not exist: 404.
 pub struct PathParam<T>(pub T);
@@ -30,7 +29,7 @@ named!(ConversationId, MessageId, SessionId);
 
 impl Named for String {
     fn read(text: &str) -> Option<Self> {
-        String::from_str(text).ok()
+        (!text.contains('\0')).then(|| text.to_owned())
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Rate {
     pub policy: &'static str,
     /// Requests that a full bucket takes.
     pub quota: u32,
+    /// Seconds in which an empty bucket fills.
+    pub window: u32,
     pub remaining: u32,
     /// Seconds until a request is taken again; 0 while there are some left.
     pub wait: u64,
@@ -53,20 +55,24 @@ impl Default for Rates {
 impl Rates {
     /// Takes a request of a user; false: it is one too many.
     pub fn user(&self, user: UserId) -> (Rate, bool) {
-        check(&self.users, "user", USER_BURST, &user)
+        check(&self.users, ("user", USER_RATE, USER_BURST), &user)
     }
 
     /// Takes a request without a token; false: it is one too many.
     pub fn address(&self, address: IpAddr) -> (Rate, bool) {
-        check(&self.addresses, "address", ADDRESS_BURST, &address)
+        check(&self.addresses, ("address", ADDRESS_RATE, ADDRESS_BURST), &address)
     }
 }
 
-fn check<K: Hash + Eq + Clone>(limiter: &Limiter<K>, policy: &'static str, burst: NonZeroU32, key: &K) -> (Rate, bool) {
+fn check<K: Hash + Eq + Clone>(
+    limiter: &Limiter<K>,
+    (policy, rate, burst): (&'static str, NonZeroU32, NonZeroU32),
+    key: &K,
+) -> (Rate, bool) {
     if limiter.len() > SWEEP_ABOVE {
         limiter.retain_recent();
     }
-    let rate = Rate { policy, quota: burst.get(), remaining: 0, wait: 0 };
+    let rate = Rate { policy, quota: burst.get(), window: burst.get() / rate, remaining: 0, wait: 0 };
     match limiter.check_key(key) {
         Ok(state) => (Rate { remaining: state.remaining_burst_capacity(), ..rate }, true),
         Err(until) => {

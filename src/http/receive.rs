@@ -3,7 +3,7 @@
 use super::App;
 use super::problem::{Code, Problem};
 use super::server::Cut;
-use crate::delivery::{After, Subscriber, Transport};
+use crate::delivery::{After, Close, Start, Subscriber, Subscription, Transport};
 use crate::domain::{Caller, Error};
 use crate::ids::{ConnectionId, ConversationId};
 use crate::log::Cursor;
@@ -107,4 +107,20 @@ pub async fn only(app: &App, caller: &Caller, text: Option<&str>) -> Result<Opti
         .ok_or_else(|| super::problem::malformed("conversation", "is not a UUID in the 36-character form"))?;
     app.domain.check_follows(caller, id).await?;
     Ok(Some(id))
+}
+
+/// Lets a caller receive.
+///
+/// Whether the session has ended is asked again once the node can end the subscription: what was revoked after the token
+/// was checked would otherwise be missed for ever. The same goes for a shutdown.
+pub fn open(app: &App, subscriber: &Subscriber, start: Start) -> Subscription {
+    let subscription = Subscription::open(&app.hub, &app.pool, subscriber.clone(), start);
+    let close = |reason| app.hub.close_where(reason, |other| other.id == subscriber.id);
+    if app.domain.revocations().has_ended(subscriber.user, subscriber.session) {
+        close(Close::Revoked);
+    }
+    if app.shutdown.has_begun() {
+        close(Close::Draining);
+    }
+    subscription
 }

@@ -1,7 +1,7 @@
 //! Streams: Server-Sent Events, or one JSON object a line.
 
 use super::App;
-use super::caller::{admit, bearer};
+use super::caller::{admit, admit_address, bearer};
 use super::problem::Problem;
 use super::query::Query;
 use super::receive::{self, NotHead, Receiving, Wish};
@@ -58,7 +58,10 @@ impl FromRequestParts<App> for Listener {
         let query = parts.uri.query().unwrap_or_default();
         let ticket = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "ticket");
         let caller = match (bearer(parts), ticket) {
-            (Err(Error::TokenMissing), Some((_, ticket))) => app.domain.redeem(&ticket).await?,
+            (Err(Error::TokenMissing), Some((_, ticket))) => {
+                admit_address(parts, app)?;
+                app.domain.redeem(&ticket).await?
+            }
             (token, _) => app.domain.authenticate(token?).await?,
         };
         admit(parts, app, &caller)?;
@@ -94,9 +97,9 @@ pub async fn get_stream(
     let wish = receiving.wish(&app, &caller, params.after.as_deref()).await?;
     let only = receive::only(&app, &caller, params.conversation.as_deref()).await?;
     let framing = framing(&headers);
-    let (from, reset) = begin(&app, wish).await?;
+    let (start, reset) = begin(&app, wish).await?;
     let subscriber = receiving.subscriber(&caller, Transport::Stream, only);
-    let feed = Feed::open(app, subscriber, framing, from, reset);
+    let feed = Feed::open(app, subscriber, framing, start, reset);
     let body = stream::unfold(feed, async |mut feed| Some((Ok::<_, Infallible>(feed.next().await?), feed)));
     let mut response = Response::new(Body::from_stream(body));
     let media_type = match framing {
@@ -116,13 +119,13 @@ fn framing(headers: &HeaderMap) -> Framing {
 }
 
 /// Where a stream starts. An EventSource never comes back from an error, so a dead cursor is told inside.
-async fn begin(app: &App, wish: Wish) -> Result<(Cursor, Option<ResetCode>), StoreError> {
+async fn begin(app: &App, wish: Wish) -> Result<(Start, Option<ResetCode>), StoreError> {
     let (after, unreadable) = match wish {
         Wish::After(after) => (after, None),
         Wish::Unreadable => (After::Now, Some(ResetCode::CursorUnknown)),
     };
     match Start::find(&app.hub, &app.pool, after).await {
-        Ok(Start(cursor)) => Ok((cursor, unreadable)),
+        Ok(start) => Ok((start, unreadable)),
         Err(Refused::Dead(code, fresh)) => Ok((fresh, Some(code))),
         Err(Refused::Store(error)) => Err(error),
     }
@@ -139,7 +142,8 @@ struct Feed {
 }
 
 impl Feed {
-    fn open(app: App, subscriber: Subscriber, framing: Framing, from: Cursor, reset: Option<ResetCode>) -> Self {
+    fn open(app: App, subscriber: Subscriber, framing: Framing, start: Start, reset: Option<ResetCode>) -> Self {
+        let from = start.from;
         let mut opening = BytesMut::new();
         if framing == Framing::Sse {
             // So that those who lost a node do not all come back at once.
@@ -156,10 +160,7 @@ impl Feed {
             connection_id: subscriber.id,
         };
         opening.extend_from_slice(&framing.control("ready", &cursor, &ready));
-        let subscription = Subscription::open(&app.hub, &app.pool, subscriber.clone(), from);
-        if app.shutdown.has_begun() {
-            app.hub.close_where(Close::Draining, |other| other.id == subscriber.id);
-        }
+        let subscription = receive::open(&app, &subscriber, start);
         Self { app, subscriber, subscription: Some(subscription), framing, opening: Some(opening.freeze()) }
     }
 
@@ -205,15 +206,15 @@ impl Feed {
     async fn rebase(&mut self) -> Option<Bytes> {
         let covered = self.subscription.take()?.covered();
         let begun = begin(&self.app, Wish::After(After::Cursor(covered))).await;
-        let (from, reset) = match begun {
+        let (start, reset) = match begun {
             Ok(begun) => begun,
             Err(error) => {
                 tracing::warn!(%error, "cannot resume a stream");
                 return Some(self.end_at(covered, EndCode::Unavailable));
             }
         };
-        self.subscription = Some(Subscription::open(&self.app.hub, &self.app.pool, self.subscriber.clone(), from));
-        reset.map(|code| reset_frame(self.framing, code, from))
+        self.subscription = Some(receive::open(&self.app, &self.subscriber, start));
+        reset.map(|code| reset_frame(self.framing, code, start.from))
     }
 
     fn end(&mut self, code: EndCode) -> Bytes {

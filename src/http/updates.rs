@@ -80,12 +80,9 @@ pub async fn get_updates(
     let wish = receiving.wish(&app, &caller, params.after.as_deref()).await?;
     let Wish::After(after) = wish else { return Err(Error::CursorMalformed.into()) };
     let only = receive::only(&app, &caller, params.conversation.as_deref()).await?;
-    let Start(from) = Start::find(&app.hub, &app.pool, after).await.map_err(refused)?;
-    let subscriber = receiving.subscriber(&caller, Transport::Poll, only);
-    let mut subscription = Subscription::open(&app.hub, &app.pool, subscriber, from);
-    if app.shutdown.has_begun() {
-        return Ok(closing(page(from, Vec::new(), from, false)?));
-    }
+    let start = Start::find(&app.hub, &app.pool, after).await.map_err(refused)?;
+    let from = start.from;
+    let mut subscription = receive::open(&app, &receiving.subscriber(&caller, Transport::Poll, only), start);
     let news = match subscription.catch_up(limit).await? {
         Some(news) => news,
         None => match tokio::time::timeout_at(deadline, subscription.next(limit)).await {
@@ -149,7 +146,7 @@ fn preferred_wait(headers: &HeaderMap) -> Option<usize> {
 
 fn refused(refused: Refused) -> Problem {
     match refused {
-        Refused::Dead(code, fresh) => Problem::dead_cursor(code, fresh),
+        Refused::Dead(code, fresh) => Problem::dead_cursor(code, fresh.from),
         Refused::Store(error) => error.into(),
     }
 }

@@ -44,6 +44,7 @@ pub struct CreateUser {
     request_body = CreateUser,
     responses(
         (status = 201, description = "The user and their first session", body = LoggedIn),
+        (status = 403, description = "`registration_closed`"),
         (status = 409, description = "`name_taken`"),
     ),
 )]

@@ -5,7 +5,7 @@ use super::change::{Locked, Pending, Settled};
 use super::event::NewEvent;
 use super::read;
 use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
-use crate::store::sql::sql;
+use crate::store::sql::{only, sql};
 use crate::store::{Connection, EventKind, Time};
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, SmallInt, Text, Timestamptz, Uuid};
@@ -72,20 +72,20 @@ pub async fn begin_epoch(connection: &mut Connection, place: Place) -> Result<Ep
         .sql(", ")
         .bind::<BigInt, _>(locked.next.previous())
         .sql(", true)");
-    let epoch = query.get_result(connection).await?;
+    let epoch = only(query.load(connection).await?)?;
     connection.batch_execute("COMMIT").await?;
     Ok(epoch)
 }
 
 async fn lock(connection: &mut Connection, place: Place) -> Result<(Locked, Epoch), Error> {
     let query = sql::<(BigInt, Timestamptz)>("SELECT head, now FROM log_lock(").bind::<BigInt, _>(place.known).sql(")");
-    let (head, now): (Position, Time) = query.get_result(connection).await?;
+    let (head, now): (Position, Time) = only(query.load(connection).await?)?;
     let query = sql::<BigInt>("SELECT log_enter_epoch(")
         .bind::<BigInt, _>(place.cluster)
         .sql(", ")
         .bind::<BigInt, _>(head)
         .sql(")");
-    let epoch = query.get_result(connection).await?;
+    let epoch = only(query.load(connection).await?)?;
     Ok((Locked { next: head.next(), now }, epoch))
 }
 
@@ -144,9 +144,9 @@ async fn call(
         .sql(", ")
         .bind::<Nullable<Timestamptz>, _>(now)
         .sql(")");
-    // All rows are read up to ReadyForQuery: in autocommit, the row comes before an error of the commit does.
+    // This statement commits by itself, so its row is no answer until ReadyForQuery has come.
     let (epoch, created_at, outcomes, positions): (Epoch, Time, Vec<i16>, Vec<Position>) =
-        query.get_result(connection).await?;
+        only(query.load(connection).await?)?;
     let outcomes = outcomes.into_iter().zip(positions).map(|(outcome, position)| match outcome {
         0 => Ok(Outcome::Appended(position)),
         1 => Ok(Outcome::Known(position)),

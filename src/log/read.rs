@@ -6,7 +6,7 @@ use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
 use crate::store::sql::{Sql, sql};
 use crate::store::{Connection, EventKind, StoreError, Time};
 use diesel::prelude::Queryable;
-use diesel::result::{Error, OptionalExtension};
+use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Bytea, Json, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
@@ -38,7 +38,8 @@ pub struct Known {
 pub async fn known(connection: &mut Connection, id: WriteId) -> Result<Option<Known>, Error> {
     let query = sql::<(BigInt, Text, Uuid, Bytea)>("SELECT position, kind, owner, mac FROM ids WHERE id = ")
         .bind::<Uuid, _>(id);
-    query.get_result(connection).await.optional()
+    let found: Vec<Known> = query.load(connection).await?;
+    Ok(found.into_iter().next())
 }
 
 /// Reads events by position, in order; those that are not kept are left out.
@@ -144,7 +145,7 @@ pub struct Missed {
 }
 
 /// Reads a user's events of a span, in order: those that lie inside the user's memberships, at most `limit` and about
-/// 128 KiB, but one at least if there is one.
+/// 64 KiB, but one at least if there is one.
 ///
 /// Each conversation costs a probe of its index, and more only if it has news.
 ///
@@ -181,7 +182,7 @@ pub async fn missed(connection: &mut Connection, user: UserId, span: Span, limit
     .bind::<BigInt, _>(span.after)
     .sql(") e WHERE e.number <= ")
     .bind::<BigInt, _>(limit as i64)
-    .sql(" AND (e.bytes <= 131072 OR e.number = 1) ORDER BY e.position");
+    .sql(" AND (e.bytes <= 65536 OR e.number = 1) ORDER BY e.position");
     let rows: Vec<(i64, Event)> = query.load(connection).await?;
     let found = rows.as_slice().first().map_or(0, |(found, _)| *found);
     let events: Vec<_> = rows.into_iter().map(|(_, event)| event).collect();

@@ -4,7 +4,7 @@ use super::change::{Pending, Settled};
 use super::event::NewEvent;
 use super::writer::{Failure, Step};
 use crate::ids::{Epoch, Position};
-use crate::store::sql::sql;
+use crate::store::sql::{only, sql};
 use crate::store::{Connection, Driver, connect};
 use diesel::result::Error;
 use diesel::sql_types::BigInt;
@@ -13,7 +13,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::AsyncMessage;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// What an append session is set to.
 ///
@@ -155,7 +155,7 @@ async fn open(url: &str, known: Position) -> Result<(Session, Position), String>
     let mut connection = Connection::try_from(client).await.map_err(|error| describe(&error))?;
     connection.batch_execute(SETTINGS).await.map_err(|error| describe(&error))?;
     let query = sql::<BigInt>("SELECT system_identifier FROM pg_control_system()");
-    let cluster: i64 = query.get_result(&mut connection).await.map_err(|error| describe(&error))?;
+    let cluster: i64 = query.load(&mut connection).await.and_then(only).map_err(|error| describe(&error))?;
     let place = Place { cluster, known };
     let head = append::enter(&mut connection, place).await.map_err(|error| describe(&error))?;
     Ok((Session { connection, cluster, doubt }, head))
@@ -184,11 +184,17 @@ impl Doubt {
 async fn drive(mut driver: Driver, doubt: Doubt) {
     while let Some(Ok(message)) = poll_fn(|context| driver.poll_message(context)).await {
         if let AsyncMessage::Notice(notice) = message {
-            // 01000: "canceling wait for synchronous replication due to user request" and its kin.
-            if *notice.code() == SqlState::WARNING {
-                tracing::warn!(message = notice.message(), "PostgreSQL warns of a commit");
+            tracing::warn!(code = notice.code().code(), message = notice.message(), "PostgreSQL warns");
+            if is_of_replication(&notice) {
                 doubt.raise();
             }
         }
     }
+}
+
+/// Whether a warning says that a commit is not replicated: "canceling wait for synchronous replication" and its kin.
+/// The text may be in any language; the file that it comes from is not. Other warnings have the same code.
+fn is_of_replication(notice: &DbError) -> bool {
+    let code = [SqlState::WARNING, SqlState::ADMIN_SHUTDOWN].contains(notice.code());
+    code && notice.file().is_none_or(|file| file.ends_with("syncrep.c"))
 }

@@ -130,6 +130,20 @@ async fn a_refused_batch_is_retried_one_by_one_so_that_one_bad_event_fails_alone
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_says_nothing_of_an_earlier_attempt_of_unknown_outcome() {
+    let mut node = Node::start();
+    let (calls, change) = (node.sends([1, 2]), node.change(3));
+    node.append([1, 2]).await.send(unknown()).ok();
+    node.append([1, 2]).await.send(refused()).ok();
+    node.append([1]).await.send(refused()).ok();
+    node.append([2]).await.send(done([Outcome::Known(Position(1))])).unwrap();
+    assert_eq!(all_told(calls).await, [Err(WriteError::Unresolved), Ok(Outcome::Known(Position(1)))]);
+    node.apply(3).await.send(unknown()).ok();
+    node.apply(3).await.send(refused()).ok();
+    assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Unresolved))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_change_fails_and_is_not_repeated() {
     let mut node = Node::start();
     let (change, next) = (node.change(1), node.send(2));

@@ -157,6 +157,19 @@ pub async fn count(
         .await
 }
 
+/// How many members a conversation had at a position.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn count_at(connection: &mut Connection, conversation: ConversationId, at: Position) -> Result<i64, Error> {
+    members::table
+        .filter(members::conversation_id.eq(conversation).and(members::joined_at.le(at)))
+        .filter(members::left_at.is_null().or(members::left_at.gt(at)))
+        .count()
+        .get_result(connection)
+        .await
+}
+
 /// A user's roles in conversations, as far as the user is a member.
 ///
 /// # Errors

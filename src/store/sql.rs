@@ -4,7 +4,7 @@ use diesel::expression::{AsExpression, Expression};
 use diesel::pg::Pg;
 use diesel::pg::data_types::PgInterval;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::result::QueryResult;
+use diesel::result::{Error, QueryResult};
 use diesel::sql_types::{Interval, SingleValue, SqlType, Timestamptz};
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -42,6 +42,17 @@ impl<'a, Row> Sql<'a, Row> {
         self.parts.push(Part::Value(Box::new(value.as_expression())));
         self
     }
+}
+
+/// The only row of what `load` answered.
+///
+/// `load` answers after ReadyForQuery; diesel-async's `get_result` and `first` answer as soon as a row comes, which in a
+/// statement that commits by itself is before an error of the commit does.
+///
+/// # Errors
+/// [`Error::NotFound`] without a row.
+pub fn only<T>(rows: Vec<T>) -> QueryResult<T> {
+    rows.into_iter().next().ok_or(Error::NotFound)
 }
 
 impl<Row> QueryFragment<Pg> for Sql<'_, Row> {

@@ -47,10 +47,9 @@ pub async fn insert(
 pub async fn take(connection: &mut Connection, hash: &[u8]) -> Result<Option<Ticket>, StoreError> {
     let taken = diesel::delete(tickets::table.find(hash).filter(tickets::expires_at.gt(now())))
         .returning((tickets::user_id, tickets::session_id, tickets::token_expires_at))
-        .get_result::<Ticket>(connection)
-        .await
-        .optional()?;
-    let Some(ticket) = taken else { return Ok(None) };
+        .load::<Ticket>(connection)
+        .await?;
+    let Some(ticket) = taken.into_iter().next() else { return Ok(None) };
     if let Some(session) = ticket.session_id {
         let query = sessions::table.find(session).filter(sessions::revoked_at.is_null()).select(sessions::id);
         if query.first::<SessionId>(connection).await.optional()?.is_none() {

@@ -38,10 +38,10 @@ pub async fn insert(
             users::password_hash.eq(password_hash),
         ))
         .returning(User::as_returning())
-        .get_result(connection)
+        .load(connection)
         .await;
     match inserted {
-        Ok(user) => Ok(Some(user)),
+        Ok(users) => Ok(users.into_iter().next()),
         Err(error) if violates(&error, "users_name_key") => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -88,3 +88,24 @@ async fn a_conversation_whose_commit_is_lost_is_made_once() {
     assert!(created.iter().all(|event| event.kind == "conversation.created"));
     assert_eq!(stream.next_event().await.value["data"]["message"]["id"], message["id"]);
 }
+
+/// The row of a statement that commits by itself comes before an error of its commit does.
+#[tokio::test]
+async fn an_append_that_fails_at_its_commit_is_refused_and_leaves_nothing() {
+    let (app, anna, bert, group) = setting().await;
+    let (start, key) = (bert.now().await, Uuid::now_v7().to_string());
+    let sql = app.sql().await;
+    sql.batch_execute(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'at commit'; END $$;
+         CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON ids DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION fail()",
+    )
+    .await
+    .expect("a trigger");
+    anna.send_with_key(&group, &key, "lost").await.problem(500, "internal");
+    sql.batch_execute("DROP TRIGGER fails ON ids").await.expect("no trigger");
+    assert_eq!(truth::creations(&sql, std::slice::from_ref(&key)).await, [0]);
+    let kept = Uuid::now_v7().to_string();
+    anna.send_with_key(&group, &kept, "kept").await.expect(201);
+    assert_once(&app, &bert, &start, &["kept"], &[kept]).await;
+}

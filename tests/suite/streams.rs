@@ -201,3 +201,22 @@ async fn a_cursor_that_a_node_has_not_reached_yet_waits() {
         assert_eq!(event.value["data"]["message"]["id"], next["id"]);
     }
 }
+
+#[tokio::test]
+async fn a_burst_larger_than_one_write_reaches_live_streams_whole() {
+    let app = TestApp::builder().nodes(2).start().await;
+    let (anna, bert, group) = setting(&app).await;
+    let (mut near, mut far) = (bert.ready_stream("").await, bert.on(1).ready_stream("").await);
+    // Below what may wait for a client, so that nobody is cut.
+    let (count, text) = (24, "x".repeat(4_000));
+    for _ in 0..5 {
+        let start = bert.now().await;
+        let sends = (0..count).map(|_| anna.send(&group, &text));
+        futures_util::future::join_all(sends).await.iter().for_each(|answer| drop(answer.expect(201)));
+        let (expected, _) = bert.collect(&start, count).await;
+        for expected in &expected {
+            assert_eq!(near.next_event().await.value, *expected);
+            assert_eq!(far.next_event().await.value, *expected);
+        }
+    }
+}
