@@ -172,7 +172,12 @@ async fn token(args: &TokenArgs) -> anyhow::Result<()> {
 async fn mint(url: &str, args: &TokenArgs) -> anyhow::Result<String> {
     store::migrate(url).await.context("cannot bring the schema up to date")?;
     let pool = Pool::new(url, 1);
-    Ok(domain::mint_token(&pool, &args.tokens, &args.name, args.ttl).await?)
+    domain::mint_token(&pool, &args.tokens, &args.name, args.ttl).await.map_err(|error| match error {
+        domain::Error::Invalid(fields) => {
+            anyhow::anyhow!(fields.iter().map(|field| format!("{} {}", field.field, field.detail)).collect::<String>())
+        }
+        other => other.into(),
+    })
 }
 
 /// The database of the settings; the embedded one also while a server runs it.

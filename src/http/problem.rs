@@ -3,6 +3,7 @@
 use crate::domain::Error;
 use crate::log::Cursor;
 use crate::store::StoreError;
+use crate::telemetry::chain;
 use crate::wire::{self, FieldError, ResetCode};
 use axum::response::{IntoResponse, Response};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -229,18 +230,13 @@ impl From<StoreError> for Problem {
 
 /// What goes wrong here is logged, and not told.
 fn internal(error: &Error) -> Problem {
-    tracing::error!(error = describe(error), "request failed");
+    tracing::error!(error = chain(error), "request failed");
     Problem::new(Code::Internal, "this is a fault of the server, its log has the cause under this request's id")
 }
 
 fn unavailable(error: &Error) -> Problem {
-    tracing::warn!(error = describe(error), "request failed");
+    tracing::warn!(error = chain(error), "request failed");
     Problem::new(Code::Unavailable, "the database cannot be reached, try again")
-}
-
-fn describe(error: &dyn std::error::Error) -> String {
-    let cause = error.source().map(|cause| format!(": {}", describe(cause))).unwrap_or_default();
-    format!("{error}{cause}")
 }
 
 /// One thing about the request that cannot be read.

@@ -6,6 +6,7 @@ use super::writer::{Failure, Step};
 use crate::ids::{Epoch, Position};
 use crate::store::sql::{only, sql};
 use crate::store::{Connection, Driver, connect};
+use crate::telemetry::chain;
 use diesel::result::Error;
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection};
@@ -145,25 +146,20 @@ fn is_shortage(message: &str) -> bool {
 pub async fn new_epoch(url: &str) -> Result<Epoch, Failure> {
     let (mut session, head) = open(url, Position::ZERO).await.map_err(Failure::Unavailable)?;
     let place = Place { cluster: session.cluster, known: head };
-    append::begin_epoch(&mut session.connection, place).await.map_err(|error| Failure::Refused(describe(&error)))
+    append::begin_epoch(&mut session.connection, place).await.map_err(|error| Failure::Refused(chain(&error)))
 }
 
 async fn open(url: &str, known: Position) -> Result<(Session, Position), String> {
-    let (client, driver) = connect(url).await.map_err(|error| describe(&error))?;
+    let (client, driver) = connect(url).await.map_err(|error| chain(&error))?;
     let doubt = Doubt::default();
     tokio::spawn(drive(driver, doubt.clone()));
-    let mut connection = Connection::try_from(client).await.map_err(|error| describe(&error))?;
-    connection.batch_execute(SETTINGS).await.map_err(|error| describe(&error))?;
+    let mut connection = Connection::try_from(client).await.map_err(|error| chain(&error))?;
+    connection.batch_execute(SETTINGS).await.map_err(|error| chain(&error))?;
     let query = sql::<BigInt>("SELECT system_identifier FROM pg_control_system()");
-    let cluster: i64 = query.load(&mut connection).await.and_then(only).map_err(|error| describe(&error))?;
+    let cluster: i64 = query.load(&mut connection).await.and_then(only).map_err(|error| chain(&error))?;
     let place = Place { cluster, known };
-    let head = append::enter(&mut connection, place).await.map_err(|error| describe(&error))?;
+    let head = append::enter(&mut connection, place).await.map_err(|error| chain(&error))?;
     Ok((Session { connection, cluster, doubt }, head))
-}
-
-fn describe(error: &dyn std::error::Error) -> String {
-    let cause = error.source().map(|cause| format!(": {}", describe(cause))).unwrap_or_default();
-    format!("{error}{cause}")
 }
 
 /// Raised by a warning that a commit is not replicated although it is answered. Once raised, it stays.

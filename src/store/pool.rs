@@ -1,4 +1,5 @@
 use super::{Connection, StoreError, connect};
+use crate::telemetry::chain;
 use ::deadpool::Runtime;
 use diesel::ConnectionError;
 use diesel_async::pooled_connection::deadpool;
@@ -68,9 +69,6 @@ impl Pool {
 }
 
 async fn establish(url: String) -> Result<Connection, ConnectionError> {
-    let (client, driver) = connect(&url).await.map_err(|error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        ConnectionError::BadConnection(cause)
-    })?;
+    let (client, driver) = connect(&url).await.map_err(|error| ConnectionError::BadConnection(chain(&error)))?;
     Connection::try_from_client_and_connection(client, driver).await
 }
