@@ -148,7 +148,7 @@ async fn streams_and_sends_go_on_by_themselves_when_postgresql_is_killed() {
         });
     }
     let load = Load::start(&users, &group);
-    for _ in 0..2 {
+    for _ in 0..5 {
         load.go_on_for(20).await;
         let killed = cluster.kill();
         let restarted = async || cluster.postmaster().filter(|pid| *pid != killed);

@@ -27,7 +27,7 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 const LINGER_LIMIT: Duration = Duration::from_secs(15);
 
 /// The wait before a restart: the first, and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// Who ran as long as this counts as healthy, and the backoff begins anew.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
