@@ -132,16 +132,20 @@ BEGIN
     WITH input AS (
         SELECT * FROM unnest(p_ids, p_owners, p_macs, p_kinds, p_conversations, p_messages, p_senders, p_payloads)
             WITH ORDINALITY AS t (id, owner, mac, kind, conversation_id, message_id, sender_id, payload, ord)
-    ), judged AS (
-        SELECT input.*, k.position AS known_at,
-               CASE WHEN k.id IS NOT NULL THEN
-                        CASE WHEN k.owner <> input.owner THEN 3 WHEN k.mac <> input.mac THEN 2 ELSE 1 END
-                    WHEN p_checked AND m.user_id IS NULL THEN 4
-                    ELSE 0 END AS outcome
+    ), found AS MATERIALIZED (
+        -- Subqueries rather than joins: whatever the planner believes of empty tables, each is one probe of an index.
+        SELECT input.*, (SELECT k FROM ids k WHERE k.id = input.id) AS known,
+               NOT p_checked OR (SELECT true FROM members m
+                                  WHERE m.conversation_id = input.conversation_id AND m.user_id = input.sender_id
+                                    AND m.left_at IS NULL) AS may
           FROM input
-          LEFT JOIN ids k ON k.id = input.id
-          LEFT JOIN members m ON p_checked AND m.conversation_id = input.conversation_id
-                             AND m.user_id = input.sender_id AND m.left_at IS NULL
+    ), judged AS (
+        SELECT *, (known).position AS known_at,
+               CASE WHEN (known).id IS NOT NULL THEN
+                        CASE WHEN (known).owner <> owner THEN 3 WHEN (known).mac <> mac THEN 2 ELSE 1 END
+                    WHEN may THEN 0
+                    ELSE 4 END AS outcome
+          FROM found
     ), placed AS (
         SELECT *, CASE WHEN outcome = 0 THEN v_head + row_number() OVER (PARTITION BY outcome ORDER BY ord)
                        ELSE coalesce(known_at, 0) END AS place
