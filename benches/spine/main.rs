@@ -42,12 +42,13 @@ async fn main() -> anyhow::Result<()> {
     }
     options.check()?;
     let dir = DataDir::make()?;
+    let sync_time = dir.sync_time()?;
     let ran = tokio::select! {
         ran = run(&options, &dir) => ran,
         signalled = tokio::signal::ctrl_c() => signalled.context("cannot wait for a signal").and_then(|()| bail!("interrupted")),
     };
     let figures = ran.inspect_err(|_| eprintln!("{}", dir.last_words()))?;
-    println!("{}{figures}", options.title());
+    println!("{}{figures}", options.title(sync_time));
     Ok(())
 }
 

@@ -92,11 +92,13 @@ impl Options {
     }
 
     /// What was measured where.
-    pub fn title(&self) -> String {
+    pub fn title(&self, sync_time: Duration) -> String {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         format!(
-            "\nlongwave {}, embedded PostgreSQL, loopback, {cores} cores; rounds: {}; seconds a load: {}\n",
+            "\nlongwave {}, embedded PostgreSQL, loopback, {cores} cores, a disk that syncs a page in {:.2} ms; \
+             rounds: {}; seconds a load: {}\n",
             env!("CARGO_PKG_VERSION"),
+            sync_time.as_secs_f64() * 1e3,
             self.rounds,
             self.seconds
         )

@@ -4,10 +4,11 @@ use super::usage::{self, Spent, Usage};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -15,6 +16,8 @@ use tokio::process::{Child, ChildStdout, Command};
 pub const EXTERNAL_SECRET: &str = "the secret of the benchmark's app backend";
 /// How long the server may take to start, `initdb` included, or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Pages that are written to see how fast the disk is.
+const SYNCS: usize = 25;
 /// How often it is looked whether the server has calmed down.
 const LOOK: Duration = Duration::from_millis(100);
 /// Quiet looks in a row that count as calm: on a busy machine, one may only mean that the server got no core.
@@ -31,6 +34,22 @@ impl DataDir {
         let path = std::env::temp_dir().join(format!("longwave-spine-{}", std::process::id()));
         fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self(path))
+    }
+
+    /// How long it takes to get one page onto the disk, which is what no commit can do without.
+    pub fn sync_time(&self) -> anyhow::Result<Duration> {
+        let path = self.0.join("page");
+        let mut file = File::create(&path)?;
+        let mut times = Vec::with_capacity(SYNCS);
+        for _ in 0..SYNCS {
+            file.write_all(&[1; 8_192])?;
+            let begun = Instant::now();
+            file.sync_data()?;
+            times.push(begun.elapsed());
+        }
+        fs::remove_file(path)?;
+        times.sort_unstable();
+        Ok(times[SYNCS / 2])
     }
 
     fn log(&self) -> PathBuf {

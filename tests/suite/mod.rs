@@ -19,5 +19,6 @@ mod polls;
 mod problems;
 mod sessions;
 mod slow;
+mod standby;
 mod streams;
 mod tokens;
