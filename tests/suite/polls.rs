@@ -15,6 +15,9 @@ fn cursor(batch: &Value) -> &str {
     batch["cursor"].as_str().unwrap_or_else(|| panic!("no cursor in {batch}"))
 }
 
+/// Less than a poll waits that has nothing to answer: one that answers sooner did not wait it out.
+const BEFORE_ITS_TIME: Duration = Duration::from_secs(20);
+
 async fn setting(app: &TestApp) -> (User, User, String) {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -41,7 +44,7 @@ async fn a_poll_answers_at_once_what_is_there() {
     }
     let begin = Instant::now();
     let batch = bert.updates(&query(&[("after", &start)])).await.expect(200);
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < BEFORE_ITS_TIME, "{:?}", begin.elapsed());
     assert_eq!((texts(&batch), &batch["has_more"], &batch["from"]), (vec!["one", "two"], &json!(false), &json!(start)));
     assert_eq!(bert.poll(cursor(&batch)).await["events"], json!([]));
     let (events, end) = bert.on(1).collect(&start, 2).await;
@@ -58,7 +61,7 @@ async fn a_poll_waits_for_an_event_on_any_node() {
         anna.on(round / 2).say(&group, "news").await;
         let (batch, waited) = poll.await.expect("an answer");
         assert_eq!(texts(&batch), ["news"]);
-        assert!(waited < Duration::from_secs(5), "{waited:?}");
+        assert!(waited < BEFORE_ITS_TIME, "{waited:?}");
         cursor(&batch).clone_into(&mut after);
     }
 }
@@ -70,7 +73,7 @@ async fn a_poll_without_news_ends_after_its_wait() {
     let start = bert.now().await;
     let (batch, waited) = waiting_poll(&bert, &start, "1").await.expect("an answer");
     assert_eq!((&batch["events"], &batch["has_more"], &batch["from"]), (&json!([]), &json!(false), &json!(start)));
-    assert!(waited >= Duration::from_millis(950) && waited < Duration::from_secs(6), "{waited:?}");
+    assert!(waited >= Duration::from_millis(950) && waited < BEFORE_ITS_TIME, "{waited:?}");
     anna.say(&anna.create_group(&[]).await, "not for bert").await;
     let (batch, _) = waiting_poll(&bert, &start, "1").await.expect("an answer");
     assert_eq!(batch["events"], json!([]));
@@ -88,7 +91,7 @@ async fn prefer_wait_is_clamped_and_the_query_wins() {
         let begin = Instant::now();
         let request = bert.request(reqwest::Method::GET, path).header("prefer", prefer);
         assert_eq!(bert.answer(request).await.expect(200)["events"], json!([]));
-        assert!(begin.elapsed() < Duration::from_secs(6), "{path} {prefer}: {:?}", begin.elapsed());
+        assert!(begin.elapsed() < BEFORE_ITS_TIME, "{path} {prefer}: {:?}", begin.elapsed());
     }
 }
 
