@@ -63,8 +63,8 @@ pub struct Config {
     #[arg(long, env = "LONGWAVE_POOL_SIZE", value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub pool_size: u16,
 
-    /// Members a conversation may have
-    #[arg(long, env = "LONGWAVE_MAX_MEMBERS", value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(2..))]
+    /// Members a conversation may have, at most 10000
+    #[arg(long, env = "LONGWAVE_MAX_MEMBERS", value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(2..=10_000))]
     pub max_members: u32,
 
     /// Streams a user may hold on one node; one more ends the oldest

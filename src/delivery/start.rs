@@ -50,7 +50,7 @@ impl Start {
     /// [`Refused`].
     pub async fn find(hub: &Hub, pool: &Pool, after: After) -> Result<Self, Refused> {
         let mut connection = pool.get().await?;
-        let state = epoch::state(&mut connection, crate::ids::Position::ZERO).await?;
+        let state = epoch::state(&mut connection, hub.published().position).await?;
         drop(connection);
         let epoch = state.head().epoch;
         reach(hub, state.head()).await?;

@@ -80,13 +80,21 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`] when the caller has none of this id.
     pub async fn revoke(&self, caller: &Caller, session: SessionId) -> Result<(), Error> {
-        let mut connection = self.connection().await?;
-        if !sessions::revoke(&mut connection, session, caller.user.id).await? {
-            return Err(Error::NotFound);
+        let (domain, user) = (self.clone(), caller.user.id);
+        let revoking = async move {
+            let mut connection = domain.connection().await?;
+            if !sessions::revoke(&mut connection, session, user).await? {
+                return Err(Error::NotFound);
+            }
+            drop(connection);
+            domain.announce_revoked(session).await;
+            Ok(())
+        };
+        // A client that goes away must not leave a session that is revoked and still served.
+        match tokio::spawn(revoking).await {
+            Ok(revoked) => revoked,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
-        drop(connection);
-        self.announce_revoked(session).await;
-        Ok(())
     }
 
     /// Ends the session here at once, and tells the other nodes, which look by themselves if they do not hear it.

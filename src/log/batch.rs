@@ -7,6 +7,9 @@ use std::collections::HashSet;
 /// The most events of one batch: more gain nothing and keep the others waiting.
 pub const MOST: usize = 1_000;
 
+/// The most bytes of payloads of one batch, but for a single event: the log's lock is held while they are written.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
 /// What the append says of each event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -33,17 +36,20 @@ pub struct Batch {
 pub struct Gathered {
     pub sends: Vec<Sending>,
     ids: HashSet<WriteId>,
+    bytes: usize,
 }
 
 impl Gathered {
     /// Whether a send may be added, or the batch must end before it.
     pub fn takes(&self, send: &Sending) -> bool {
-        self.sends.len() < MOST && !self.ids.contains(&send.event.key.id)
+        let fits = self.sends.len() < MOST && self.bytes + send.event.payload.0.len() <= MOST_BYTES;
+        self.sends.is_empty() || fits && !self.ids.contains(&send.event.key.id)
     }
 
     /// Adds a send.
     pub fn add(&mut self, send: Sending) {
         self.ids.insert(send.event.key.id);
+        self.bytes += send.event.payload.0.len();
         self.sends.push(send);
     }
 

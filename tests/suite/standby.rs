@@ -19,6 +19,29 @@ async fn waiting(sql: &Client, before: Option<i32>) -> i32 {
     eventually("a commit waits for the standby", PATIENCE, waiting).await
 }
 
+/// Waits until commits wait for the standby: the setting reaches PostgreSQL's processes one by one.
+async fn awaited(app: &TestApp, sql: &Client) {
+    let probing = async || {
+        let probe = app.sql().await;
+        let pid: i32 = probe.query_one("SELECT pg_backend_pid()", &[]).await.expect("a session").get(0);
+        let commit = tokio::spawn(async move {
+            probe.batch_execute("SELECT pg_logical_emit_message(true, 'probe', '')").await.expect("a commit");
+        });
+        let waits = async || {
+            let query = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = $1";
+            let waits = sql.query_opt(query, &[&pid]).await.expect("the activity is read").is_some();
+            (waits || commit.is_finished()).then_some(waits)
+        };
+        let waits = eventually("a commit ends or waits", PATIENCE, waits).await;
+        if waits {
+            cancel(sql, pid).await;
+        }
+        commit.await.expect("the probe ends");
+        waits.then_some(())
+    };
+    eventually("the standby is waited for", PATIENCE, probing).await;
+}
+
 async fn cancel(sql: &Client, pid: i32) {
     sql.execute("SELECT pg_cancel_backend($1)", &[&pid]).await.expect("the wait is cancelled");
 }
@@ -38,6 +61,7 @@ async fn a_commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged() 
     sql.batch_execute("SET synchronous_commit = local").await.expect("a session that waits for nobody");
     sql.batch_execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'").await.expect("a setting");
     sql.batch_execute("SELECT pg_reload_conf()").await.expect("the setting is taken");
+    awaited(&app, &sql).await;
 
     let key = Uuid::now_v7().to_string();
     let first = send(&anna, &group, &key);
