@@ -20,5 +20,6 @@ mod problems;
 mod sessions;
 mod slow;
 mod standby;
+mod standings;
 mod streams;
 mod tokens;
