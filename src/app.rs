@@ -1,7 +1,7 @@
 //! The server as a whole: build, run, stop. The tests' way in, too.
 
 use crate::config::{Config, Database, Switch};
-use crate::delivery::{Close, Hub, Tailer};
+use crate::delivery::{self, Close, Epochs, Hub, Tailer};
 use crate::domain::Domain;
 use crate::http::{self, App, Rates};
 use crate::ids::Position;
@@ -89,10 +89,11 @@ async fn serve(
     ready();
     http::server::serve(listener, router, &serving).await;
     tracing::info!("shutting down");
-    hub.close_where(Close::Draining, |_| true);
+    hub.close_all(Close::Draining);
     if !serving.wait(DRAIN).await {
         tracing::warn!("some connections did not end in time");
     }
+    hub.stop();
     working.begin();
     Ok(())
 }
@@ -102,14 +103,19 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let (log, handed) = Log::open(url, pool.clone(), working).await.context("cannot open the log")?;
     let domain = Domain::open(log.clone(), config).await.context("cannot fetch the deployment's keys")?;
     let state = epoch::state(&mut *pool.get().await?, Position::ZERO).await?;
-    let hub = Hub::new(state.head(), config.streams_per_user as usize);
+    let judging = domain.clone();
+    let gate = Box::new(move |user, session| judging.revocations().has_ended(user, session));
+    let (hub, questions) =
+        Hub::start(state.head(), config.streams_per_user as usize, gate).context("cannot start deliveries")?;
+    let epochs = Epochs::new(hub.clone(), log.clone());
+    delivery::answer(hub.clone(), pool.clone(), epochs.clone(), questions, working);
     // The tailer waits for nobody's slow request.
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
     let rates = (config.rate_limits == Switch::On).then(|| Arc::new(Rates::default()));
-    Ok(App { domain, hub, tailer, pool, rates, shutdown: serving.clone() })
+    Ok(App { domain, hub, epochs, tailer, pool, rates, shutdown: serving.clone() })
 }
 
 /// Ends the subscriptions of revoked sessions and disabled users.
@@ -117,6 +123,6 @@ async fn end_the_revoked(hub: Hub, domain: Domain) {
     let revocations = domain.revocations();
     let mut changes = revocations.changes();
     while changes.changed().await.is_ok() {
-        hub.close_where(Close::Revoked, |subscriber| revocations.has_ended(subscriber.user, subscriber.session));
+        hub.close_the_ended();
     }
 }

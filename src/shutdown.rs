@@ -2,8 +2,10 @@
 
 use std::future::Future;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Handed to every task that runs as long as the server does.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +13,10 @@ pub struct Shutdown {
     token: CancellationToken,
     tasks: TaskTracker,
 }
+
+/// Something that ends by itself and is waited for.
+#[derive(Clone, Debug)]
+pub struct Held(#[expect(dead_code, reason = "it works by being there")] TaskTrackerToken);
 
 impl Shutdown {
     /// Begins when `token` is cancelled.
@@ -36,6 +42,16 @@ impl Shutdown {
     /// Spawns a task that ends by itself and is waited for.
     pub fn finish(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
+    }
+
+    /// The same from a thread outside of the runtime.
+    pub fn finish_on(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, runtime);
+    }
+
+    /// Keeps shutdown waiting until what is answered is dropped.
+    pub fn hold(&self) -> Held {
+        Held(self.tasks.token())
     }
 
     /// Spawns a task that is dropped when shutdown begins.

@@ -1,40 +1,49 @@
-//! Who of this node's clients gets what.
+//! The door to the thread that serves this node's streams and waiting polls.
 
-use super::membership::{Effect, Passed};
-use super::queue::{Close, Queue};
-use super::ring::Ring;
-use crate::ids::{ConnectionId, ConversationId, Epoch, SessionId, UserId};
-use crate::log::read::Standings;
+use super::audience::{Audience, Gate};
+use super::close::Close;
+use super::question::{Ask, Knowledge, Page};
+use super::reactor;
+use super::roster::Key;
+use super::start::Start;
+use super::subscription::{Newcomer, Question};
+use crate::ids::{ConnectionId, Epoch, Position, UserId};
 use crate::log::{Cursor, Event};
-use crate::wire::Encoded;
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use crate::wire::ResetCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{mpsc, watch};
 
-/// How a client receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    Stream,
-    Poll,
+/// What the hub is told.
+pub enum Command {
+    Admit(Box<Newcomer>),
+    Publish(Epoch, Vec<Arc<Event>>),
+    Rebase(Cursor),
+    CloseAll(Close),
+    CloseTheEnded,
+    Know(Knowledge),
+    FailToKnow(Vec<UserId>),
+    Turn(Key, ConnectionId, Page),
+    Judge(Key, ConnectionId, Start, Option<ResetCode>),
+    Fail(Key, ConnectionId, Question),
+    Stop,
 }
 
-/// A client that wants to receive.
-#[derive(Clone, Debug)]
-pub struct Subscriber {
-    pub id: ConnectionId,
-    pub user: UserId,
-    pub session: Option<SessionId>,
-    pub transport: Transport,
-    /// Only this conversation.
-    pub only: Option<ConversationId>,
-    /// When it must end, because its token does.
-    pub expires_at: Instant,
-    /// When it is sent away for its age.
-    pub rotates_at: Option<Instant>,
-    /// Cuts its connection.
-    pub cut: CancellationToken,
+/// How far the log is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// All up to here was published.
+    pub head: Cursor,
+    /// All above it is in memory.
+    pub floor: Position,
+}
+
+impl Reach {
+    /// Whether a cursor lies in memory. Then it is good: it is of the present epoch, and neither above the head nor below
+    /// what is kept.
+    pub fn holds(&self, cursor: Cursor) -> bool {
+        cursor.epoch == self.head.epoch && (self.floor..=self.head.position).contains(&cursor.position)
+    }
 }
 
 /// A node's hub. Cheap to clone.
@@ -42,67 +51,93 @@ pub struct Subscriber {
 pub struct Hub(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
-    /// How far the log was published here, and under which epoch.
-    published: watch::Sender<Cursor>,
+    commands: mpsc::UnboundedSender<Command>,
+    bell: Arc<Bell>,
+    reach: watch::Sender<Reach>,
     /// What somebody waited for last.
     wanted: watch::Sender<Cursor>,
-    streams_per_user: usize,
 }
 
-struct State {
-    ring: Ring,
-    subscribers: HashMap<ConnectionId, Registered>,
-    users: HashMap<UserId, Present>,
-    /// The users of `users` that are members.
-    rooms: HashMap<ConversationId, HashSet<UserId>>,
+/// The hub's own end of its door.
+pub struct Inside {
+    pub commands: mpsc::UnboundedReceiver<Command>,
+    pub reach: watch::Sender<Reach>,
 }
 
-struct Registered {
-    subscriber: Subscriber,
-    queue: Arc<Queue>,
-    /// Whether it receives.
-    attached: bool,
+/// Wakes the thread, if it sleeps.
+pub struct Bell {
+    asleep: AtomicBool,
+    ring: Box<dyn Fn() + Send + Sync>,
 }
 
-/// A user with subscriptions here.
-#[derive(Default)]
-struct Present {
-    connections: Vec<ConnectionId>,
-    rooms: HashSet<ConversationId>,
+impl Bell {
+    /// Rings by `ring`.
+    pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { asleep: AtomicBool::new(false), ring: Box::new(ring) }
+    }
+
+    /// The thread is about to look for the last time, and then to sleep.
+    pub fn fall_asleep(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+    }
+
+    /// The thread is awake.
+    pub fn wake_up(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    fn ring(&self) {
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            (self.ring)();
+        }
+    }
 }
 
 impl Hub {
-    /// Makes a hub that has published up to `head`.
-    pub fn new(head: Cursor, streams_per_user: usize) -> Self {
-        let state = State {
-            ring: Ring::new(head.position),
-            subscribers: HashMap::new(),
-            users: HashMap::new(),
-            rooms: HashMap::new(),
-        };
-        Self(Arc::new(Shared {
-            state: Mutex::new(state),
-            published: watch::Sender::new(head),
-            wanted: watch::Sender::new(head),
-            streams_per_user,
-        }))
+    /// Starts a hub that has published up to `head`; it ends by [`Self::stop`].
+    ///
+    /// # Errors
+    /// There is no thread or no descriptor left.
+    pub fn start(
+        head: Cursor,
+        streams_per_user: usize,
+        gate: Gate,
+    ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Ask>)> {
+        let (asks, questions) = mpsc::unbounded_channel();
+        let reactor = reactor::Reactor::new()?;
+        let bell = Arc::new(reactor.bell()?);
+        let (hub, inside) = Self::with(head, bell.clone());
+        let audience = Audience::new(head, streams_per_user, gate, move |ask| drop(asks.send(ask)));
+        reactor.start(audience, inside, bell)?;
+        Ok((hub, questions))
+    }
+
+    /// Makes a door without anybody behind it.
+    pub fn with(head: Cursor, bell: Arc<Bell>) -> (Self, Inside) {
+        let (commands, inside) = mpsc::unbounded_channel();
+        let reach = watch::Sender::new(Reach { head, floor: head.position });
+        let shared = Shared { commands, bell, reach: reach.clone(), wanted: watch::Sender::new(head) };
+        (Self(Arc::new(shared)), Inside { commands: inside, reach })
     }
 
     /// How far the log was published here.
     pub fn published(&self) -> Cursor {
-        *self.0.published.borrow()
+        self.reach().head
+    }
+
+    /// How far the log was published here, and how far back it is in memory.
+    pub fn reach(&self) -> Reach {
+        *self.0.reach.borrow()
     }
 
     /// Waits until the log was published here up to `head`, under its epoch.
     pub async fn reached(&self, head: Cursor) {
-        let mut published = self.0.published.subscribe();
-        let reached = |at: &Cursor| at.epoch == head.epoch && at.position >= head.position;
-        if !reached(&self.published()) {
+        let reached = |at: &Reach| at.head.epoch == head.epoch && at.head.position >= head.position;
+        if !reached(&self.reach()) {
             self.0.wanted.send_replace(head);
         }
         // The hub itself holds the sender.
-        let _ = published.wait_for(reached).await;
+        let _ = self.0.reach.subscribe().wait_for(reached).await;
     }
 
     /// Changes when somebody waits for what was not published yet.
@@ -110,193 +145,44 @@ impl Hub {
         self.0.wanted.subscribe()
     }
 
-    /// Puts the next events of the log into the queues of those who get them.
-    pub(super) fn publish(&self, epoch: Epoch, events: &[Arc<Event>]) {
+    /// Takes a client in.
+    pub fn admit(&self, newcomer: Newcomer) {
+        self.tell(Command::Admit(Box::new(newcomer)));
+    }
+
+    /// Publishes the next events of the log, and waits until they wait for those who get them.
+    pub(super) async fn publish(&self, epoch: Epoch, events: Vec<Arc<Event>>) {
         let Some(last) = events.last() else { return };
-        let mut state = self.lock();
-        for event in events {
-            state.publish(&Arc::new(Encoded::new(event.clone())));
-        }
-        // Only now: who sees this position finds all events up to it in their queue.
-        self.0.published.send_replace(Cursor { epoch, position: last.position });
+        let head = Cursor { epoch, position: last.position };
+        self.tell(Command::Publish(epoch, events));
+        self.reached(head).await;
     }
 
-    /// Goes on from `head`, where another history of the log begins: nothing that was known holds.
-    pub(super) fn rebase(&self, head: Cursor) {
-        let mut state = self.lock();
-        state.ring = Ring::new(head.position);
-        state.users.clear();
-        state.rooms.clear();
-        state.close_where(Close::Rebased, head, |_| true);
-        self.0.published.send_replace(head);
+    /// Goes on from `head`, where another history of the log begins.
+    pub(super) async fn rebase(&self, head: Cursor) {
+        self.tell(Command::Rebase(head));
+        // It may lie below what was published.
+        let _ = self.0.reach.subscribe().wait_for(|at| at.head == head).await;
     }
 
-    /// Takes a client in: from now on it can be told to end. It receives nothing yet.
-    pub(super) fn enlist(&self, subscriber: Subscriber) -> Arc<Queue> {
-        let mut state = self.lock();
-        if subscriber.transport == Transport::Stream {
-            state.make_room(subscriber.user, self.0.streams_per_user, self.published());
-        }
-        let queue = Arc::new(Queue::default());
-        state.users.entry(subscriber.user).or_default().connections.push(subscriber.id);
-        let registered = Registered { queue: queue.clone(), attached: false, subscriber };
-        state.subscribers.insert(registered.subscriber.id, registered);
-        queue
+    /// Ends every subscription. Who comes to a node that drains is sent away, too.
+    pub fn close_all(&self, reason: Close) {
+        self.tell(Command::CloseAll(reason));
     }
 
-    /// Lets a client receive what is published after the position that it answers; `None` when `standings` are too old
-    /// and must be read again.
-    pub(super) fn attach(&self, id: ConnectionId, standings: &Standings) -> Option<Cursor> {
-        let mut state = self.lock();
-        let at = self.published();
-        if at.epoch != standings.head.epoch {
-            return None;
-        }
-        let user = state.subscribers.get(&id)?.subscriber.user;
-        let rooms = state.ring.memberships(user, &standings.memberships, standings.head.position, at.position)?;
-        state.attach(id, user, rooms);
-        Some(at)
+    /// Ends the subscriptions of sessions and users that have ended.
+    pub fn close_the_ended(&self) {
+        self.tell(Command::CloseTheEnded);
     }
 
-    /// Forgets a client.
-    pub(super) fn unregister(&self, id: ConnectionId) {
-        self.lock().remove(id);
+    /// Ends the thread, and drops what is still open.
+    pub fn stop(&self) {
+        self.tell(Command::Stop);
     }
 
-    /// Ends the subscriptions that `ends` says.
-    pub fn close_where(&self, reason: Close, ends: impl Fn(&Subscriber) -> bool) {
-        let state = self.lock();
-        state.close_where(reason, self.published(), ends);
-    }
-
-    /// Ends the subscriptions whose time has come.
-    pub(super) fn sweep(&self, now: Instant) {
-        self.close_where(Close::Expired, |subscriber| subscriber.expires_at <= now);
-        self.close_where(Close::Rotate, |subscriber| subscriber.rotates_at.is_some_and(|at| at <= now));
-        let state = self.lock();
-        state.cut_the_stalled();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn tell(&self, command: Command) {
+        // Nobody behind the door: the node is ending.
+        let _ = self.0.commands.send(command);
+        self.0.bell.ring();
     }
 }
-
-impl State {
-    fn publish(&mut self, event: &Arc<Encoded>) {
-        let room = event.event.conversation;
-        let passed = Passed::of(&event.event);
-        if let Some(Effect::Join(users)) = passed.as_ref().map(|passed| &passed.effect) {
-            users.iter().for_each(|user| self.enter(room, *user));
-        }
-        self.deliver(event);
-        match passed.as_ref().map(|passed| &passed.effect) {
-            Some(Effect::Leave(users)) => users.iter().for_each(|user| self.exit(room, *user)),
-            Some(Effect::End) => {
-                for user in self.rooms.get(&room).into_iter().flatten().copied().collect::<Vec<_>>() {
-                    self.exit(room, user);
-                }
-            }
-            Some(Effect::Join(_) | Effect::None) | None => {}
-        }
-        if let Some(passed) = passed {
-            self.ring.push(passed);
-        }
-    }
-
-    fn deliver(&self, event: &Arc<Encoded>) {
-        let members = self.rooms.get(&event.event.conversation).into_iter().flatten();
-        for id in members.filter_map(|user| self.users.get(user)).flat_map(|present| &present.connections) {
-            if let Some(Registered { subscriber, queue, attached: true }) = self.subscribers.get(id)
-                && subscriber.only.is_none_or(|only| only == event.event.conversation)
-            {
-                queue.push(event);
-            }
-        }
-    }
-
-    fn enter(&mut self, room: ConversationId, user: UserId) {
-        if let Some(present) = self.users.get_mut(&user) {
-            present.rooms.insert(room);
-            self.rooms.entry(room).or_default().insert(user);
-        }
-    }
-
-    fn exit(&mut self, room: ConversationId, user: UserId) {
-        if let Some(present) = self.users.get_mut(&user) {
-            present.rooms.remove(&room);
-        }
-        self.leave_room(room, user);
-    }
-
-    fn leave_room(&mut self, room: ConversationId, user: UserId) {
-        if let Some(members) = self.rooms.get_mut(&room) {
-            members.remove(&user);
-            if members.is_empty() {
-                self.rooms.remove(&room);
-            }
-        }
-    }
-
-    fn attach(&mut self, id: ConnectionId, user: UserId, rooms: HashSet<ConversationId>) {
-        let present = self.users.entry(user).or_default();
-        // Only what was entered since the first connection came, or the same again.
-        let before = std::mem::replace(&mut present.rooms, rooms.clone());
-        if !present.connections.contains(&id) {
-            present.connections.push(id);
-        }
-        before.difference(&rooms).for_each(|room| self.leave_room(*room, user));
-        for room in rooms {
-            self.rooms.entry(room).or_default().insert(user);
-        }
-        if let Some(registered) = self.subscribers.get_mut(&id) {
-            registered.attached = true;
-        }
-    }
-
-    fn remove(&mut self, id: ConnectionId) {
-        let Some(registered) = self.subscribers.remove(&id) else { return };
-        let user = registered.subscriber.user;
-        let Some(present) = self.users.get_mut(&user) else { return };
-        present.connections.retain(|connection| *connection != id);
-        if present.connections.is_empty() {
-            let rooms = std::mem::take(&mut present.rooms);
-            self.users.remove(&user);
-            rooms.into_iter().for_each(|room| self.leave_room(room, user));
-        }
-    }
-
-    /// Ends the user's oldest streams, so that one more fits.
-    fn make_room(&self, user: UserId, most: usize, upto: Cursor) {
-        let connections = self.users.get(&user).map(|present| present.connections.as_slice()).unwrap_or_default();
-        let open = |id: &&ConnectionId| {
-            self.subscribers.get(id).is_some_and(|registered| {
-                registered.subscriber.transport == Transport::Stream && registered.queue.closed().is_none()
-            })
-        };
-        let streams: Vec<_> = connections.iter().filter(open).collect();
-        // Connections stand in the order in which they came.
-        for id in streams.iter().take((streams.len() + 1).saturating_sub(most)) {
-            if let Some(registered) = self.subscribers.get(id) {
-                registered.queue.close(Close::Replaced, upto);
-            }
-        }
-    }
-
-    /// Cuts the clients that were told to end and do not read it.
-    fn cut_the_stalled(&self) {
-        for registered in self.subscribers.values().filter(|registered| registered.queue.is_overdue()) {
-            registered.subscriber.cut.cancel();
-        }
-    }
-
-    fn close_where(&self, reason: Close, upto: Cursor, ends: impl Fn(&Subscriber) -> bool) {
-        for registered in self.subscribers.values().filter(|registered| ends(&registered.subscriber)) {
-            registered.queue.close(reason, upto);
-        }
-    }
-}
-
-#[cfg(test)]
-#[path = "hub_tests.rs"]
-mod tests;

@@ -1,9 +1,9 @@
-use crate::ids::{ConversationId, UserId};
+use crate::ids::UserId;
 use crate::log::Event;
 use crate::store::EventKind;
 use crate::wire::ChangePayload;
 
-/// What an event does to the memberships of a conversation.
+/// What an event does to the memberships of its conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     None,
@@ -49,12 +49,4 @@ impl Effect {
             Self::End => Some(false),
         }
     }
-}
-
-/// An effect, and where it happened.
-#[derive(Clone, Debug)]
-pub struct Passed {
-    pub position: crate::ids::Position,
-    pub conversation: ConversationId,
-    pub effect: Effect,
 }

@@ -1,22 +1,35 @@
 //! From the log to the clients of this node.
 //!
-//! One [`tailer`](Tailer) follows the log and publishes to one [`Hub`], which knows who of its clients is a member of
-//! what, as of the position that it has published, and puts each event into the queues of those subscriptions. Who gets
-//! an event is decided in the order of the log: memberships change at the hub when their events pass by.
+//! One [`tailer`](Tailer) follows the log and publishes to one [`Hub`], behind which one thread, the reactor, owns all
+//! streams and waiting polls: the [`audience`], their places in the [`ring`] of the last events, and their sockets. Who
+//! gets an event is decided in the order of the log: memberships change at the hub when their events pass by.
 //!
-//! A subscription registers at the hub's position, reads what lies between its cursor and there from the log, and then
-//! goes on from its queue. Both other orders lose or repeat events.
+//! A subscription has a place in the log. What it misses below the ring is read from PostgreSQL; from the ring on, it
+//! catches up and is live in one step of the one thread, so that nothing can be lost or repeated in between. An event is
+//! encoded once for all who get it, and all that waits for a client goes in one write.
+//!
+//! Lifecycle: [`Hub::start`], then [`answer`](question::answer) for its questions to PostgreSQL; [`Hub::close_all`] ends
+//! the subscriptions, [`Hub::stop`] the thread.
 
+mod audience;
+mod close;
+mod flush;
 mod hub;
 mod membership;
-mod queue;
+mod outlet;
+mod question;
+mod reactor;
 mod ring;
+mod roster;
 mod start;
 mod subscription;
 mod tailer;
 
-pub use hub::{Hub, Subscriber, Transport};
-pub use queue::Close;
-pub use start::{After, Refused, Start};
-pub use subscription::{News, Subscription};
+pub use audience::HEARTBEAT;
+pub use close::Close;
+pub use hub::Hub;
+pub use outlet::Outlet;
+pub use question::answer;
+pub use start::{After, Epochs, Refused, Start};
+pub use subscription::{Answer, Newcomer, Poll, Receiver, Subscriber};
 pub use tailer::Tailer;

@@ -1,109 +1,106 @@
-use super::membership::{Effect, Passed};
-use crate::ids::{ConversationId, Position, UserId};
-use crate::log::read::Standing;
-use std::collections::{HashSet, VecDeque};
+//! The events that passed by last.
 
-/// Membership changes that are remembered: more than happen while one query runs.
-const MOST: usize = 10_000;
+use super::membership::Effect;
+use crate::ids::{Position, UserId};
+use crate::wire::Encoded;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-/// The membership changes that passed by last.
-///
-/// Who subscribes reads their memberships from the database, as of some head. The hub may have gone further meanwhile;
-/// what changed in between is here.
-#[derive(Debug)]
+/// Bytes of events that a node remembers: who reconnects within a minute or so costs PostgreSQL nothing.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// Where a conversation stands in the [`super::roster::Roster`].
+pub type Door = u32;
+
+/// An event, and what the hub knows of it.
+pub struct Passed {
+    pub event: Arc<Encoded>,
+    pub room: Door,
+    /// The one before it in the same room; whether that is still here, the ring's floor tells.
+    pub previous: Position,
+    pub effect: Effect,
+}
+
+/// The log's last events, without a gap.
 pub struct Ring {
-    /// All changes above it are here.
+    /// All events above it are here.
     floor: Position,
-    passed: VecDeque<Passed>,
+    events: VecDeque<Passed>,
+    /// Where the memberships of a room changed, in order.
+    changes: VecDeque<Position>,
+    bytes: usize,
 }
 
 impl Ring {
     /// Remembers what passes from `floor` on.
     pub fn new(floor: Position) -> Self {
-        Self { floor, passed: VecDeque::new() }
+        Self { floor, events: VecDeque::new(), changes: VecDeque::new(), bytes: 0 }
     }
 
-    /// Takes in a change.
+    /// All events above it are here.
+    pub fn floor(&self) -> Position {
+        self.floor
+    }
+
+    /// Takes in the next event.
     pub fn push(&mut self, passed: Passed) {
-        if self.passed.len() == MOST
-            && let Some(oldest) = self.passed.pop_front()
-        {
-            self.floor = oldest.position;
+        if passed.effect != Effect::None {
+            self.changes.push_back(passed.event.event.position);
         }
-        self.passed.push_back(passed);
+        self.bytes += passed.event.size_bytes();
+        self.events.push_back(passed);
     }
 
-    /// Where a user is a member as of `at`, from memberships as they were at `known`; `None` when too much has passed
-    /// since, and they must be read again.
-    pub fn memberships(
-        &self,
-        user: UserId,
-        standings: &[Standing],
-        known: Position,
-        at: Position,
-    ) -> Option<HashSet<ConversationId>> {
-        if known < self.floor && known < at {
+    /// Takes out the oldest event while there are more than may be; the last one stays.
+    pub fn evict(&mut self) -> Option<Passed> {
+        if self.bytes <= MOST_BYTES || self.events.len() == 1 {
             return None;
         }
-        let open = |standing: &&Standing| standing.joined_at <= at && standing.left_at.is_none_or(|left| left > at);
-        let mut member: HashSet<_> = standings.iter().filter(open).map(|standing| standing.conversation).collect();
-        for passed in self.passed.iter().filter(|passed| passed.position > known && passed.position <= at) {
-            match passed.effect.on(user) {
-                Some(true) => member.insert(passed.conversation),
-                Some(false) => member.remove(&passed.conversation),
-                None => false,
-            };
+        let oldest = self.events.pop_front()?;
+        self.floor = oldest.event.event.position;
+        self.bytes -= oldest.event.size_bytes();
+        if self.changes.front() == Some(&self.floor) {
+            self.changes.pop_front();
         }
-        Some(member)
-    }
-}
-
-impl Passed {
-    /// What an event did, if it did anything.
-    pub fn of(event: &crate::log::Event) -> Option<Self> {
-        let effect = Effect::of(event);
-        (effect != Effect::None).then_some(Self { position: event.position, conversation: event.conversation, effect })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn passed(position: i64, conversation: ConversationId, effect: Effect) -> Passed {
-        Passed { position: Position(position), conversation, effect }
+        Some(oldest)
     }
 
-    fn standing(conversation: ConversationId, joined_at: i64, left_at: Option<i64>) -> Standing {
-        Standing { conversation, joined_at: Position(joined_at), left_at: left_at.map(Position) }
+    /// The event at a position, if it is still here.
+    pub fn get(&self, position: Position) -> Option<&Passed> {
+        let index = position.0.checked_sub(self.floor.0)?.checked_sub(1)?;
+        self.events.get(usize::try_from(index).ok()?)
     }
 
-    #[test]
-    fn memberships_read_ahead_of_the_hub_are_taken_back_to_where_it_is() {
-        let (user, here, there) = (UserId::new(), ConversationId::new(), ConversationId::new());
-        let ring = Ring::new(Position(10));
-        let read = [standing(here, 5, Some(15)), standing(there, 14, None)];
-        let at = |position| ring.memberships(user, &read, Position(20), Position(position)).unwrap();
-        assert_eq!(at(12), HashSet::from([here]));
-        assert_eq!(at(15), HashSet::from([there]));
+    /// The changes of memberships above a position, the newest first.
+    pub fn changes_above(&self, position: Position) -> impl Iterator<Item = &Passed> {
+        self.changes.iter().rev().take_while(move |at| **at > position).filter_map(|at| self.get(*at))
     }
 
-    #[test]
-    fn memberships_read_behind_the_hub_are_brought_to_where_it_is() {
-        let (user, here, there) = (UserId::new(), ConversationId::new(), ConversationId::new());
-        let mut ring = Ring::new(Position(10));
-        ring.push(passed(12, there, Effect::Join(vec![user])));
-        ring.push(passed(13, here, Effect::Leave(vec![user])));
-        ring.push(passed(14, there, Effect::Leave(vec![UserId::new()])));
-        let read = [standing(here, 5, None)];
-        let found = ring.memberships(user, &read, Position(11), Position(14)).unwrap();
-        assert_eq!(found, HashSet::from([there]));
-    }
-
-    #[test]
-    fn memberships_older_than_what_is_remembered_are_read_again() {
-        let ring = Ring::new(Position(10));
-        assert_eq!(ring.memberships(UserId::new(), &[], Position(9), Position(10)), None);
-        assert!(ring.memberships(UserId::new(), &[], Position(10), Position(12)).is_some());
+    /// The events of a room from `last` down to above `floor` that `user` may see, who is a member at its end or not;
+    /// the newest first.
+    ///
+    /// Who was a member before an event follows from who was one after it and what it did, so that nothing but the
+    /// present needs to be known.
+    pub fn visible(
+        &self,
+        user: UserId,
+        mut member: bool,
+        last: Position,
+        floor: Position,
+    ) -> impl Iterator<Item = Position> {
+        let mut next = last;
+        std::iter::from_fn(move || {
+            while next > floor {
+                let passed = self.get(next)?;
+                let position = std::mem::replace(&mut next, passed.previous);
+                let changed = passed.effect.on(user);
+                let visible = member || changed.is_some();
+                member = changed.map_or(member, |after| !after);
+                if visible {
+                    return Some(position);
+                }
+            }
+            None
+        })
     }
 }

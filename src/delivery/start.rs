@@ -1,13 +1,17 @@
 use super::hub::Hub;
 use crate::ids::Epoch;
-use crate::log::Cursor;
-use crate::log::epoch::{self, Judgement};
-use crate::store::{Pool, StoreError};
+use crate::log::epoch::{self, Judgement, State};
+use crate::log::{Cursor, Log};
+use crate::store::{Rounds, StoreError};
 use crate::wire::ResetCode;
 use std::time::Duration;
 
 /// How long a client waits for this node to reach its cursor.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long this node's own commits may take to its hub.
+const HANDING: Duration = Duration::from_millis(100);
+/// Clients that may share a query: all that come at once when a node dies.
+const SHARING: usize = 4_096;
 
 /// Where a client wants to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub struct Start {
     /// The client has everything up to here.
     pub from: Cursor,
     /// Under which epoch this was judged.
-    pub(super) epoch: Epoch,
+    pub epoch: Epoch,
 }
 
 /// Why a client cannot start where it wants.
@@ -42,16 +46,36 @@ impl From<StoreError> for Refused {
     }
 }
 
+/// Asks PostgreSQL for the epochs and the head of the log; those who ask at the same time share a query. Cheap to clone.
+#[derive(Clone)]
+pub struct Epochs {
+    rounds: Rounds<(), State>,
+    log: Log,
+}
+
+impl Epochs {
+    /// Starts to ask.
+    pub fn new(hub: Hub, log: Log) -> Self {
+        let pool = log.pool().clone();
+        let rounds = Rounds::start(SHARING, move |questions: Vec<()>| {
+            let (hub, pool) = (hub.clone(), pool.clone());
+            async move {
+                let state = epoch::state(&mut *pool.get().await?, hub.published().position).await?;
+                Ok(vec![state; questions.len()])
+            }
+        });
+        Self { rounds, log }
+    }
+}
+
 impl Start {
     /// Judges where a client wants to start, by the log itself, and waits until this node has reached the log's head:
     /// what was answered 2xx anywhere before is there for who asks now.
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn find(hub: &Hub, pool: &Pool, after: After) -> Result<Self, Refused> {
-        let mut connection = pool.get().await?;
-        let state = epoch::state(&mut connection, hub.published().position).await?;
-        drop(connection);
+    pub async fn find(hub: &Hub, epochs: &Epochs, after: After) -> Result<Self, Refused> {
+        let state = epochs.rounds.ask(()).await?;
         let epoch = state.head().epoch;
         reach(hub, state.head()).await?;
         let from = match after {
@@ -69,6 +93,22 @@ impl Start {
             },
         };
         Ok(Self { from, epoch })
+    }
+
+    /// The same for a client that goes on listening, to whom what this node has not reached yet comes as it does: a cursor
+    /// that lies in the hub's memory costs no query. What this node itself has committed is there at once.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn resume(hub: &Hub, epochs: &Epochs, after: After) -> Result<Self, Refused> {
+        // A history that has gone on without it is not waited for.
+        if let Some(committed) = epochs.log.committed().filter(|at| at.epoch == hub.published().epoch) {
+            let _ = tokio::time::timeout(HANDING, hub.reached(committed)).await;
+        }
+        match after {
+            After::Cursor(from) if hub.reach().holds(from) => Ok(Self { from, epoch: from.epoch }),
+            after => Self::find(hub, epochs, after).await,
+        }
     }
 }
 

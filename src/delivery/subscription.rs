@@ -1,188 +1,255 @@
-use super::hub::{Hub, Subscriber};
-use super::queue::{Close, Queue};
-use super::start::Start;
-use crate::ids::Epoch;
-use crate::log::read::{self, Span};
-use crate::log::{Cursor, Event};
-use crate::store::{Connection, Pool, StoreError};
-use crate::wire::Encoded;
-use std::sync::Arc;
+//! One client's place in the log, and what waits to be written to it.
 
-/// One client's way through the log: first what it missed, then what happens.
-pub struct Subscription {
-    hub: Hub,
-    pool: Pool,
-    subscriber: Subscriber,
-    queue: Arc<Queue>,
-    /// The client has everything up to here.
-    covered: Cursor,
-    /// Under which epoch that is so.
-    epoch: Epoch,
-    phase: Phase,
-    /// Whether the last page was cut, so that more is known to wait in the log.
-    cut: bool,
+use super::close::Close;
+use super::outlet::Outlet;
+use super::roster::Seat;
+use crate::ids::{ConnectionId, ConversationId, Epoch, Position, SessionId, UserId};
+use crate::log::Cursor;
+use crate::shutdown::Held;
+use crate::wire::{Encoded, Framing};
+use bytes::Bytes;
+use mio::net::TcpStream;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Bytes of events that may wait for a client whose connection takes no more: with what is being written to it, a client
+/// costs 256 KiB at most.
+pub const MOST_BYTES: usize = 128 * 1024;
+
+/// Who receives, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscriber {
+    pub id: ConnectionId,
+    pub user: UserId,
+    pub session: Option<SessionId>,
+    /// Only this conversation.
+    pub only: Option<ConversationId>,
+    /// When it ends by itself, and why.
+    pub until: (Instant, Close),
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Phase {
-    /// Reads from the log; a page was full, so there is more.
+/// How a client receives.
+pub enum Receiver {
+    Stream { framing: Framing, outlet: Outlet },
+    Poll(Box<Poll>),
+}
+
+/// A long poll that waits.
+pub struct Poll {
+    /// Most events of its answer.
+    pub limit: usize,
+    /// The connection, if it was handed over.
+    pub socket: Option<TcpStream>,
+    /// What arrived on the connection meanwhile.
+    pub early: Vec<u8>,
+    /// Takes the answer. It must not wait: all other clients do.
+    pub answer: Box<dyn FnOnce(Answer) + Send>,
+}
+
+/// What a long poll gets.
+pub struct Answer {
+    /// In order.
+    pub events: Vec<Arc<Encoded>>,
+    /// The client has everything up to here, with `events`.
+    pub covered: Cursor,
+    /// Whether more is known to wait.
+    pub more: bool,
+    /// Why it ends, where no events end it.
+    pub close: Option<Close>,
+    /// The connection, if it was handed over, and what arrived on it meanwhile.
+    pub socket: Option<std::net::TcpStream>,
+    pub early: Vec<u8>,
+}
+
+/// A client that wants to receive.
+pub struct Newcomer {
+    pub subscriber: Subscriber,
+    pub receiver: Receiver,
+    /// The client has everything up to here.
+    pub from: Cursor,
+    /// Under which epoch that was judged.
+    pub epoch: Epoch,
+    /// What is written before all else.
+    pub opening: Option<Bytes>,
+    /// Keeps shutdown waiting.
+    pub held: Held,
+}
+
+/// How far a subscription is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It has not got all of the past, nor asked for it.
     Behind,
-    /// Receives already, and reads what was published before.
-    Joining(Cursor),
+    /// It waits since then for what PostgreSQL is asked.
+    Waiting(Question, Instant),
+    /// All up to the hub's head is written, or in `pending`.
     Live,
 }
 
-/// What comes next for a client.
-#[derive(Debug)]
-pub enum News {
-    /// Not empty, in order.
-    Events(Vec<Arc<Encoded>>),
-    Closed(Close),
+/// What PostgreSQL is asked for a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Where its user is a member.
+    Memberships,
+    /// The next page of what it missed.
+    Page,
+    /// Whether its cursor is still good, after the log's history changed.
+    Judgement,
+}
+
+/// An end that was decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Closed {
+    pub reason: Close,
+    since: Instant,
+    /// How far the client has everything, once `pending` is written.
+    upto: Option<Cursor>,
+}
+
+/// One live consumer on this node.
+pub struct Subscription {
+    pub subscriber: Subscriber,
+    pub receiver: Receiver,
+    pub seat: Seat,
+    pub phase: Phase,
+    /// The client has everything up to here, with what stands in `out`.
+    pub covered: Cursor,
+    /// What is written next, as it is.
+    pub out: VecDeque<Bytes>,
+    /// Events of the ring that come after that. All lie above `covered`.
+    pub pending: Vec<Position>,
+    /// About how many bytes these are.
+    pub pending_bytes: usize,
+    /// Whether the last write did not go through.
+    pub blocked: bool,
+    /// Whether it stands in the line of those that something can be done for.
+    pub queued: bool,
+    pub written_at: Instant,
+    pub closed: Option<Closed>,
+    /// Whether its end stands in `out`.
+    pub ended: bool,
+    /// Bytes that a stream's client sent though nothing is answered to them.
+    pub unasked: usize,
+    _held: Held,
 }
 
 impl Subscription {
-    /// Begins where a client may start.
-    pub fn open(hub: &Hub, pool: &Pool, subscriber: Subscriber, start: Start) -> Self {
-        let queue = hub.enlist(subscriber.clone());
+    pub fn new(newcomer: Newcomer, seat: Seat, now: Instant) -> Self {
         Self {
-            hub: hub.clone(),
-            pool: pool.clone(),
-            subscriber,
-            queue,
-            covered: start.from,
-            epoch: start.epoch,
+            subscriber: newcomer.subscriber,
+            receiver: newcomer.receiver,
+            seat,
             phase: Phase::Behind,
-            cut: false,
+            covered: newcomer.from,
+            out: newcomer.opening.into_iter().collect(),
+            pending: Vec::new(),
+            pending_bytes: 0,
+            blocked: false,
+            queued: false,
+            written_at: now,
+            closed: None,
+            ended: false,
+            unasked: 0,
+            _held: newcomer.held,
         }
     }
 
-    /// How far the client has everything, with what was given to it.
-    pub fn covered(&self) -> Cursor {
-        self.covered
-    }
-
-    /// Whether what was given last was cut, so that more is known to wait.
-    pub fn has_more(&self) -> bool {
-        self.cut
-    }
-
-    /// Waits for the next events, at most about `limit` while it is behind, or the end.
-    ///
-    /// # Errors
-    /// [`StoreError`]: nothing is lost, the subscription stands where it stood.
-    ///
-    /// # Cancel safety
-    /// What is not answered is not taken.
-    pub async fn next(&mut self, limit: usize) -> Result<News, StoreError> {
-        match self.catch_up(limit).await? {
-            Some(news) => Ok(news),
-            None => Ok(self.live().await),
+    /// Ends it, with the hub at `head`; the first reason stays.
+    pub fn close(&mut self, reason: Close, head: Cursor, now: Instant) {
+        if self.closed.is_some() {
+            return;
+        }
+        let upto = (self.phase == Phase::Live).then_some(head);
+        self.closed = Some(Closed { reason, since: now, upto });
+        if !reason.keeps_events() || self.phase != Phase::Live {
+            self.forget_pending();
         }
     }
 
-    /// Reads what the client missed; `None` once it has everything.
-    ///
-    /// # Errors
-    /// As [`Self::next`].
-    ///
-    /// # Cancel safety
-    /// As [`Self::next`].
-    pub async fn catch_up(&mut self, limit: usize) -> Result<Option<News>, StoreError> {
-        loop {
-            let upto = match self.phase {
-                Phase::Behind => self.hub.published(),
-                Phase::Joining(upto) => upto,
-                Phase::Live => return Ok(None),
-            };
-            if let Some(close) = self.queue.closed() {
-                return Ok(Some(News::Closed(close)));
+    /// Puts an event into what waits, with the hub right before it; answers whether something can be done now.
+    pub fn offer(&mut self, event: &Encoded, before: Cursor, now: Instant) -> bool {
+        if self.phase != Phase::Live || self.closed.is_some() {
+            return false;
+        }
+        if self.pending.is_empty() {
+            self.cover(before);
+        }
+        self.pending.push(event.event.position);
+        self.pending_bytes += event.wire_bytes();
+        if self.blocked {
+            if self.pending_bytes > MOST_BYTES {
+                self.close(Close::Slow, before, now);
             }
-            // The hub went over to another history before the client was enlisted there.
-            if upto.epoch != self.epoch {
-                return Ok(Some(News::Closed(Close::Rebased)));
-            }
-            let events = self.page(upto, limit).await?;
-            if !events.is_empty() {
-                return Ok(Some(News::Events(events)));
-            }
+            return false;
+        }
+        !std::mem::replace(&mut self.queued, true)
+    }
+
+    /// Takes in that nothing more waits before its end.
+    pub fn conclude(&mut self) {
+        if let Some(upto) = self.closed.and_then(|closed| closed.upto) {
+            self.cover(upto);
         }
     }
 
-    /// Reads a page up to `upto`. A page that is not full ends the phase.
-    async fn page(&mut self, upto: Cursor, limit: usize) -> Result<Vec<Arc<Encoded>>, StoreError> {
-        let span = Span { after: self.covered.position, upto: upto.position, only: self.subscriber.only };
-        let mut connection = self.pool.get().await?;
-        let missed = read::missed(&mut connection, self.subscriber.user, span, limit).await?;
-        let next = match self.phase {
-            phase if missed.more => phase,
-            Phase::Behind => match self.attach(&mut connection).await? {
-                Some(at) => Phase::Joining(at),
-                None => Phase::Behind,
-            },
-            Phase::Joining(_) | Phase::Live => Phase::Live,
-        };
-        // From here on nothing waits, so that a dropped call leaves all as it was.
-        let reached = match missed.events.last() {
-            Some(last) if missed.more => last.cursor(),
-            _ => upto,
-        };
+    /// Takes in that the client has everything up to `reached`.
+    pub fn cover(&mut self, reached: Cursor) {
         if reached.position > self.covered.position {
             self.covered = reached;
         }
-        self.phase = next;
-        self.cut = missed.more;
-        Ok(missed.events.into_iter().map(encoded).collect())
     }
 
-    /// Lets the client receive; `None`: so much happened since its memberships were read that they must be read again.
-    async fn attach(&self, connection: &mut Connection) -> Result<Option<Cursor>, StoreError> {
-        let standings = read::standings(connection, self.subscriber.user, self.covered.position).await?;
-        if standings.head.epoch != self.epoch {
-            // The hub is about to follow, and tells all that are enlisted.
-            return Err(StoreError::Unreachable("the log has begun a new epoch".into()));
+    /// Drops what waits: the client then has not everything up to where it was closed.
+    pub fn forget_pending(&mut self) {
+        if let Some(closed) = &mut self.closed
+            && !self.pending.is_empty()
+        {
+            closed.upto = None;
         }
-        Ok(self.hub.attach(self.subscriber.id, &standings))
+        self.pending = Vec::new();
+        self.pending_bytes = 0;
     }
 
-    async fn live(&mut self) -> News {
-        loop {
-            // Read before the queue is: all events up to it are in the queue by now, if that is open.
-            let published = self.hub.published();
-            let mut taken = self.queue.take();
-            if taken.closed == Some(Close::Rebased) {
-                return News::Closed(Close::Rebased);
-            }
-            // A call that was dropped after it attached is repeated, and reads again what the queue has got by then.
-            taken.events.retain(|event| event.event.position > self.covered.position);
-            let last = taken.events.last().map(|event| event.event.cursor());
-            let whole = match taken.closed {
-                None => Some(published),
-                Some(_) => taken.upto,
-            };
-            for reached in last.into_iter().chain(whole.filter(|_| taken.drained)) {
-                if reached.position > self.covered.position {
-                    self.covered = reached;
-                }
-            }
-            self.cut = false;
-            if !taken.events.is_empty() {
-                return News::Events(taken.events);
-            }
-            match taken.closed {
-                Some(close) if taken.drained => return News::Closed(close),
-                None if taken.drained => self.queue.wait().await,
-                _ => {}
-            }
+    /// Whether its end is due for so long that the client cannot be reading.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.closed.is_some_and(|closed| now.saturating_duration_since(closed.since) > closed.reason.grace())
+    }
+
+    /// Whether the client is known to be gone. The end of a socket is told by the reactor.
+    pub fn is_gone(&self) -> bool {
+        matches!(&self.receiver, Receiver::Stream { outlet, .. } if outlet.is_closed())
+    }
+
+    /// Breaks a silence.
+    pub fn beat(&mut self) {
+        if let Receiver::Stream { framing, outlet } = &self.receiver
+            && self.out.is_empty()
+            && self.pending.is_empty()
+            && self.closed.is_none()
+        {
+            self.out.push_back(outlet.bytes(&framing.heartbeat()));
         }
     }
-}
 
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.hub.unregister(self.subscriber.id);
+    /// Whether it should stand in the line though no event has come for it. A body does not tell when it takes more.
+    pub fn wants_a_turn(&mut self) -> bool {
+        if matches!(&self.receiver, Receiver::Stream { outlet: Outlet::Body(_), .. }) {
+            self.blocked = false;
+        }
+        !self.blocked && (self.closed.is_some() || !self.out.is_empty())
     }
-}
 
-fn encoded(event: Event) -> Arc<Encoded> {
-    Arc::new(Encoded::new(Arc::new(event)))
+    pub fn is_stream(&self) -> bool {
+        matches!(self.receiver, Receiver::Stream { .. })
+    }
+
+    /// The socket of a connection that was handed over.
+    pub fn socket(&mut self) -> Option<&mut TcpStream> {
+        match &mut self.receiver {
+            Receiver::Stream { outlet: Outlet::Socket(socket), .. } => Some(socket),
+            Receiver::Stream { outlet: Outlet::Body(_), .. } => None,
+            Receiver::Poll(poll) => poll.socket.as_mut(),
+        }
+    }
 }

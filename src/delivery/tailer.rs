@@ -1,7 +1,7 @@
 //! Follows the log: batches of this node as they are handed over, all else by reading.
 
+use super::close::Close;
 use super::hub::Hub;
-use super::queue::Close;
 use crate::ids::{Epoch, Position};
 use crate::log::read::{self, Tail};
 use crate::log::{Committed, Cursor, Event};
@@ -21,9 +21,6 @@ const PAGE: usize = 1_000;
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long PostgreSQL may be silent before clients are sent away.
 const SILENCE: Duration = Duration::from_secs(15);
-/// How often subscriptions are looked through for those whose time has come.
-const SWEEP: Duration = Duration::from_millis(250);
-
 /// The step that the tailer repeats: reading the log beyond a position.
 pub trait Source: Send + 'static {
     /// Reads at most `limit` events after `after`, with the present epoch.
@@ -59,7 +56,6 @@ impl Tailer {
     ) -> Self {
         let contact = watch::Sender::new(Instant::now());
         let tailer = Self(contact.subscribe());
-        shutdown.spawn(sweep(hub.clone()));
         shutdown.spawn(Loop { hub, source, handed, head, contact }.run());
         tailer
     }
@@ -67,13 +63,6 @@ impl Tailer {
     /// Whether the log was read lately.
     pub fn is_in_touch(&self) -> bool {
         self.0.borrow().elapsed() < 3 * POLL
-    }
-}
-
-async fn sweep(hub: Hub) {
-    loop {
-        tokio::time::sleep(SWEEP).await;
-        hub.sweep(std::time::Instant::now());
     }
 }
 
@@ -92,7 +81,7 @@ impl<S: Source> Loop<S> {
         let mut wanted = self.hub.wanted();
         loop {
             let read = tokio::select! {
-                Some(committed) = self.handed.recv() => !self.take(committed),
+                Some(committed) = self.handed.recv() => !self.take(committed).await,
                 Ok(()) = self.head.changed() => *self.head.borrow_and_update() > self.hub.published().position,
                 Ok(()) = wanted.changed() => true,
                 _ = poll.tick() => true,
@@ -104,14 +93,14 @@ impl<S: Source> Loop<S> {
     }
 
     /// Publishes a handed batch if it is what comes next; answers whether there is nothing to read.
-    fn take(&self, committed: Committed) -> bool {
+    async fn take(&mut self, committed: Committed) -> bool {
         let at = self.hub.published();
         let (Some(first), Some(last)) = (committed.events.first(), committed.events.last()) else { return true };
         if committed.epoch != at.epoch {
             return false;
         }
         if first.position == at.position.next() {
-            self.hub.publish(committed.epoch, &committed.events);
+            self.hub.publish(committed.epoch, committed.events).await;
             return true;
         }
         // A read was faster.
@@ -123,14 +112,14 @@ impl<S: Source> Loop<S> {
             match self.source.read(self.hub.published().position, PAGE).await {
                 Ok(tail) => {
                     self.contact.send_replace(Instant::now());
-                    if self.follow(tail) < PAGE {
+                    if self.follow(tail).await < PAGE {
                         return;
                     }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot read the log");
                     if self.contact.borrow().elapsed() > SILENCE {
-                        self.hub.close_where(Close::Unavailable, |_| true);
+                        self.hub.close_all(Close::Unavailable);
                     }
                     return;
                 }
@@ -139,29 +128,30 @@ impl<S: Source> Loop<S> {
     }
 
     /// Publishes what was read; answers how many events that were.
-    fn follow(&self, tail: Tail) -> usize {
+    async fn follow(&mut self, tail: Tail) -> usize {
         let at = self.hub.published();
         let events: Vec<_> = tail.events.into_iter().map(Arc::new).collect();
         let count = events.len();
-        if tail.epoch != at.epoch && !self.enter(at, tail.epoch, tail.first) {
+        if tail.epoch != at.epoch && !self.enter(at, tail.epoch, tail.first).await {
             return PAGE;
         }
         let at = self.hub.published().position;
         if !follows(at, &events) {
             tracing::error!(at = at.0, "the log has a gap, clients must start anew");
-            self.hub.rebase(Cursor { epoch: tail.epoch, position: events.last().map_or(at, |event| event.position) });
+            let position = events.last().map_or(at, |event| event.position);
+            self.hub.rebase(Cursor { epoch: tail.epoch, position }).await;
             return count;
         }
-        self.hub.publish(tail.epoch, &events);
+        self.hub.publish(tail.epoch, events).await;
         count
     }
 
     /// Goes over to another epoch; answers whether what was read still comes next.
-    fn enter(&self, at: Cursor, epoch: Epoch, first: Position) -> bool {
+    async fn enter(&mut self, at: Cursor, epoch: Epoch, first: Position) -> bool {
         tracing::warn!(epoch = epoch.0, first = first.0, "the log has begun a new epoch");
         let lost = at.position >= first;
         let position = if lost { first.previous() } else { at.position };
-        self.hub.rebase(Cursor { epoch, position });
+        self.hub.rebase(Cursor { epoch, position }).await;
         !lost
     }
 }

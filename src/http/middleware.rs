@@ -24,7 +24,7 @@ const HEADERS_BYTES: usize = 64 * 1024;
 /// How long a request may take, a body of the largest size on the slowest line included.
 const TIME: Duration = Duration::from_secs(90);
 const POLL_TIME: Duration = Duration::from_secs(75);
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps a router.
 pub fn wrap(router: Router<App>) -> Router<App> {
@@ -58,7 +58,7 @@ async fn identify(request: Request, next: Next) -> Response {
 }
 
 /// The document of a refusal: ours as it is meant, a library's by its status.
-fn documented(mut response: Response, id: &str) -> Response {
+pub(super) fn documented(mut response: Response, id: &str) -> Response {
     let status = response.status();
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return merged(problem.into_document(id), response.headers());

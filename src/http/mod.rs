@@ -17,6 +17,7 @@ mod messages;
 mod middleware;
 pub mod openapi;
 mod page;
+mod park;
 mod path;
 mod problem;
 mod query;
@@ -35,7 +36,7 @@ mod users;
 pub use rates::Rates;
 pub use routes::router;
 
-use crate::delivery::{Hub, Tailer};
+use crate::delivery::{Epochs, Hub, Tailer};
 use crate::domain::Domain;
 use crate::shutdown::Shutdown;
 use crate::store::Pool;
@@ -46,6 +47,7 @@ use std::sync::Arc;
 pub struct App {
     pub domain: Domain,
     pub hub: Hub,
+    pub epochs: Epochs,
     pub tailer: Tailer,
     pub pool: Pool,
     /// None: nobody is limited.

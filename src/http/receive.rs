@@ -2,8 +2,7 @@
 
 use super::App;
 use super::problem::{Code, Problem};
-use super::server::Cut;
-use crate::delivery::{After, Close, Start, Subscriber, Subscription, Transport};
+use crate::delivery::{After, Close, Subscriber};
 use crate::domain::{Caller, Error};
 use crate::ids::{ConnectionId, ConversationId};
 use crate::log::Cursor;
@@ -36,7 +35,6 @@ impl<S: Sync> FromRequestParts<S> for NotHead {
 /// What a receiving request carries beside its parameters.
 pub struct Receiving {
     last_event_id: Option<String>,
-    cut: Cut,
 }
 
 impl<S: Sync> FromRequestParts<S> for Receiving {
@@ -44,10 +42,7 @@ impl<S: Sync> FromRequestParts<S> for Receiving {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let header = parts.headers.get(LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
-        Ok(Self {
-            last_event_id: header.filter(|id| !id.is_empty()),
-            cut: parts.extensions.get::<Cut>().cloned().unwrap_or_default(),
-        })
+        Ok(Self { last_event_id: header.filter(|id| !id.is_empty()) })
     }
 }
 
@@ -78,22 +73,23 @@ impl Receiving {
         };
         Ok(Wish::After(after))
     }
+}
 
-    /// The caller as one who receives.
-    pub fn subscriber(&self, caller: &Caller, transport: Transport, only: Option<ConversationId>) -> Subscriber {
-        let now = Instant::now();
-        let left = (caller.expires_at - chrono::Utc::now()).to_std().unwrap_or_default();
-        let rotate = ROTATE.mul_f64(1.0 + fastrand::f64() / 10.0);
-        Subscriber {
-            id: ConnectionId::new(),
-            user: caller.user.id,
-            session: caller.session,
-            transport,
-            only,
-            expires_at: now + left.saturating_sub(BEFORE_EXPIRY),
-            rotates_at: (transport == Transport::Stream).then(|| now + rotate),
-            cut: self.cut.0.clone(),
-        }
+/// When a stream is sent away for its age.
+pub fn rotation() -> (Instant, Close) {
+    (Instant::now() + ROTATE.mul_f64(1.0 + fastrand::f64() / 10.0), Close::Rotate)
+}
+
+/// The caller as one who receives, until then or until their token ends.
+pub fn subscriber(caller: &Caller, only: Option<ConversationId>, until: (Instant, Close)) -> Subscriber {
+    let left = (caller.expires_at - chrono::Utc::now()).to_std().unwrap_or_default();
+    let expires_at = Instant::now() + left.saturating_sub(BEFORE_EXPIRY);
+    Subscriber {
+        id: ConnectionId::new(),
+        user: caller.user.id,
+        session: caller.session,
+        only,
+        until: if expires_at < until.0 { (expires_at, Close::Expired) } else { until },
     }
 }
 
@@ -107,20 +103,4 @@ pub async fn only(app: &App, caller: &Caller, text: Option<&str>) -> Result<Opti
         .ok_or_else(|| super::problem::malformed("conversation", "is not a UUID in the 36-character form"))?;
     app.domain.check_follows(caller, id).await?;
     Ok(Some(id))
-}
-
-/// Lets a caller receive.
-///
-/// Whether the session has ended is asked again once the node can end the subscription: what was revoked after the token
-/// was checked would otherwise be missed for ever. The same goes for a shutdown.
-pub fn open(app: &App, subscriber: &Subscriber, start: Start) -> Subscription {
-    let subscription = Subscription::open(&app.hub, &app.pool, subscriber.clone(), start);
-    let close = |reason| app.hub.close_where(reason, |other| other.id == subscriber.id);
-    if app.domain.revocations().has_ended(subscriber.user, subscriber.session) {
-        close(Close::Revoked);
-    }
-    if app.shutdown.has_begun() {
-        close(Close::Draining);
-    }
-    subscription
 }

@@ -1,17 +1,26 @@
 //! Taking connections, and ending them.
 
+use super::park::{Handed, Head, Kept, Parkable, Parked, wants_close};
 use super::socket::{Heads, Socket};
 use crate::shutdown::Shutdown;
 use axum::Router;
 use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio_util::sync::CancellationToken;
+use tokio::runtime::Handle;
 use tower::ServiceExt;
 
 /// Connections that the kernel keeps for us when many come at once: a node's death sends thousands.
@@ -24,16 +33,14 @@ const IDLE: Duration = Duration::from_secs(75);
 const HEAD_BYTES: usize = 128 * 1024;
 /// Headers of a request.
 const HEADERS_COUNT: usize = 256;
+/// How long a client may take to read the answer to a poll.
+const ANSWER: Duration = Duration::from_secs(30);
 /// How long a peer may acknowledge nothing.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// The address of the other end.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
-
-/// Cuts the connection of a request.
-#[derive(Clone, Debug, Default)]
-pub struct Cut(pub CancellationToken);
 
 /// Listens.
 ///
@@ -48,13 +55,18 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Serves until shutdown begins; connections end by themselves, each as one of its tasks.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) {
+    let server = Arc::new(Server { router, shutdown: shutdown.clone(), runtime: Handle::current() });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.begun() => return,
         };
         match accepted {
-            Ok((stream, peer)) => shutdown.finish(connection(stream, peer, router.clone(), shutdown.clone())),
+            Ok((stream, peer)) => {
+                prepare(&stream);
+                let line = Line { server: server.clone(), peer, closes: false };
+                shutdown.finish(line.serve(stream, Bytes::new()));
+            }
             Err(error) => {
                 // Out of descriptors, mostly: those who wait are taken when others have gone.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -64,44 +76,130 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: Shutdown) {
-    prepare(&stream);
-    let heads = Heads::new();
-    let serving = heads.clone();
-    let cut = Cut::default();
-    let token = cut.0.clone();
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(Peer(peer));
-        request.extensions_mut().insert(cut.clone());
-        let (heads, router) = (serving.clone(), router.clone());
-        async move { heads.serve(router.oneshot(request)).await }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEADERS_COUNT)
-        .serve_connection(Socket::new(stream, heads.clone()), service);
-    let overdue = heads.overdue(HEAD);
-    tokio::pin!(connection, overdue);
-    let mut draining = false;
-    loop {
-        tokio::select! {
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "connection ended");
+/// What all connections share.
+struct Server {
+    router: Router,
+    shutdown: Shutdown,
+    /// Where connections go on that the hub gives back.
+    runtime: Handle,
+}
+
+/// One client's connection, whoever holds its socket.
+pub struct Line {
+    server: Arc<Server>,
+    peer: SocketAddr,
+    /// Whether the client wants it to end with the answer.
+    closes: bool,
+}
+
+/// An answer whose connection hyper must give up, and the head of it.
+type Held = Arc<Mutex<Option<(Head, Parked, bool)>>>;
+
+impl Line {
+    /// Serves requests until the connection ends or is handed over. `early` has arrived already.
+    async fn serve(self, stream: TcpStream, early: Bytes) {
+        let (heads, held) = (Heads::new(), Held::default());
+        let service = service_fn({
+            let (heads, held, router, peer) = (heads.clone(), held.clone(), self.server.router.clone(), self.peer);
+            move |request| {
+                let (heads, held, router) = (heads.clone(), held.clone(), router.clone());
+                async move { heads.serve(respond(router, peer, request, &held)).await }
+            }
+        });
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_buf_size(HEAD_BYTES)
+            .max_headers(HEADERS_COUNT)
+            .serve_connection(Socket::new(stream, early, heads.clone()), service);
+        let overdue = heads.overdue(HEAD);
+        tokio::pin!(overdue);
+        let mut draining = false;
+        let parked = loop {
+            let step = poll_fn(|context| match Pin::new(&mut connection).poll(context) {
+                Poll::Ready(ended) => Poll::Ready(Err(ended)),
+                // Earlier answers are written before the connection is taken.
+                Poll::Pending if heads.is_flushed() => match take(&held) {
+                    Some(parked) => Poll::Ready(Ok(parked)),
+                    None => Poll::Pending,
+                },
+                Poll::Pending => Poll::Pending,
+            });
+            tokio::select! {
+                step = step => match step {
+                    Ok(parked) => break parked,
+                    Err(ended) => {
+                        if let Err(error) = ended {
+                            tracing::debug!(%error, "connection ended");
+                        }
+                        return;
+                    }
+                },
+                () = &mut overdue => return,
+                () = self.server.shutdown.begun(), if !draining => {
+                    draining = true;
+                    Pin::new(&mut connection).graceful_shutdown();
                 }
-                return;
             }
-            () = token.cancelled() => return,
-            () = &mut overdue => return,
-            () = shutdown.begun(), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
+        };
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        self.hand_over(parked, io, &read_buf);
+    }
+
+    fn hand_over(self, (head, parked, closes): (Head, Parked, bool), socket: Socket, read: &[u8]) {
+        match socket.into_parts() {
+            Ok((socket, early)) => {
+                // What hyper has read came before what it has not.
+                let early = [read, &early].concat().into();
+                parked.take(Handed { head, socket, early, line: Self { closes, ..self } });
             }
+            Err(error) => tracing::warn!(%error, "cannot take a connection"),
         }
     }
+
+    /// Writes the answer to a request that was parked, and goes on serving. `early` has arrived behind that request.
+    pub fn answer(self, socket: std::net::TcpStream, early: Vec<u8>, kept: Kept, response: Response) {
+        let server = self.server.clone();
+        server.shutdown.finish_on(&server.runtime, async move {
+            let close = self.closes || self.server.shutdown.has_begun();
+            let answer = kept.with(response, close).await;
+            let mut stream = match TcpStream::from_std(socket) {
+                Ok(stream) => stream,
+                Err(error) => return tracing::warn!(%error, "cannot take a connection back"),
+            };
+            let written = tokio::time::timeout(ANSWER, stream.write_all(&answer)).await;
+            if matches!(written, Ok(Ok(()))) && !close {
+                self.serve(stream, early.into()).await;
+            }
+        });
+    }
+}
+
+/// Answers a request; never, if the answer is to be given by whom the connection is handed over to.
+async fn respond(
+    router: Router,
+    peer: SocketAddr,
+    request: hyper::Request<Incoming>,
+    held: &Held,
+) -> Result<Response, Infallible> {
+    let parkable = Parkable::of(&request);
+    let closes = wants_close(request.headers());
+    let mut request: Request = request.map(axum::body::Body::new);
+    request.extensions_mut().insert(Peer(peer));
+    if let Some(parkable) = parkable {
+        request.extensions_mut().insert(parkable);
+    }
+    let mut response = router.oneshot(request).await?;
+    if let Some(parked) = response.extensions_mut().remove::<Parked>() {
+        let head = Head::new(std::mem::take(response.headers_mut()));
+        *held.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, parked, closes));
+        return std::future::pending().await;
+    }
+    Ok(response)
+}
+
+fn take(held: &Held) -> Option<(Head, Parked, bool)> {
+    held.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 fn prepare(stream: &TcpStream) {

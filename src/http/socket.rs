@@ -1,5 +1,6 @@
 //! A socket that knows when a request begins to arrive, so that its head can be given less time than an idle connection.
 
+use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use std::future::Future;
@@ -21,6 +22,8 @@ pub struct Heads {
     started: AtomicUsize,
     /// Heads that were complete.
     complete: AtomicUsize,
+    /// Whether all that was written has gone to the kernel.
+    flushed: AtomicBool,
 }
 
 impl Heads {
@@ -31,6 +34,7 @@ impl Heads {
             begun: Notify::new(),
             started: AtomicUsize::new(0),
             complete: AtomicUsize::new(0),
+            flushed: AtomicBool::new(true),
         };
         heads.arrived();
         Arc::new(heads)
@@ -57,6 +61,11 @@ impl Heads {
         }
     }
 
+    /// Whether all answers that were made are written. hyper flushes only what it has written whole.
+    pub fn is_flushed(&self) -> bool {
+        self.flushed.load(Ordering::Relaxed)
+    }
+
     fn arrived(&self) {
         if self.idle.load(Ordering::Relaxed) && self.idle.swap(false, Ordering::Relaxed) {
             self.started.fetch_add(1, Ordering::Relaxed);
@@ -68,31 +77,53 @@ impl Heads {
 /// A socket that tells [`Heads`] of arriving bytes.
 pub struct Socket {
     inner: TokioIo<TcpStream>,
+    /// What has arrived already, and is read first.
+    early: Bytes,
     heads: Arc<Heads>,
 }
 
 impl Socket {
-    /// Wraps a stream.
-    pub fn new(stream: TcpStream, heads: Arc<Heads>) -> Self {
-        Self { inner: TokioIo::new(stream), heads }
+    /// Wraps a stream of which `early` was read.
+    pub fn new(stream: TcpStream, early: Bytes, heads: Arc<Heads>) -> Self {
+        Self { inner: TokioIo::new(stream), early, heads }
+    }
+
+    /// Takes the stream out, with what was not read yet.
+    ///
+    /// # Errors
+    /// The runtime does not let go of it.
+    pub fn into_parts(self) -> Result<(std::net::TcpStream, Bytes)> {
+        Ok((self.inner.into_inner().into_std()?, self.early))
     }
 }
 
 impl Read for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<Result<()>> {
-        let read = ready!(Pin::new(&mut self.inner).poll_read(context, buffer));
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<Result<()>> {
+        if self.early.is_empty() {
+            ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        } else {
+            let length = self.early.len().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(length));
+        }
         self.heads.arrived();
-        Poll::Ready(read)
+        Poll::Ready(Ok(()))
     }
 }
 
 impl Write for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        self.heads.flushed.store(false, Ordering::Relaxed);
         Pin::new(&mut self.inner).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
+        ready!(Pin::new(&mut self.inner).poll_flush(context))?;
+        self.heads.flushed.store(true, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
@@ -108,6 +139,7 @@ impl Write for Socket {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
+        self.heads.flushed.store(false, Ordering::Relaxed);
         Pin::new(&mut self.inner).poll_write_vectored(context, bytes)
     }
 }

@@ -1,25 +1,24 @@
 //! Long polls.
 
 use super::App;
-use super::answer;
 use super::caller::Authenticated;
 use super::page::in_range;
+use super::park::{Handed, MayPark, Parked};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::receive::{self, NotHead, Receiving, Wish};
-use crate::delivery::{Close, News, Refused, Start, Subscription, Transport};
+use crate::delivery::{Answer, Close, Newcomer, Poll, Receiver, Refused, Start};
 use crate::domain::Error;
 use crate::log::Cursor;
-use crate::wire::{Encoded, EventsPage};
+use crate::wire::EventsPage;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use hyper::HeaderMap;
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use mio::net::TcpStream;
 use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use utoipa::IntoParams;
 
 /// Seconds that a poll waits when the client does not say.
@@ -69,6 +68,7 @@ pub async fn get_updates(
     Authenticated(caller): Authenticated,
     Query(params): Query<PollParams>,
     receiving: Receiving,
+    may_park: MayPark,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let wait = match params.wait {
@@ -76,50 +76,63 @@ pub async fn get_updates(
         None => preferred_wait(&headers).unwrap_or(USUAL_WAIT_S).min(MOST_WAIT_S),
     };
     let limit = in_range("limit", params.limit, USUAL_LIMIT, 1..=MOST_LIMIT)?;
-    let deadline = Instant::now() + Duration::from_secs(wait as u64);
+    let until = (Instant::now() + Duration::from_secs(wait as u64), Close::Waited);
     let wish = receiving.wish(&app, &caller, params.after.as_deref()).await?;
     let Wish::After(after) = wish else { return Err(Error::CursorMalformed.into()) };
     let only = receive::only(&app, &caller, params.conversation.as_deref()).await?;
-    let start = Start::find(&app.hub, &app.pool, after).await.map_err(refused)?;
-    let from = start.from;
-    let mut subscription = receive::open(&app, &receiving.subscriber(&caller, Transport::Poll, only), start);
-    let news = match subscription.catch_up(limit).await? {
-        Some(news) => news,
-        None => match tokio::time::timeout_at(deadline, subscription.next(limit)).await {
-            Ok(news) => news?,
-            Err(_) => return page(from, Vec::new(), subscription.covered(), false),
-        },
+    let start = match wait {
+        0 => Start::find(&app.hub, &app.epochs, after).await,
+        _ => Start::resume(&app.hub, &app.epochs, after).await,
     };
-    match news {
-        News::Events(events) => {
-            let (events, cursor, more) = cut(events, limit, &subscription);
-            page(from, events, cursor, more)
+    let start = start.map_err(refused)?;
+    let subscriber = receive::subscriber(&caller, only, until);
+    let hub = app.hub.clone();
+    let admit = move |socket, early, answer| {
+        hub.admit(Newcomer {
+            subscriber,
+            receiver: Receiver::Poll(Box::new(Poll { limit, socket, early, answer })),
+            from: start.from,
+            epoch: start.epoch,
+            opening: None,
+            held: app.shutdown.hold(),
+        });
+    };
+    let from = start.from;
+    match may_park.0.filter(|_| wait > 0) {
+        Some(parkable) => Ok(Parked::response(parkable, move |handed| {
+            let Handed { head, socket, early, line } = handed;
+            let kept = head.kept();
+            let respond = move |mut answer: Answer| {
+                if let Some(socket) = answer.socket.take() {
+                    line.answer(
+                        socket,
+                        std::mem::take(&mut answer.early),
+                        kept,
+                        respond(&answer, from).into_response(),
+                    );
+                }
+            };
+            admit(Some(TcpStream::from_std(socket)), early.into(), Box::new(respond));
+        })),
+        None => {
+            let (sender, answer) = oneshot::channel();
+            // Who asked may have gone.
+            admit(None, Vec::new(), Box::new(move |answer| drop(sender.send(answer))));
+            let ending = || Problem::new(Code::Unavailable, "this node is ending, try another");
+            respond(&answer.await.map_err(|_| ending())?, from)
         }
-        News::Closed(close) => closed(close, from, subscription.covered()),
     }
 }
 
-/// What fits the answer, how far it reaches, and whether there is more.
-fn cut(mut events: Vec<Arc<Encoded>>, limit: usize, subscription: &Subscription) -> (Vec<Arc<Encoded>>, Cursor, bool) {
-    let more = events.len() > limit;
-    events.truncate(limit);
-    match events.last() {
-        Some(last) if more => {
-            let cursor = last.event.cursor();
-            (events, cursor, true)
-        }
-        _ => (events, subscription.covered(), subscription.has_more()),
-    }
-}
-
-fn closed(close: Close, from: Cursor, covered: Cursor) -> Result<Response, Problem> {
-    match close {
-        Close::Revoked => Err(Error::SessionRevoked.into()),
-        Close::Unavailable => Err(Problem::new(Code::Unavailable, "the database cannot be reached, try again")),
-        Close::Draining => Ok(closing(page(from, Vec::new(), covered, false)?)),
+fn respond(answer: &Answer, from: Cursor) -> Result<Response, Problem> {
+    match answer.close {
+        Some(Close::Revoked) => Err(Error::SessionRevoked.into()),
+        Some(Close::Unavailable) => Err(Problem::new(Code::Unavailable, "the database cannot be reached, try again")),
+        Some(Close::Draining) => Ok(closing(page(answer, from))),
+        Some(Close::Dead(code)) => Err(Problem::dead_cursor(code, answer.covered)),
         // The next poll, from the same cursor, tells what this one cannot.
-        Close::Expired | Close::Slow | Close::Replaced | Close::Rotate | Close::Rebased => {
-            page(from, Vec::new(), covered, false)
+        Some(Close::Waited | Close::Expired | Close::Slow | Close::Replaced | Close::Rotate) | None => {
+            Ok(page(answer, from))
         }
     }
 }
@@ -129,13 +142,9 @@ fn closing(mut response: Response) -> Response {
     response
 }
 
-fn page(from: Cursor, events: Vec<Arc<Encoded>>, cursor: Cursor, has_more: bool) -> Result<Response, Problem> {
-    let raw = |event: &Arc<Encoded>| {
-        let text = String::from_utf8_lossy(event.json()).into_owned();
-        RawValue::from_string(text).map_err(|error| Problem::from(Error::Shape(error.into())))
-    };
-    let events = events.iter().map(raw).collect::<Result<_, _>>()?;
-    Ok(answer::ok(EventsPage { from: from.to_string(), events, cursor: cursor.to_string(), has_more }))
+fn page(answer: &Answer, from: Cursor) -> Response {
+    let json = EventsPage::encode(from, &answer.events, answer.covered, answer.more);
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
 }
 
 /// `Prefer: wait=N` (RFC 7240), in seconds.

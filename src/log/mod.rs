@@ -77,6 +77,11 @@ impl Log {
         self.writer.change(change).await
     }
 
+    /// The last position that this node has committed, if it has committed any.
+    pub fn committed(&self) -> Option<Cursor> {
+        self.writer.committed()
+    }
+
     /// The connections to read with.
     pub fn pool(&self) -> &Pool {
         &self.pool

@@ -1,5 +1,6 @@
 //! The one place of a node that writes to the log: takes all that waits, appends it, and then answers.
 
+use super::Cursor;
 use super::batch::{Batch, Gathered, Outcome};
 use super::change::{Change, ChangeError, Changed, Pending, Settled, Waiting};
 use super::event::{Event, NewEvent};
@@ -8,7 +9,7 @@ use crate::shutdown::Shutdown;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Writes that may wait: a second's worth of single appends. What is above it is told to come back.
 const QUEUE: usize = 8_192;
@@ -87,7 +88,10 @@ enum Entry {
 
 /// The writer's door. Cheap to clone.
 #[derive(Clone)]
-pub struct Writer(mpsc::Sender<Entry>);
+pub struct Writer {
+    door: mpsc::Sender<Entry>,
+    committed: watch::Receiver<Option<Cursor>>,
+}
 
 impl Writer {
     pub async fn send(&self, event: NewEvent) -> Result<Receipt, WriteError> {
@@ -103,8 +107,13 @@ impl Writer {
         wait(answer).await.map_err(ChangeError::Write)?
     }
 
+    /// The last position that this node has committed, if it has committed any.
+    pub fn committed(&self) -> Option<Cursor> {
+        *self.committed.borrow()
+    }
+
     fn enqueue(&self, entry: Entry) -> Result<(), WriteError> {
-        self.0.try_send(entry).map_err(|_| WriteError::Busy)
+        self.door.try_send(entry).map_err(|_| WriteError::Busy)
     }
 }
 
@@ -119,9 +128,11 @@ async fn wait<T>(answer: oneshot::Receiver<T>) -> Result<T, WriteError> {
 pub fn start<S: Step>(step: S, shutdown: &Shutdown) -> (Writer, mpsc::Receiver<Committed>) {
     let (door, queue) = mpsc::channel(QUEUE);
     // The tailer reads from the log what does not fit here.
-    let (committed, handed) = mpsc::channel(64);
-    shutdown.finish(Loop { step, queue, next: None, committed }.run());
-    (Writer(door), handed)
+    let (batches, handed) = mpsc::channel(64);
+    let last = watch::Sender::new(None);
+    let committed = last.subscribe();
+    shutdown.finish(Loop { step, queue, next: None, batches, last }.run());
+    (Writer { door, committed }, handed)
 }
 
 struct Loop<S> {
@@ -129,7 +140,8 @@ struct Loop<S> {
     queue: mpsc::Receiver<Entry>,
     /// What ended the last batch.
     next: Option<Entry>,
-    committed: mpsc::Sender<Committed>,
+    batches: mpsc::Sender<Committed>,
+    last: watch::Sender<Option<Cursor>>,
 }
 
 impl<S: Step> Loop<S> {
@@ -203,6 +215,7 @@ impl<S: Step> Loop<S> {
 
     fn answer(&self, batch: Gathered, done: Batch) {
         let mut events = Vec::with_capacity(batch.sends.len());
+        let mut replies = Vec::with_capacity(batch.sends.len());
         for (send, outcome) in batch.sends.into_iter().zip(done.outcomes) {
             let answer = match outcome {
                 Outcome::Appended(position) => {
@@ -215,9 +228,11 @@ impl<S: Step> Loop<S> {
                 Outcome::Taken => Err(WriteError::Taken),
                 Outcome::NotMember => Err(WriteError::NotMember),
             };
-            reply(send.reply, answer);
+            replies.push((send.reply, answer));
         }
+        // First this: who is answered, and then asks this node, finds the event on its way.
         self.hand_over(done.epoch, events);
+        replies.into_iter().for_each(|(to, answer)| reply(to, answer));
     }
 
     /// Applies a change, again and again while its outcome is unknown.
@@ -246,9 +261,10 @@ impl<S: Step> Loop<S> {
     }
 
     fn hand_over(&self, epoch: Epoch, events: Vec<Arc<Event>>) {
-        if !events.is_empty() {
+        if let Some(last) = events.last() {
+            self.last.send_replace(Some(Cursor { epoch, position: last.position }));
             // A full channel costs the tailer one read.
-            let _ = self.committed.try_send(Committed { epoch, events });
+            let _ = self.batches.try_send(Committed { epoch, events });
         }
     }
 }

@@ -11,6 +11,7 @@ mod error;
 pub mod members;
 mod migrations;
 mod pool;
+mod rounds;
 pub mod schema;
 pub mod secrets;
 pub mod sessions;
@@ -23,6 +24,7 @@ pub use connect::{Driver, connect};
 pub use error::StoreError;
 pub use migrations::{migrate, revert_all};
 pub use pool::{Pool, Pooled};
+pub use rounds::Rounds;
 pub use words::{ConversationKind, EventKind, History, MemberRole, UserRole};
 
 /// A time as PostgreSQL has it.

@@ -1,12 +1,12 @@
 use super::payload::{ChangePayload, ShapeError};
-use super::{Framing, Message, Timestamp};
+use super::{Frame, Framing, Message, Timestamp};
 use crate::ids::{ConversationId, UserId};
-use crate::log;
+use crate::log::{self, Cursor};
 use crate::store::EventKind;
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use utoipa::ToSchema;
 
@@ -65,51 +65,81 @@ impl<'a> Event<'a> {
 #[derive(Debug)]
 pub struct Encoded {
     pub event: Arc<log::Event>,
-    json: OnceLock<Bytes>,
-    framed: [OnceLock<Bytes>; 2],
+    sse: OnceLock<(Frame, Range<usize>)>,
+    ndjson: OnceLock<Frame>,
 }
 
 impl Encoded {
     /// Wraps an event of the log.
     pub fn new(event: Arc<log::Event>) -> Self {
-        Self { event, json: OnceLock::new(), framed: [OnceLock::new(), OnceLock::new()] }
+        Self { event, sse: OnceLock::new(), ndjson: OnceLock::new() }
     }
 
     /// The JSON object, on one line.
-    pub fn json(&self) -> &Bytes {
-        self.json.get_or_init(|| {
-            let json = Event::new(&self.event).and_then(|event| Ok(serde_json::to_vec(&event)?));
-            json.map_or_else(|error| self.unreadable(&error), Bytes::from)
-        })
+    pub fn json(&self) -> &[u8] {
+        let (frame, json) = self.sse();
+        &frame.chunk()[json.clone()]
     }
 
     /// The bytes of a stream.
-    pub fn framed(&self, framing: Framing) -> &Bytes {
-        self.framed[framing as usize]
-            .get_or_init(|| framing.frame(&self.event.cursor().to_string(), self.event.kind.as_str(), self.json()))
+    pub fn framed(&self, framing: Framing) -> &Frame {
+        match framing {
+            Framing::Sse => &self.sse().0,
+            Framing::Ndjson => self.ndjson.get_or_init(|| Framing::Ndjson.frame("", "", self.json()).0),
+        }
     }
 
-    /// About how many bytes it takes.
+    /// How many bytes a stream gets of it.
+    pub fn wire_bytes(&self) -> usize {
+        self.sse().0.chunk().len()
+    }
+
+    /// About how many bytes it takes, with its encodings.
     pub fn size_bytes(&self) -> usize {
-        self.event.payload.0.len() + 512
+        2 * self.event.payload.0.len() + 1_024
+    }
+
+    fn sse(&self) -> &(Frame, Range<usize>) {
+        self.sse.get_or_init(|| {
+            let json = Event::new(&self.event).and_then(|event| Ok(serde_json::to_vec(&event)?));
+            let json = json.unwrap_or_else(|error| self.unreadable(&error));
+            Framing::Sse.frame(&self.event.cursor().to_string(), self.event.kind.as_str(), &json)
+        })
     }
 
     /// An event that this version cannot read keeps its place, so that no client's count of events breaks.
-    fn unreadable(&self, error: &ShapeError) -> Bytes {
+    fn unreadable(&self, error: &ShapeError) -> Vec<u8> {
         tracing::error!(position = self.event.position.0, %error, "cannot encode an event");
-        Bytes::from_static(b"{}")
+        b"{}".to_vec()
     }
 }
 
 /// What a long poll answers.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the shape of what is put together from events that are encoded already")]
 pub struct EventsPage {
     /// `after`, resolved.
-    pub from: String,
+    from: String,
     #[schema(value_type = Vec<Event>)]
-    pub events: Vec<Box<RawValue>>,
+    events: Vec<Box<RawValue>>,
     /// Poll on from here: every event of mine between `from` and `cursor` is in `events`.
-    pub cursor: String,
+    cursor: String,
     /// Whether `limit` cut the page.
-    pub has_more: bool,
+    has_more: bool,
+}
+
+impl EventsPage {
+    /// The answer's text. Events are encoded once for all who get them.
+    pub fn encode(from: Cursor, events: &[Arc<Encoded>], cursor: Cursor, has_more: bool) -> Vec<u8> {
+        // No cursor has anything in it that JSON would escape.
+        let mut text = format!("{{\"from\":\"{from}\",\"events\":[").into_bytes();
+        for (index, event) in events.iter().enumerate() {
+            if index > 0 {
+                text.push(b',');
+            }
+            text.extend_from_slice(event.json());
+        }
+        text.extend_from_slice(format!("],\"cursor\":\"{cursor}\",\"has_more\":{has_more}}}\n").as_bytes());
+        text
+    }
 }

@@ -1,0 +1,73 @@
+//! Where the bytes of a stream go.
+
+use crate::wire::{Frame, LAST_CHUNK};
+use bytes::{Bytes, BytesMut};
+use mio::net::TcpStream;
+use std::io::{Error, ErrorKind, IoSlice, Result, Write};
+use tokio::sync::mpsc;
+
+/// Most slices of one write: what Linux takes.
+const MOST_SLICES: usize = 1_024;
+
+/// Where the bytes of a stream go.
+pub enum Outlet {
+    /// A connection that was handed over: chunks are written to it.
+    Socket(TcpStream),
+    /// The body of an ordinary answer, whose server makes chunks if it needs them.
+    Body(mpsc::Sender<Bytes>),
+}
+
+impl Outlet {
+    /// The bytes of a frame that go here.
+    pub fn bytes(&self, frame: &Frame) -> Bytes {
+        match self {
+            Self::Socket(_) => frame.chunk().clone(),
+            Self::Body(_) => frame.plain(),
+        }
+    }
+
+    /// What comes after the last frame.
+    pub fn last(&self) -> Option<Bytes> {
+        matches!(self, Self::Socket(_)).then_some(LAST_CHUNK)
+    }
+
+    /// Writes as much as goes at once; answers how many bytes that were.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing goes now; all else: the client is gone.
+    pub fn write(&mut self, pieces: &[Bytes]) -> Result<usize> {
+        match self {
+            Self::Socket(socket) => loop {
+                let written = match pieces {
+                    [piece] => socket.write(piece),
+                    _ => {
+                        let slices = pieces.iter().take(MOST_SLICES).map(|piece| IoSlice::new(piece));
+                        socket.write_vectored(&slices.collect::<Vec<_>>())
+                    }
+                };
+                match written {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    written => return written,
+                }
+            },
+            Self::Body(body) => {
+                let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+                pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
+                let length = whole.len();
+                match body.try_send(whole.freeze()) {
+                    Ok(()) => Ok(length),
+                    Err(mpsc::error::TrySendError::Full(_)) => Err(ErrorKind::WouldBlock.into()),
+                    Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::from(ErrorKind::BrokenPipe)),
+                }
+            }
+        }
+    }
+
+    /// Whether the client is known to be gone. A socket's end is told by the reactor.
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Socket(_) => false,
+            Self::Body(body) => body.is_closed(),
+        }
+    }
+}
