@@ -113,6 +113,8 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
+    let forgetting = domain.clone();
+    working.spawn(async move { forgetting.forget_identities().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
     let rates = (config.rate_limits == Switch::On).then(|| Arc::new(Rates::default()));
     Ok(App { domain, hub, epochs, tailer, pool, rates, shutdown: serving.clone() })

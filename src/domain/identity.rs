@@ -4,16 +4,15 @@ use super::tokens::Subject;
 use super::{Domain, Error, accounts};
 use crate::ids::{SessionId, UserId};
 use crate::store::users::User;
-use crate::store::{Time, users};
+use crate::store::{Pool, Rounds, StoreError, Time, users};
 use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a node trusts what it read of a user. Disabled users are noticed sooner, with the revocations.
 const TRUST: Duration = Duration::from_secs(10);
-/// Users that are remembered; above it, all are forgotten.
-const MOST: usize = 100_000;
+/// Users that are read at once.
+const AT_ONCE: usize = 1_000;
 
 /// Who made a request.
 #[derive(Clone, Debug)]
@@ -25,6 +24,13 @@ pub struct Caller {
     pub expires_at: Time,
 }
 
+/// How a token names its user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Who {
+    Id(UserId),
+    Name(String),
+}
+
 impl Domain {
     /// Finds out who calls with an access token.
     ///
@@ -32,19 +38,20 @@ impl Domain {
     /// The codes of 401.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
         let (subject, expires_at) = self.0.signer.check(token)?;
-        match subject {
-            Subject::Own { user, session } => self.caller(user, session, expires_at).await,
+        let (user, session) = match subject {
+            Subject::Own { user, session } => (self.known(Who::Id(user)).await?, session),
             Subject::External { name } => {
-                let user = match self.0.identities.by_name.get(&name) {
+                let user = match self.0.identities.find(Who::Name(name.clone())).await? {
                     Some(user) => user,
                     None => {
-                        let user = accounts::find_or_make(&mut *self.connection().await?, &name).await?;
-                        self.0.identities.remember(user)
+                        let made = accounts::find_or_make(&mut *self.connection().await?, &name).await?;
+                        self.0.identities.remember(Who::Name(name), made)
                     }
                 };
-                self.admit(user, None, expires_at)
+                (user, None)
             }
-        }
+        };
+        self.admit(user, session, expires_at)
     }
 
     /// Finds out who calls with a ticket, which is spent by it.
@@ -53,18 +60,20 @@ impl Domain {
     /// The codes of 401.
     pub async fn redeem(&self, ticket: &str) -> Result<Caller, Error> {
         let ticket = self.take_ticket(ticket).await?;
-        self.caller(ticket.user_id, ticket.session_id, ticket.token_expires_at).await
+        let user = self.known(Who::Id(ticket.user_id)).await?;
+        self.admit(user, ticket.session_id, ticket.token_expires_at)
     }
 
-    async fn caller(&self, id: UserId, session: Option<SessionId>, expires_at: Time) -> Result<Caller, Error> {
-        let user = match self.0.identities.by_id.get(&id) {
-            Some(user) => user,
-            None => {
-                let user = users::by_id(&mut *self.connection().await?, id).await?;
-                self.0.identities.remember(user.ok_or(Error::TokenInvalid)?)
-            }
-        };
-        self.admit(user, session, expires_at)
+    /// Forgets users that have not called lately, until it is dropped.
+    pub async fn forget_identities(&self) {
+        loop {
+            tokio::time::sleep(TRUST).await;
+            self.0.identities.forget();
+        }
+    }
+
+    async fn known(&self, who: Who) -> Result<Arc<User>, Error> {
+        self.0.identities.find(who).await?.ok_or(Error::TokenInvalid)
     }
 
     fn admit(&self, user: Arc<User>, session: Option<SessionId>, expires_at: Time) -> Result<Caller, Error> {
@@ -75,41 +84,61 @@ impl Domain {
     }
 }
 
-/// Users that called lately.
-#[derive(Default)]
+/// Users that called lately. Those who come at the same time, and are not among them, are read in one query.
 pub struct Identities {
-    by_id: Remembered<UserId>,
-    by_name: Remembered<String>,
+    remembered: Mutex<HashMap<Who, (Arc<User>, Instant)>>,
+    rounds: Rounds<Who, Option<User>>,
 }
 
 impl Identities {
-    fn remember(&self, user: User) -> Arc<User> {
+    /// Remembers nobody yet.
+    pub fn new(pool: Pool) -> Self {
+        let rounds = Rounds::start(AT_ONCE, move |asked| {
+            let pool = pool.clone();
+            async move { read(&pool, asked).await }
+        });
+        Self { remembered: Mutex::default(), rounds }
+    }
+
+    async fn find(&self, who: Who) -> Result<Option<Arc<User>>, Error> {
+        let found = self.lock().get(&who).filter(|(_, since)| since.elapsed() < TRUST).map(|(user, _)| user.clone());
+        if found.is_some() {
+            return Ok(found);
+        }
+        Ok(self.rounds.ask(who.clone()).await?.map(|user| self.remember(who, user)))
+    }
+
+    fn remember(&self, who: Who, user: User) -> Arc<User> {
         let user = Arc::new(user);
-        self.by_id.put(user.id, user.clone());
-        self.by_name.put(user.name.clone(), user.clone());
+        self.lock().insert(who, (user.clone(), Instant::now()));
         user
     }
-}
 
-struct Remembered<K>(Mutex<HashMap<K, (Arc<User>, Instant)>>);
+    fn forget(&self) {
+        let mut remembered = self.lock();
+        remembered.retain(|_, (_, since)| since.elapsed() < TRUST);
+        remembered.shrink_to_fit();
+    }
 
-impl<K> Default for Remembered<K> {
-    fn default() -> Self {
-        Self(Mutex::default())
+    fn lock(&self) -> MutexGuard<'_, HashMap<Who, (Arc<User>, Instant)>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Eq + Hash> Remembered<K> {
-    fn get(&self, key: &K) -> Option<Arc<User>> {
-        let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        users.get(key).filter(|(_, since)| since.elapsed() < TRUST).map(|(user, _)| user.clone())
-    }
-
-    fn put(&self, key: K, user: Arc<User>) {
-        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if users.len() >= MOST {
-            users.clear();
+async fn read(pool: &Pool, asked: Vec<Who>) -> Result<Vec<Option<User>>, StoreError> {
+    let (mut ids, mut names) = (Vec::new(), Vec::new());
+    for who in &asked {
+        match who {
+            Who::Id(id) => ids.push(*id),
+            Who::Name(name) => names.push(name.clone()),
         }
-        users.insert(key, (user, Instant::now()));
     }
+    let found = users::by_ids_or_names(&mut *pool.get().await?, &ids, &names).await?;
+    let by_id: HashMap<_, _> = found.iter().map(|user| (user.id, user)).collect();
+    let by_name: HashMap<_, _> = found.iter().map(|user| (user.name.as_str(), user)).collect();
+    let answer = |who: &Who| match who {
+        Who::Id(id) => by_id.get(id).copied().cloned(),
+        Who::Name(name) => by_name.get(name.as_str()).copied().cloned(),
+    };
+    Ok(asked.iter().map(answer).collect())
 }

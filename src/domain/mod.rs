@@ -63,12 +63,13 @@ impl Domain {
         drop(connection);
         let revocations = Revocations::default();
         revocations.look_back(log.pool()).await?;
+        let identities = Identities::new(log.pool().clone());
         Ok(Self(Arc::new(Parts {
             log,
             signer,
             marks,
             passwords: Passwords::default(),
-            identities: Identities::default(),
+            identities,
             revocations,
             max_members: config.max_members as usize,
             registration: config.registration,

@@ -56,15 +56,6 @@ pub async fn by_id(connection: &mut Connection, id: UserId) -> Result<Option<Use
     Ok(query.first(connection).await.optional()?)
 }
 
-/// Finds many accounts by their ids, each once, in no order.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn by_ids(connection: &mut Connection, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-    let query = users::table.filter(users::id.eq_any(ids)).select(User::as_select());
-    Ok(query.load(connection).await?)
-}
-
 /// Finds an account by its folded name.
 ///
 /// # Errors
