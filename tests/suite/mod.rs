@@ -5,6 +5,7 @@ mod commits;
 mod conversations;
 mod cursors;
 mod durability;
+mod handover;
 mod history;
 mod idempotency;
 mod layers;

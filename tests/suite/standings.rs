@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use longwave::ids::{ConversationId, Position, UserId};
 use longwave::log::{epoch, read};
-use longwave::store::{Pool, users};
+use longwave::store::Pool;
 
 use crate::support::{TestApp, User};
 
@@ -43,18 +43,4 @@ async fn the_standings_of_many_users_are_their_open_memberships_and_the_head() {
         let nobody = read::standings_of(&mut connection, nobody, head.position).await.expect("standings");
         assert_eq!((nobody.head, nobody.memberships), (head, Vec::new()));
     }
-}
-
-#[tokio::test]
-async fn accounts_are_found_by_many_ids_each_once() {
-    let app = TestApp::start().await;
-    let [anna, bert, _carl] = app.guests(["anna", "bert", "carl"]).await;
-    let pool = Pool::new(app.database.url(), 1);
-    let mut connection = pool.get().await.expect("a connection");
-    let wanted = [id(&bert), UserId::new(), id(&anna), id(&bert)];
-    let found = users::by_ids(&mut connection, &wanted).await.expect("accounts");
-    let mut names: Vec<_> = found.iter().map(|user| user.name.as_str()).collect();
-    names.sort_unstable();
-    assert_eq!(names, ["anna", "bert"]);
-    assert_eq!(users::by_ids(&mut connection, &[]).await.expect("accounts"), []);
 }

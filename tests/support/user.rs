@@ -49,6 +49,11 @@ impl User {
         Self { node, ..self.clone() }
     }
 
+    /// Answers the address of the node that this user talks to.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.addresses.get(self.node)
+    }
+
     /// Answers this user with another token.
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
