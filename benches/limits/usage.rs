@@ -23,7 +23,7 @@ pub struct Usage {
 pub struct Spent {
     pub elapsed: Duration,
     pub server: Duration,
-    /// Of all its processes, also of those that have ended meanwhile.
+    /// Of all its processes, also of those that have ended meanwhile; none where there is no PostgreSQL.
     pub postgres: Duration,
     /// Of this process.
     pub generator: Duration,
@@ -32,12 +32,13 @@ pub struct Spent {
 }
 
 impl Usage {
-    /// Reads what the server, its PostgreSQL, this process and the machine have used.
-    pub fn read(server: u32, postmaster: u32) -> anyhow::Result<Self> {
+    /// Reads what a server, its PostgreSQL, this process and the machine have used.
+    pub fn read(server: u32, postmaster: Option<u32>) -> anyhow::Result<Self> {
+        let postgres = postmaster.map_or(Ok(0), family)?;
         Ok(Self {
             at: Instant::now(),
-            server: Stat::read(server)?.own,
-            postgres: family(postmaster)?,
+            server: family(server)?.saturating_sub(postgres),
+            postgres,
             generator: Stat::read(std::process::id())?.own,
             machine: machine()?,
         })
@@ -51,6 +52,19 @@ impl Usage {
         let generator = spent(self.generator, before.generator);
         let others = spent(self.machine, before.machine).saturating_sub(server + postgres + generator);
         Spent { elapsed: self.at - before.at, server, postgres, generator, others }
+    }
+}
+
+impl Spent {
+    /// Of the server and its PostgreSQL.
+    pub fn total(&self) -> Duration {
+        self.server + self.postgres
+    }
+
+    /// A part of it in percent of all that the machine had to give.
+    pub fn percent(&self, part: Duration) -> f64 {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        100.0 * part.as_secs_f64() / self.elapsed.as_secs_f64() / cores as f64
     }
 }
 
@@ -99,21 +113,26 @@ pub fn postmaster_of(server: u32) -> anyhow::Result<u32> {
     }
 }
 
-/// What a process and its descendants have used. Who has ended stands in the parent's account, which is read last: so
-/// an end at just this moment may count twice, and never not at all.
-fn family(root: u32) -> anyhow::Result<u64> {
-    let all = processes()?;
+/// A process and its descendants, without those of `except`.
+fn descendants(all: &HashMap<u32, Stat>, root: u32, except: Option<u32>) -> Vec<u32> {
     let belongs = |mut pid: u32| {
         while pid != root {
             match all.get(&pid) {
-                Some(stat) => pid = stat.parent,
-                None => return false,
+                Some(stat) if Some(pid) != except => pid = stat.parent,
+                _ => return false,
             }
         }
         true
     };
-    let others = all.iter().filter(|(pid, _)| **pid != root && belongs(**pid));
-    let living: u64 = others.map(|(_, stat)| stat.own + stat.ended).sum();
+    all.keys().copied().filter(|pid| belongs(*pid)).collect()
+}
+
+/// What a process and its descendants have used. Who has ended stands in the parent's account, which is read last: so
+/// an end at just this moment may count twice, and never not at all.
+fn family(root: u32) -> anyhow::Result<u64> {
+    let all = processes()?;
+    let others = descendants(&all, root, None).into_iter().filter(|pid| *pid != root);
+    let living: u64 = others.map(|pid| all[&pid].own + all[&pid].ended).sum();
     let root = Stat::read(root)?;
     Ok(living + root.own + root.ended)
 }
@@ -127,15 +146,20 @@ fn machine() -> anyhow::Result<u64> {
     Ok(fields.iter().take(8).enumerate().filter(|(index, _)| !matches!(index, 3 | 4)).map(|(_, ticks)| ticks).sum())
 }
 
-/// The proportional set size of a process, in bytes.
-pub fn memory_bytes(pid: u32) -> anyhow::Result<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("the server's memory cannot be read")?;
+/// The proportional set size of a server's processes without its PostgreSQL, in bytes.
+pub fn memory_bytes(server: u32, postmaster: Option<u32>) -> anyhow::Result<u64> {
+    descendants(&processes()?, server, postmaster).into_iter().map(process_memory_bytes).sum()
+}
+
+fn process_memory_bytes(pid: u32) -> anyhow::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("a server's memory cannot be read")?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
     let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     Ok(kib.context("smaps_rollup has no Pss")? * 1_024)
 }
 
-/// The CPU time of one process, in ticks.
-pub fn ticks(pid: u32) -> anyhow::Result<u64> {
-    Ok(Stat::read(pid)?.own)
+/// The CPU time of a server's processes without its PostgreSQL, in ticks.
+pub fn own_ticks(server: u32, postmaster: Option<u32>) -> anyhow::Result<u64> {
+    let all = processes()?;
+    Ok(descendants(&all, server, postmaster).into_iter().map(|pid| all[&pid].own).sum())
 }

@@ -1,0 +1,73 @@
+//! Who sends and who receives, in the words of the server that they do it with.
+
+pub mod longwave;
+mod others;
+
+pub use others::stage as other;
+
+/// A receiver.
+#[derive(Clone)]
+pub struct Seat {
+    pub room: u32,
+    /// The request that opens its stream.
+    pub stream: Vec<u8>,
+    /// The line by which the server tells that it is open; none if the head is all.
+    pub opening: Option<&'static [u8]>,
+    /// What a long poll authenticates with.
+    pub token: String,
+}
+
+/// A sender's connection.
+#[derive(Clone)]
+pub struct Mouth {
+    /// The rooms that it posts to in turn, and the heads of the requests, up to the body.
+    pub rooms: Vec<(u32, Vec<u8>)>,
+}
+
+/// Receivers and rooms.
+pub struct Stage {
+    pub seats: Vec<Seat>,
+    /// For each room the heads of its senders' requests, in turn.
+    pub heads: Vec<Vec<u8>>,
+}
+
+/// The shape of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// One conversation that so many listen to.
+    Crowd(u32),
+    /// So many conversations with one receiver each.
+    Pairs(u32),
+}
+
+impl Shape {
+    pub fn rooms(self) -> u32 {
+        match self {
+            Self::Crowd(_) => 1,
+            Self::Pairs(rooms) => rooms,
+        }
+    }
+
+    /// The room of each seat.
+    pub fn seats(self) -> Box<dyn Iterator<Item = u32>> {
+        match self {
+            Self::Crowd(seats) => Box::new((0..seats).map(|_| 0)),
+            Self::Pairs(rooms) => Box::new(0..rooms),
+        }
+    }
+}
+
+impl Stage {
+    /// So many connections that share the rooms; those that are left without one all get the first.
+    pub fn mouths(&self, count: usize) -> Vec<Mouth> {
+        let rooms = self.heads.iter().cloned().zip(0..).map(|(head, room)| (room, head));
+        let mut mouths = vec![Mouth { rooms: Vec::new() }; count];
+        for (room, head) in rooms {
+            mouths[room as usize % count].rooms.push((room, head));
+        }
+        for mouth in mouths.iter_mut().filter(|mouth| mouth.rooms.is_empty()) {
+            mouth.rooms.push((0, self.heads[0].clone()));
+        }
+        mouths
+    }
+}
