@@ -1,5 +1,6 @@
 //! The directory that everything is in, and that goes with the run.
 
+use crate::servers::Home;
 use anyhow::Context;
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -31,6 +32,11 @@ impl Scratch {
         let dir = self.dir.join(format!("{}-{name}", self.made.get()));
         fs::create_dir(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         Ok(dir)
+    }
+
+    /// Makes a data directory for a Longwave.
+    pub fn home(&self) -> anyhow::Result<Home> {
+        Ok(Home::new(self.make("longwave")?.join("data")))
     }
 
     /// How long it takes to get one page onto the disk, which is what no commit can do without.

@@ -12,6 +12,7 @@ mod listener;
 mod pace;
 mod poller;
 mod poster;
+mod resuming;
 mod running;
 
 use crate::interrupt;
@@ -84,7 +85,7 @@ impl Load {
     }
 
     /// Opens a stream for each seat and waits until all are told that they are.
-    pub fn open<'a>(&mut self, seats: impl IntoIterator<Item = &'a Seat>) -> anyhow::Result<()> {
+    pub fn open(&mut self, seats: &[Seat]) -> anyhow::Result<()> {
         for seat in seats {
             let listener = Listener::open(self.address, seat)?;
             self.epoll.add(&listener.socket, self.receivers.len() as u64)?;
@@ -95,7 +96,7 @@ impl Load {
     }
 
     /// Starts to poll for each seat and waits until all know where they are.
-    pub fn poll<'a>(&mut self, seats: impl IntoIterator<Item = &'a Seat>) -> anyhow::Result<()> {
+    pub fn poll(&mut self, seats: &[Seat]) -> anyhow::Result<()> {
         for seat in seats {
             let poller = Poller::open(self.address, seat)?;
             self.epoll.add(&poller.socket, self.receivers.len() as u64)?;
@@ -107,9 +108,14 @@ impl Load {
 
     /// Connects those who will post.
     pub fn post_with(&mut self, mouths: Vec<Mouth>) -> anyhow::Result<()> {
+        self.post_to(self.address, mouths)
+    }
+
+    /// Connects those who will post, to another node than that which delivers.
+    pub fn post_to(&mut self, address: SocketAddr, mouths: Vec<Mouth>) -> anyhow::Result<()> {
         self.posters.clear();
         for (index, mouth) in mouths.into_iter().enumerate() {
-            let poster = Poster::connect(self.address, mouth)?;
+            let poster = Poster::connect(address, mouth)?;
             self.epoll.add(&poster.socket, POSTER | index as u64)?;
             self.posters.push(poster);
         }
@@ -170,6 +176,9 @@ impl Load {
                 continue;
             }
             match &mut self.receivers[index] {
+                Receiver::Stream(listener) if listener.is_connecting() => {
+                    listener.connected(&self.epoll, *token).context("a stream")?;
+                }
                 Receiver::Stream(listener) => {
                     listener.read(&mut self.scratch, &self.stamps, &mut self.ledger).context("a stream")?;
                 }

@@ -63,7 +63,7 @@ impl Load {
     }
 
     /// Lets everybody begin anew.
-    fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.ledger = Ledger::default();
         for receiver in &mut self.receivers {
             match receiver {

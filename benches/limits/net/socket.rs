@@ -1,6 +1,8 @@
 //! A connection that never blocks once it is open.
 
 use anyhow::{Context, bail, ensure};
+use rustix::io::Errno;
+use socket2::{Domain, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,8 +18,28 @@ impl Socket {
         Self::of(TcpStream::connect(address).context("cannot connect")?)
     }
 
-    /// Takes over a connection.
-    pub fn of(stream: TcpStream) -> anyhow::Result<Self> {
+    /// Begins to connect.
+    pub fn begin(address: SocketAddr) -> anyhow::Result<Self> {
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        match socket.connect(&address.into()) {
+            Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
+                return Err(error).context("cannot connect");
+            }
+            Ok(()) | Err(_) => {}
+        }
+        Self::of(socket.into())
+    }
+
+    /// Whether the connection that was begun has failed.
+    pub fn check(&self) -> anyhow::Result<()> {
+        match self.0.take_error()? {
+            Some(error) => Err(error).context("cannot connect"),
+            None => Ok(()),
+        }
+    }
+
+    fn of(stream: TcpStream) -> anyhow::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         Ok(Self(stream))

@@ -1,7 +1,11 @@
 //! The loads. Each part of a round starts its servers, drives them in turn, and adds to the figures.
 
+mod catch_up;
 mod fan_out;
+mod memory;
+mod reconnect;
 mod sends;
+mod stalled;
 
 use crate::figures::Figures;
 use crate::options::{Options, Part};
@@ -19,6 +23,8 @@ pub struct Run<'a> {
     pub present: Vec<Who>,
     /// Longwave's data directories, with those who are in them.
     halls: HashMap<Shape, Hall>,
+    behind: Option<catch_up::Behind>,
+    refuge: Option<reconnect::Refuge>,
 }
 
 struct Hall {
@@ -28,15 +34,27 @@ struct Hall {
 
 impl<'a> Run<'a> {
     pub fn new(options: &'a Options, scratch: &'a Scratch, present: Vec<Who>) -> Self {
-        Self { options, scratch, figures: Figures::default(), present, halls: HashMap::new() }
+        Self {
+            options,
+            scratch,
+            figures: Figures::default(),
+            present,
+            halls: HashMap::new(),
+            behind: None,
+            refuge: None,
+        }
     }
 
     /// Runs one part once.
     pub fn part(&mut self, part: Part) -> anyhow::Result<()> {
         match part {
+            Part::Memory => memory::run(self),
             Part::FanOut => fan_out::run(self),
             Part::Sends => sends::run(self),
-            _ => Ok(()),
+            Part::CatchUp => catch_up::run(self),
+            Part::Reconnect => reconnect::run(self),
+            Part::Stalled => stalled::run(self),
+            Part::Growth => Ok(()),
         }
     }
 
@@ -59,7 +77,7 @@ impl<'a> Run<'a> {
         let Hall { home, stage } = match self.halls.remove(&shape) {
             Some(hall) => hall,
             None => {
-                let home = Home::new(self.scratch.make(&format!("longwave-{}", self.halls.len()))?.join("data"));
+                let home = self.scratch.home()?;
                 let server = Server::longwave(&home)?;
                 let stage = stage::longwave::stage(server.address, shape)?;
                 server.stop()?;

@@ -1,6 +1,6 @@
 //! Longwave's users and conversations.
 
-use super::{Seat, Shape, Stage};
+use super::{CONVERSATIONS, MEMBERS, Seat, Shape, Stage};
 use crate::message::BODY_BYTES;
 use crate::net::exchange::exchange;
 use crate::servers::EXTERNAL_SECRET;
@@ -99,16 +99,44 @@ pub fn send(sender: &User, conversation: &str) -> Vec<u8> {
 
 /// Makes users and conversations. A room has its receivers and one sender, who does not listen.
 pub fn stage(address: SocketAddr, shape: Shape) -> anyhow::Result<Stage> {
-    let senders = users(address, "sender", SENDERS.min(shape.rooms()))?;
     let seats: Vec<u32> = shape.seats().collect();
     let people = users(address, "person", seats.len() as u32)?;
+    let heads = match shape {
+        Shape::Crowd(_) | Shape::Pairs(_) => rooms(address, shape.rooms(), &people, &seats)?,
+        Shape::Idle(_) => Vec::new(),
+        Shape::Members(_) => {
+            mingle(address, &people)?;
+            Vec::new()
+        }
+    };
+    let seats = people.iter().zip(&seats).map(|(person, room)| person.seat(*room)).collect();
+    Ok(Stage { seats, heads })
+}
+
+/// Makes rooms, and answers the heads of the sends to each.
+fn rooms(address: SocketAddr, count: u32, people: &[User], seats: &[u32]) -> anyhow::Result<Vec<Vec<u8>>> {
+    let senders = users(address, "sender", SENDERS.min(count))?;
     let sender = |room: u32| &senders[room as usize % senders.len()];
-    let rooms = (0..shape.rooms()).map(|room| {
-        let members = people.iter().zip(&seats).filter(|(_, seat)| **seat == room).map(|(person, _)| person);
+    let rooms = (0..count).map(|room| {
+        let members = people.iter().zip(seats).filter(|(_, seat)| **seat == room).map(|(person, _)| person);
         (sender(room), members.collect())
     });
     let ids = groups(address, rooms)?;
-    let heads = ids.iter().zip(0..).map(|(id, room)| send(sender(room), id)).collect();
-    let seats = people.iter().zip(&seats).map(|(person, room)| person.seat(*room)).collect();
-    Ok(Stage { seats, heads })
+    Ok(ids.iter().zip(0..).map(|(id, room)| send(sender(room), id)).collect())
+}
+
+/// Puts everybody into [`CONVERSATIONS`] conversations, with others in each.
+fn mingle(address: SocketAddr, people: &[User]) -> anyhow::Result<()> {
+    let (count, members) = (people.len(), MEMBERS as usize);
+    ensure!(count.is_multiple_of(members) && count.is_multiple_of(30), "{count} users cannot be seated");
+    let all = (0..CONVERSATIONS as usize).flat_map(|turn| {
+        // Prime to all that divides the number of people, so that each turn seats everybody once.
+        let step = 30 * turn + 1;
+        let person = move |place: usize| &people[place * step % count];
+        (0..count / members).map(move |group| {
+            let places = group * members..(group + 1) * members;
+            (person(places.start), places.skip(1).map(person).collect())
+        })
+    });
+    groups(address, all).map(|_| ())
 }

@@ -17,6 +17,15 @@ pub struct Seat {
     pub token: String,
 }
 
+impl Seat {
+    /// The request that opens the stream again, after what was read.
+    pub fn resume(&self, cursor: &str) -> Vec<u8> {
+        let mut request = self.stream[..self.stream.len() - 2].to_vec();
+        request.extend_from_slice(format!("Last-Event-ID: {cursor}\r\n\r\n").as_bytes());
+        request
+    }
+}
+
 /// A sender's connection.
 #[derive(Clone)]
 pub struct Mouth {
@@ -38,12 +47,21 @@ pub enum Shape {
     Crowd(u32),
     /// So many conversations with one receiver each.
     Pairs(u32),
+    /// So many who only wait. Longwave's have no conversation; those of others share a room.
+    Idle(u32),
+    /// So many who only wait, each in [`CONVERSATIONS`] conversations of [`MEMBERS`].
+    Members(u32),
 }
+
+/// Conversations of each of [`Shape::Members`].
+pub const CONVERSATIONS: u32 = 50;
+/// Members of each of these conversations.
+pub const MEMBERS: u32 = 100;
 
 impl Shape {
     pub fn rooms(self) -> u32 {
         match self {
-            Self::Crowd(_) => 1,
+            Self::Crowd(_) | Self::Idle(_) | Self::Members(_) => 1,
             Self::Pairs(rooms) => rooms,
         }
     }
@@ -51,7 +69,7 @@ impl Shape {
     /// The room of each seat.
     pub fn seats(self) -> Box<dyn Iterator<Item = u32>> {
         match self {
-            Self::Crowd(seats) => Box::new((0..seats).map(|_| 0)),
+            Self::Crowd(seats) | Self::Idle(seats) | Self::Members(seats) => Box::new((0..seats).map(|_| 0)),
             Self::Pairs(rooms) => Box::new(0..rooms),
         }
     }
