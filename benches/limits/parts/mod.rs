@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod fan_out;
+mod growth;
 mod memory;
 mod reconnect;
 mod sends;
@@ -25,6 +26,7 @@ pub struct Run<'a> {
     halls: HashMap<Shape, Hall>,
     behind: Option<catch_up::Behind>,
     refuge: Option<reconnect::Refuge>,
+    logs: Vec<growth::Log>,
 }
 
 struct Hall {
@@ -42,6 +44,7 @@ impl<'a> Run<'a> {
             halls: HashMap::new(),
             behind: None,
             refuge: None,
+            logs: Vec::new(),
         }
     }
 
@@ -54,7 +57,7 @@ impl<'a> Run<'a> {
             Part::CatchUp => catch_up::run(self),
             Part::Reconnect => reconnect::run(self),
             Part::Stalled => stalled::run(self),
-            Part::Growth => Ok(()),
+            Part::Growth => growth::run(self),
         }
     }
 

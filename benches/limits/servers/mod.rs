@@ -14,7 +14,7 @@ use crate::usage::{self, Spent, Usage};
 use anyhow::{Context, bail};
 pub use home::Home;
 pub use longwave::EXTERNAL_SECRET;
-use process::Process;
+pub use process::Process;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
