@@ -3,20 +3,23 @@
 use super::Cursor;
 use super::event::{Event, Payload};
 use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
-use crate::store::sql::{Sql, sql};
+use crate::store::sql::{Sql, only, sql};
 use crate::store::{Connection, EventKind, StoreError, Time};
 use diesel::prelude::Queryable;
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Bytea, Json, Nullable, Text, Timestamptz, Uuid};
+use diesel::sql_types::{Array, BigInt, Bytea, Integer, Json, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
 /// The SQL types of `columns!`.
 pub(super) type Columns = (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json);
 
-/// What an [`Event`] is made of, from `events e`.
+/// What an [`Event`] is made of, from `events e`. The present epoch, which nearly all are of, is read once a query.
 macro_rules! columns {
     () => {
-        "e.position, (SELECT epoch FROM log_epoch WHERE first_position <= e.position ORDER BY number DESC LIMIT 1),
+        "e.position,
+         CASE WHEN e.position >= (SELECT first_position FROM log_epoch ORDER BY number DESC LIMIT 1)
+              THEN (SELECT epoch FROM log_epoch ORDER BY number DESC LIMIT 1)
+              ELSE (SELECT epoch FROM log_epoch WHERE first_position <= e.position ORDER BY number DESC LIMIT 1) END,
          e.conversation_id, e.kind, e.message_id, e.sender_id, e.created_at, e.payload"
     };
 }
@@ -144,49 +147,84 @@ pub struct Missed {
     pub more: bool,
 }
 
+/// Bytes of a page of events, each of which counts for its payload and [`OVERHEAD`].
+const PAGE: i32 = 65_536;
+/// What an event costs besides its payload: no page has more than [`PAGE`] / [`OVERHEAD`] events.
+const OVERHEAD: i32 = 256;
+
 /// Reads a user's events of a span, in order: those that lie inside the user's memberships, at most `limit` and about
 /// 64 KiB, but one at least if there is one.
 ///
-/// Each conversation costs a probe of its index, and more only if it has news.
+/// For many pages, [`missed_positions`] once for some thousands of events and [`page`] for each page cost a third.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn missed(connection: &mut Connection, user: UserId, span: Span, limit: usize) -> Result<Missed, StoreError> {
-    type Page = (BigInt, (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json));
-    let query: Sql<'_, Page> = sql("WITH mine AS MATERIALIZED (
-             SELECT news.position FROM members m CROSS JOIN LATERAL (
-               SELECT n.position FROM events n
-                WHERE n.conversation_id = m.conversation_id AND n.position > ")
-    .bind::<BigInt, _>(span.after)
-    .sql(" AND n.position <= ")
-    .bind::<BigInt, _>(span.upto)
-    .sql(" AND n.position >= m.joined_at AND n.position <= coalesce(m.left_at, n.position) ORDER BY n.position LIMIT ")
-    .bind::<BigInt, _>(limit as i64 + 1)
-    .sql(") news WHERE m.user_id = ")
-    .bind::<Uuid, _>(user)
-    .sql(" AND m.joined_at <= ")
-    .bind::<BigInt, _>(span.upto)
-    .sql(" AND coalesce(m.left_at > ")
-    .bind::<BigInt, _>(span.after)
-    .sql(", true) AND coalesce(m.conversation_id = ")
-    .bind::<Nullable<Uuid>, _>(span.only)
-    .sql(", true) ORDER BY news.position LIMIT ")
-    .bind::<BigInt, _>(limit as i64 + 1)
-    .sql(concat!(
-        ") SELECT (SELECT count(*) FROM mine), ",
+    let most = limit.min((PAGE / OVERHEAD) as usize);
+    loop {
+        let positions = missed_positions(connection, user, span, most + 1).await?;
+        let events = page(connection, &positions[..positions.len().min(most)]).await?;
+        // Unless all of them were retired in between.
+        if positions.is_empty() || !events.is_empty() {
+            return Ok(Missed { more: positions.len() > events.len(), events });
+        }
+    }
+}
+
+/// Reads where a user's events of a span stand, in order: those that lie inside the user's memberships, the first
+/// `limit`.
+///
+/// What is answered stays true: nobody becomes a member, or ceases to be one, at a position that has passed. Each
+/// conversation costs a probe of its index, and more only if it has news.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn missed_positions(
+    connection: &mut Connection,
+    user: UserId,
+    span: Span,
+    limit: usize,
+) -> Result<Vec<Position>, StoreError> {
+    let query = sql::<Array<BigInt>>("SELECT log_missed(")
+        .bind::<Uuid, _>(user)
+        .sql(", ")
+        .bind::<BigInt, _>(span.after)
+        .sql(", ")
+        .bind::<BigInt, _>(span.upto)
+        .sql(", ")
+        .bind::<Nullable<Uuid>, _>(span.only)
+        .sql(", ")
+        .bind::<Integer, _>(i32::try_from(limit).unwrap_or(i32::MAX))
+        .sql(")");
+    Ok(only(query.load(connection).await?)?)
+}
+
+/// Reads the first of the events at `positions`, which are in order: about 64 KiB, but one at least if one is kept.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn page(connection: &mut Connection, positions: &[Position]) -> Result<Vec<Event>, StoreError> {
+    let positions = &positions[..positions.len().min((PAGE / OVERHEAD) as usize)];
+    let (Some(first), Some(last)) = (positions.first(), positions.last()) else {
+        return Ok(Vec::new());
+    };
+    // The ends spare the partitions that have none of them.
+    let query: Sql<'_, Columns> = sql(concat!(
+        "SELECT ",
         columns!(),
-        " FROM (SELECT w.*, sum(octet_length(w.payload::text) + 256) OVER (ORDER BY w.position) AS bytes,
-                       row_number() OVER (ORDER BY w.position) AS number
-                  FROM mine JOIN events w ON w.position = mine.position AND w.position > "
+        " FROM (SELECT w.*, row_number() OVER place AS number, sum(octet_length(w.payload::text) + "
     ))
-    .bind::<BigInt, _>(span.after)
-    .sql(") e WHERE e.number <= ")
-    .bind::<BigInt, _>(limit as i64)
-    .sql(" AND (e.bytes <= 65536 OR e.number = 1) ORDER BY e.position");
-    let rows: Vec<(i64, Event)> = query.load(connection).await?;
-    let found = rows.as_slice().first().map_or(0, |(found, _)| *found);
-    let events: Vec<_> = rows.into_iter().map(|(_, event)| event).collect();
-    Ok(Missed { more: found > events.len() as i64, events })
+    .bind::<Integer, _>(OVERHEAD)
+    .sql(") OVER place AS bytes FROM events w WHERE w.position >= ")
+    .bind::<BigInt, _>(first)
+    .sql(" AND w.position <= ")
+    .bind::<BigInt, _>(last)
+    .sql(" AND w.position = ANY(")
+    .bind::<Array<BigInt>, _>(positions)
+    .sql(") WINDOW place AS (ORDER BY w.position)) e WHERE e.bytes <= ")
+    .bind::<Integer, _>(PAGE)
+    .sql(" OR e.number = 1 ORDER BY e.position");
+    Ok(query.load(connection).await?)
 }
 
 /// One membership of a user, as an interval of the log.

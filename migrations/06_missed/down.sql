@@ -1,0 +1,1 @@
+DROP FUNCTION log_missed(uuid, bigint, bigint, uuid, integer);
