@@ -2,6 +2,7 @@ use super::{Connection, StoreError, connect};
 use crate::telemetry::chain;
 use ::deadpool::Runtime;
 use diesel::ConnectionError;
+use diesel_async::SimpleAsyncConnection;
 use diesel_async::pooled_connection::deadpool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use futures_util::FutureExt;
@@ -34,6 +35,10 @@ impl DerefMut for Pooled {
 
 /// How long a request waits for a connection: longer and its client has given up.
 const WAIT: Duration = Duration::from_secs(5);
+
+/// What a connection is set to. Queries with a probe for each of many conversations look expensive to the planner, the
+/// more so the more partitions the log has; to compile them takes longer than to run them.
+const SETTINGS: &str = "SET jit = off";
 
 /// The connections of a node for everything but the log's own. Cheap to clone.
 #[derive(Clone)]
@@ -70,5 +75,7 @@ impl Pool {
 
 async fn establish(url: String) -> Result<Connection, ConnectionError> {
     let (client, driver) = connect(&url).await.map_err(|error| ConnectionError::BadConnection(chain(&error)))?;
-    Connection::try_from_client_and_connection(client, driver).await
+    let mut connection = Connection::try_from_client_and_connection(client, driver).await?;
+    connection.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
 }
