@@ -3,14 +3,13 @@
 use crate::config::{Config, Database, Switch};
 use crate::delivery::{self, Close, Epochs, Hub, Tailer};
 use crate::domain::Domain;
-use crate::http::{self, App, Rates};
+use crate::http::{self, App, Parts, Rates};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
 use crate::shutdown::Shutdown;
 use crate::store::embedded::{Embedded, Options};
 use crate::store::{self, Pool};
 use anyhow::Context;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -116,8 +115,8 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let forgetting = domain.clone();
     working.spawn(async move { forgetting.forget_identities().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
-    let rates = (config.rate_limits == Switch::On).then(|| Arc::new(Rates::default()));
-    Ok(App { domain, hub, epochs, tailer, pool, rates, shutdown: serving.clone() })
+    let rates = (config.rate_limits == Switch::On).then(Rates::default);
+    Ok(App::new(Parts { domain, hub, epochs, tailer, rates, shutdown: serving.clone() }))
 }
 
 /// Ends the subscriptions of revoked sessions and disabled users.

@@ -2,6 +2,7 @@
 
 use super::close::Close;
 use super::outlet::Outlet;
+use super::question::Unread;
 use super::roster::Seat;
 use crate::ids::{ConnectionId, ConversationId, Epoch, Position, SessionId, UserId};
 use crate::log::Cursor;
@@ -115,6 +116,8 @@ pub struct Subscription {
     pub phase: Phase,
     /// The client has everything up to here, with what stands in `out`.
     pub covered: Cursor,
+    /// Events of the log that come next.
+    pub unread: Option<Box<Unread>>,
     /// What is written next, as it is.
     pub out: VecDeque<Bytes>,
     /// Events of the ring that come after that. All lie above `covered`.
@@ -142,6 +145,7 @@ impl Subscription {
             seat,
             phase: Phase::Behind,
             covered: newcomer.from,
+            unread: None,
             out: newcomer.opening.into_iter().collect(),
             pending: Vec::new(),
             pending_bytes: 0,

@@ -5,11 +5,14 @@ use super::{Domain, Error, accounts};
 use crate::ids::{SessionId, UserId};
 use crate::store::users::User;
 use crate::store::{Pool, Rounds, StoreError, Time, users};
+use chrono::Utc;
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a node trusts what it read of a user. Disabled users are noticed sooner, with the revocations.
+/// How long a node trusts what it read of a user, or checked of a token. Disabled users are noticed sooner, with the revocations.
 const TRUST: Duration = Duration::from_secs(10);
 /// Users that are read at once.
 const AT_ONCE: usize = 1_000;
@@ -37,6 +40,16 @@ impl Domain {
     /// # Errors
     /// The codes of 401.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
+        // Checked a moment ago, it is still what it was, but for its end.
+        if let Some(caller) = self.0.identities.callers.get(token).filter(|caller| caller.expires_at > Utc::now()) {
+            return self.admit(caller);
+        }
+        let caller = self.check(token).await?;
+        self.0.identities.callers.put(token.into(), caller.clone());
+        self.admit(caller)
+    }
+
+    async fn check(&self, token: &str) -> Result<Caller, Error> {
         let (subject, expires_at) = self.0.signer.check(token)?;
         let (user, session) = match subject {
             Subject::Own { user, session } => (self.known(Who::Id(user)).await?, session),
@@ -51,7 +64,7 @@ impl Domain {
                 (user, None)
             }
         };
-        self.admit(user, session, expires_at)
+        Ok(Caller { user, session, expires_at })
     }
 
     /// Finds out who calls with a ticket, which is spent by it.
@@ -61,7 +74,7 @@ impl Domain {
     pub async fn redeem(&self, ticket: &str) -> Result<Caller, Error> {
         let ticket = self.take_ticket(ticket).await?;
         let user = self.known(Who::Id(ticket.user_id)).await?;
-        self.admit(user, ticket.session_id, ticket.token_expires_at)
+        self.admit(Caller { user, session: ticket.session_id, expires_at: ticket.token_expires_at })
     }
 
     /// Forgets users that have not called lately, until it is dropped.
@@ -76,17 +89,19 @@ impl Domain {
         self.0.identities.find(who).await?.ok_or(Error::TokenInvalid)
     }
 
-    fn admit(&self, user: Arc<User>, session: Option<SessionId>, expires_at: Time) -> Result<Caller, Error> {
-        if user.disabled_at.is_some() || self.revocations().has_ended(user.id, session) {
+    fn admit(&self, caller: Caller) -> Result<Caller, Error> {
+        if caller.user.disabled_at.is_some() || self.revocations().has_ended(caller.user.id, caller.session) {
             return Err(Error::SessionRevoked);
         }
-        Ok(Caller { user, session, expires_at })
+        Ok(caller)
     }
 }
 
 /// Users that called lately. Those who come at the same time, and are not among them, are read in one query.
 pub struct Identities {
-    remembered: Mutex<HashMap<Who, (Arc<User>, Instant)>>,
+    /// By their tokens.
+    callers: Remembered<Box<str>, Caller>,
+    users: Remembered<Who, Arc<User>>,
     rounds: Rounds<Who, Option<User>>,
 }
 
@@ -97,21 +112,47 @@ impl Identities {
             let pool = pool.clone();
             async move { read(&pool, asked).await }
         });
-        Self { remembered: Mutex::default(), rounds }
+        Self { callers: Remembered::default(), users: Remembered::default(), rounds }
     }
 
     async fn find(&self, who: Who) -> Result<Option<Arc<User>>, Error> {
-        let found = self.lock().get(&who).filter(|(_, since)| since.elapsed() < TRUST).map(|(user, _)| user.clone());
-        if found.is_some() {
-            return Ok(found);
+        match self.users.get(&who) {
+            Some(user) => Ok(Some(user)),
+            None => Ok(self.rounds.ask(who.clone()).await?.map(|user| self.remember(who, user))),
         }
-        Ok(self.rounds.ask(who.clone()).await?.map(|user| self.remember(who, user)))
     }
 
     fn remember(&self, who: Who, user: User) -> Arc<User> {
         let user = Arc::new(user);
-        self.lock().insert(who, (user.clone(), Instant::now()));
+        self.users.put(who, user.clone());
         user
+    }
+
+    fn forget(&self) {
+        self.callers.forget();
+        self.users.forget();
+    }
+}
+
+/// What was read or checked within [`TRUST`].
+struct Remembered<K, V>(Mutex<HashMap<K, (V, Instant)>>);
+
+impl<K, V> Default for Remembered<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
+    fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.lock().get(key).filter(|(_, since)| since.elapsed() < TRUST).map(|(value, _)| value.clone())
+    }
+
+    fn put(&self, key: K, value: V) {
+        self.lock().insert(key, (value, Instant::now()));
     }
 
     fn forget(&self) {
@@ -120,8 +161,8 @@ impl Identities {
         remembered.shrink_to_fit();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Who, (Arc<User>, Instant)>> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, (V, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,22 +1,23 @@
-//! What wraps every request, outermost first: the request's id, problem documents, safety headers, rate headers, size
-//! of the headers, panics, time.
+//! What wraps every request, outermost first: the request's id, problem documents, safety headers; rate headers; size of
+//! the headers; time and panics.
 
-use super::App;
 use super::problem::{Code, Problem};
 use super::rates::Rate;
 use crate::ids::RequestId;
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, StatusCode};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::ServiceExt;
 use tracing::Instrument;
 
 /// Most bytes of a request's headers and its URL.
@@ -26,31 +27,35 @@ const TIME: Duration = Duration::from_secs(90);
 const POLL_TIME: Duration = Duration::from_secs(75);
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Wraps a router.
-pub fn wrap(router: Router<App>) -> Router<App> {
-    router
-        .layer(from_fn(limit_time))
-        .layer(CatchPanicLayer::custom(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
-        .layer(from_fn(limit_headers))
-        .layer(from_fn(tell_rates))
-        .layer(from_fn(identify))
+/// What every answer of a node has, whatever it answers.
+pub(super) const COMMON: [(HeaderName, HeaderValue); 3] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
+];
+
+/// Answers a request by the router. These are functions and not layers of it, because each layer costs every request two
+/// boxes and a deeper future.
+pub async fn answer(router: Router, request: Request) -> Response {
+    identify(request, |request| {
+        tell_rates(request, |request| limit_headers(request, |request| caught(router, request)))
+    })
+    .await
 }
 
 /// Gives the request its id, and turns every refusal into a document that names it.
-async fn identify(request: Request, next: Next) -> Response {
+async fn identify<F: Future<Output = Response>>(request: Request, next: impl FnOnce(Request) -> F) -> Response {
     let id = RequestId::new().to_string();
     // Also what is answered without a token is somebody's own: tokens, for one.
     let private = request.uri().path().starts_with("/v1/");
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
-    let response = next.run(request).instrument(span).await;
+    let response = next(request).instrument(span).await;
     let mut response = documented(response, &id);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID, id);
     }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'"));
+    headers.extend(COMMON);
     if private && !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -98,10 +103,10 @@ impl RateSlot {
     }
 }
 
-async fn tell_rates(mut request: Request, next: Next) -> Response {
+async fn tell_rates<F: Future<Output = Response>>(mut request: Request, next: impl FnOnce(Request) -> F) -> Response {
     let slot = RateSlot::default();
     request.extensions_mut().insert(slot.clone());
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     if let Some(rate) = slot.0.get() {
         let limit = format!("\"{}\";r={};t={}", rate.policy, rate.remaining, rate.wait);
         let policy = format!("\"{}\";q={};w={}", rate.policy, rate.quota, rate.window);
@@ -114,22 +119,28 @@ async fn tell_rates(mut request: Request, next: Next) -> Response {
     response
 }
 
-async fn limit_headers(request: Request, next: Next) -> Response {
+async fn limit_headers<F: Future<Output = Response>>(request: Request, next: impl FnOnce(Request) -> F) -> Response {
     let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let bytes = fields.sum::<usize>() + request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if bytes > HEADERS_BYTES {
         let detail = format!("URL and headers have {bytes} bytes, at most {HEADERS_BYTES} are taken");
         return Problem::new(Code::HeadersTooLarge, detail).into_response();
     }
-    next.run(request).await
+    next(request).await
 }
 
-/// Answers for a handler that waits for a database that says nothing. Streams have answered by then; long polls have a
-/// minute, and the reading before it.
-async fn limit_time(request: Request, next: Next) -> Response {
+/// Answers for a handler that panics, or waits for a database that says nothing. Streams have answered by then; long
+/// polls have a minute, and the reading before it.
+async fn caught(router: Router, request: Request) -> Response {
     let limit = if request.uri().path() == "/v1/updates" { POLL_TIME } else { TIME };
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
+    let answering = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
+    match tokio::time::timeout(limit, answering).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Err(panic)) => {
+            let cause = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+            tracing::error!(cause, "a handler panicked");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
         Err(_) => Problem::new(Code::Unavailable, "the database does not answer, try again").into_response(),
     }
 }

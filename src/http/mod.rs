@@ -39,18 +39,35 @@ pub use routes::router;
 use crate::delivery::{Epochs, Hub, Tailer};
 use crate::domain::Domain;
 use crate::shutdown::Shutdown;
-use crate::store::Pool;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// What handlers need. Cheap to clone.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl App {
+    /// Puts it together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
     pub domain: Domain,
     pub hub: Hub,
     pub epochs: Epochs,
     pub tailer: Tailer,
-    pub pool: Pool,
     /// None: nobody is limited.
-    pub rates: Option<Arc<Rates>>,
+    pub rates: Option<Rates>,
     pub shutdown: Shutdown,
 }

@@ -5,7 +5,7 @@
 //! place of a body; the connection then leaves hyper, with the head that the middlewares have made, for the hub. A long
 //! poll's connection comes back with its answer ([`Line::answer`]).
 
-use super::middleware::{X_REQUEST_ID, documented};
+use super::middleware::{COMMON, X_REQUEST_ID, documented};
 use super::server::Line;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
@@ -101,15 +101,17 @@ impl Head {
 
     /// What must be kept while a poll waits: as few bytes as it takes.
     pub fn kept(mut self) -> Kept {
-        let id = self.0.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().into();
-        self.0.remove(CONTENT_TYPE);
+        let id = self.0.remove(X_REQUEST_ID).and_then(|id| Some(id.to_str().ok()?.into())).unwrap_or_default();
+        for name in COMMON.iter().map(|(name, _)| name).chain([&CONTENT_TYPE]) {
+            self.0.remove(name);
+        }
         let mut text = Vec::new();
         put_all(&mut text, &self.0);
         Kept { id, lines: text.into() }
     }
 }
 
-/// The head of an answer whose status and type are not known yet.
+/// The head of an answer whose status and type are not known yet, without what every head has.
 pub struct Kept {
     id: Box<str>,
     lines: Box<[u8]>,
@@ -122,6 +124,8 @@ impl Kept {
         // It is in memory as a whole.
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         let mut text = status_line(parts.status);
+        put(&mut text, &X_REQUEST_ID, self.id.as_bytes());
+        COMMON.iter().for_each(|(name, value)| put(&mut text, name, value.as_bytes()));
         text.extend_from_slice(&self.lines);
         put_all(&mut text, &parts.headers);
         put(&mut text, &CONTENT_LENGTH, body.len().to_string().as_bytes());

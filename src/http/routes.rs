@@ -1,7 +1,7 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, health, members, messages, middleware, sessions, stream, tickets};
+use super::{App, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
 use super::{updates, users};
 use axum::Router;
 use utoipa::OpenApi;
@@ -36,5 +36,5 @@ pub(super) fn api() -> OpenApiRouter<App> {
 /// Everything that a node serves.
 pub fn router(app: App) -> Router {
     let (api, _) = api().split_for_parts();
-    middleware::wrap(api.merge(docs::router())).with_state(app)
+    api.merge(docs::router()).with_state(app)
 }

@@ -1,5 +1,6 @@
 //! Taking connections, and ending them.
 
+use super::middleware;
 use super::park::{Handed, Head, Kept, Parkable, Parked, wants_close};
 use super::socket::{Heads, Socket};
 use crate::shutdown::Shutdown;
@@ -21,7 +22,6 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
-use tower::ServiceExt;
 
 /// Connections that the kernel keeps for us when many come at once: a node's death sends thousands.
 const BACKLOG: u32 = 4_096;
@@ -189,7 +189,7 @@ async fn respond(
     if let Some(parkable) = parkable {
         request.extensions_mut().insert(parkable);
     }
-    let mut response = router.oneshot(request).await?;
+    let mut response = middleware::answer(router, request).await;
     if let Some(parked) = response.extensions_mut().remove::<Parked>() {
         let head = Head::new(std::mem::take(response.headers_mut()));
         *held.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, parked, closes));

@@ -138,38 +138,13 @@ pub struct Span {
     pub only: Option<ConversationId>,
 }
 
-/// A page of what a user missed.
-#[derive(Clone, Debug)]
-pub struct Missed {
-    /// In order.
-    pub events: Vec<Event>,
-    /// Whether the span holds more.
-    pub more: bool,
-}
-
-/// Bytes of a page of events, each of which counts for its payload and [`OVERHEAD`].
-const PAGE: i32 = 65_536;
-/// What an event costs besides its payload: no page has more than [`PAGE`] / [`OVERHEAD`] events.
-const OVERHEAD: i32 = 256;
-
-/// Reads a user's events of a span, in order: those that lie inside the user's memberships, at most `limit` and about
-/// 64 KiB, but one at least if there is one.
-///
-/// For many pages, [`missed_positions`] once for some thousands of events and [`page`] for each page cost a third.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn missed(connection: &mut Connection, user: UserId, span: Span, limit: usize) -> Result<Missed, StoreError> {
-    let most = limit.min((PAGE / OVERHEAD) as usize);
-    loop {
-        let positions = missed_positions(connection, user, span, most + 1).await?;
-        let events = page(connection, &positions[..positions.len().min(most)]).await?;
-        // Unless all of them were retired in between.
-        if positions.is_empty() || !events.is_empty() {
-            return Ok(Missed { more: positions.len() > events.len(), events });
-        }
-    }
-}
+/// Bytes of a page of events, each of which counts for its payload and [`OVERHEAD`]: a client that reads slowly has two
+/// pages waiting, which must stay below 256 KiB.
+const PAGE: i32 = 96 * 1024;
+/// What an event has besides its payload when it is sent.
+const OVERHEAD: i32 = 768;
+/// Most events of a page.
+pub const PAGE_EVENTS: usize = (PAGE / OVERHEAD) as usize;
 
 /// Reads where a user's events of a span stand, in order: those that lie inside the user's memberships, the first
 /// `limit`.
@@ -199,12 +174,12 @@ pub async fn missed_positions(
     Ok(only(query.load(connection).await?)?)
 }
 
-/// Reads the first of the events at `positions`, which are in order: about 64 KiB, but one at least if one is kept.
+/// Reads the first of the events at `positions`, which are in order: about 96 KiB, but one at least if one is kept.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn page(connection: &mut Connection, positions: &[Position]) -> Result<Vec<Event>, StoreError> {
-    let positions = &positions[..positions.len().min((PAGE / OVERHEAD) as usize)];
+    let positions = &positions[..positions.len().min(PAGE_EVENTS)];
     let (Some(first), Some(last)) = (positions.first(), positions.last()) else {
         return Ok(Vec::new());
     };
@@ -225,48 +200,6 @@ pub async fn page(connection: &mut Connection, positions: &[Position]) -> Result
     .bind::<Integer, _>(PAGE)
     .sql(" OR e.number = 1 ORDER BY e.position");
     Ok(query.load(connection).await?)
-}
-
-/// One membership of a user, as an interval of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    pub conversation: ConversationId,
-    pub joined_at: Position,
-    pub left_at: Option<Position>,
-}
-
-/// All memberships of a user, with the head of the log in the same snapshot.
-#[derive(Clone, Debug)]
-pub struct Standings {
-    pub head: Cursor,
-    pub memberships: Vec<Standing>,
-}
-
-/// Reads a user's memberships that are open or ended at or above `since`, and the head that they are true for.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn standings(connection: &mut Connection, user: UserId, since: Position) -> Result<Standings, StoreError> {
-    type Row = (Epoch, Position, Option<ConversationId>, Option<Position>, Option<Position>);
-    let query = sql::<(BigInt, BigInt, Nullable<Uuid>, Nullable<BigInt>, Nullable<BigInt>)>(
-        "SELECT (SELECT epoch FROM log_epoch ORDER BY number DESC LIMIT 1),
-                coalesce((SELECT max(position) FROM events WHERE position >= ",
-    )
-    .bind::<BigInt, _>(since)
-    .sql(
-        "), (SELECT max(position) FROM events), 0), m.conversation_id, m.joined_at, m.left_at
-           FROM (SELECT 1) one LEFT JOIN members m ON m.user_id = ",
-    )
-    .bind::<Uuid, _>(user)
-    .sql(" AND coalesce(m.left_at >= ")
-    .bind::<BigInt, _>(since)
-    .sql(", true)");
-    let rows: Vec<Row> = query.load(connection).await?;
-    let (epoch, position) = rows.as_slice().first().map_or((Epoch(0), Position::ZERO), |row| (row.0, row.1));
-    let memberships = rows.into_iter().filter_map(|(_, _, conversation, joined_at, left_at)| {
-        Some(Standing { conversation: conversation?, joined_at: joined_at?, left_at })
-    });
-    Ok(Standings { head: Cursor { epoch, position }, memberships: memberships.collect() })
 }
 
 /// Who is a member of what, of many users, with the head of the log in the same snapshot.
