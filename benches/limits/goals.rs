@@ -30,6 +30,18 @@ pub struct Goal {
     pub value: Option<f64>,
 }
 
+impl Goal {
+    /// Whether it holds, or by how much it does not.
+    pub fn verdict(&self) -> String {
+        let Some(value) = self.value else { return "not measured".to_owned() };
+        match (self.must.missed(value), self.stretch.missed(value)) {
+            (_, stretch) if stretch <= 1.0 => "stretch held".to_owned(),
+            (must, stretch) if must <= 1.0 => format!("must held, stretch missed by {stretch:.2} ×"),
+            (must, _) => format!("must missed by {must:.2} ×"),
+        }
+    }
+}
+
 /// All goals, with what was measured.
 pub fn goals(figures: &Figures) -> Vec<Goal> {
     use Bound::{AtLeast, AtMost};

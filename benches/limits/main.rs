@@ -23,6 +23,7 @@ use clap::{Parser, ValueEnum};
 use figures::Figures;
 use options::{Options, Part};
 use parts::Run;
+use report::Machine;
 use scratch::Scratch;
 use servers::{Who, floor};
 use std::time::Instant;
@@ -40,19 +41,23 @@ fn main() -> anyhow::Result<()> {
     options.check()?;
     interrupt::watch()?;
     let scratch = Scratch::make_own()?;
-    let machine = report::machine(&scratch)?;
-    let figures = run(&options, &scratch).inspect_err(|_| eprintln!("{}", scratch.last_words()))?;
-    report::print(&options, &machine, &figures)
+    let all = [Who::Longwave, Who::Floor, Who::Durable, Who::Nchan];
+    let present: Vec<Who> = all.into_iter().filter(|who| who.version().is_some()).collect();
+    let machine = Machine::read(&scratch, &present)?;
+    let figures = run(&options, &scratch, present).inspect_err(|_| eprintln!("{}", scratch.last_words()))?;
+    report::print(&options, &machine, &figures)?;
+    if options.writes() {
+        report::write(&options, &machine, &figures)?;
+    }
+    Ok(())
 }
 
-fn run(options: &Options, scratch: &Scratch) -> anyhow::Result<Figures> {
-    let all = [Who::Longwave, Who::Floor, Who::Durable, Who::Nchan];
-    let present = all.into_iter().filter(|who| who.version().is_some()).collect();
+fn run(options: &Options, scratch: &Scratch, present: Vec<Who>) -> anyhow::Result<Figures> {
     let mut run = Run::new(options, scratch, present);
     for round in 1..=options.rounds() {
         for part in Part::value_variants().iter().copied().filter(|part| options.has(*part)) {
             let begun = Instant::now();
-            eprint!("round {round} of {}: {part} ... ", options.rounds());
+            eprint!("round {round} of {}: {part}: ", options.rounds());
             run.part(part)?;
             eprintln!("{:.1} s", begun.elapsed().as_secs_f64());
         }

@@ -63,6 +63,9 @@ impl Scratch {
         for file in files.filter(|file| file.file_name().to_string_lossy().ends_with("log")) {
             let log = fs::read_to_string(file.path()).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
+            if lines.is_empty() {
+                continue;
+            }
             let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
             words.push_str(&format!("\n{} ends with:\n{last}\n", file.path().display()));
         }

@@ -7,14 +7,14 @@ use anyhow::ensure;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How long all streams together may take to come again.
-const RETURN: Duration = Duration::from_secs(120);
+/// How long all of them together may take.
+const IN_ALL: Duration = Duration::from_secs(120);
 
 impl Load {
     /// Has every poster post so many messages, and waits until all are answered, and delivered to those who listen.
     pub fn post_each(&mut self, count: usize) -> anyhow::Result<()> {
         self.queue_each(count)?;
-        self.finish(PATIENCE)
+        self.finish()
     }
 
     /// Has every poster post so many messages, and waits until all are answered.
@@ -56,12 +56,12 @@ impl Load {
                 self.epoll.add_connecting(&listener.socket, index as u64)?;
             }
         }
-        self.finish(RETURN)?;
+        self.finish()?;
         self.let_open(1)
     }
 
     /// Waits until everything is answered and delivered, and checks it.
-    fn finish(&mut self, patience: Duration) -> anyhow::Result<()> {
+    fn finish(&mut self) -> anyhow::Result<()> {
         let mut progress = (self.ledger.delivered + self.ledger.answered, Instant::now());
         let begun = Instant::now();
         while !self.ledger.is_done() {
@@ -72,7 +72,7 @@ impl Load {
             }
             ensure!(progress.1.elapsed() < PATIENCE, "nothing comes any more");
             ensure!(
-                begun.elapsed() < patience,
+                begun.elapsed() < IN_ALL,
                 "{} deliveries are missing",
                 self.ledger.expected - self.ledger.delivered
             );

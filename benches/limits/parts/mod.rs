@@ -68,6 +68,7 @@ impl<'a> Run<'a> {
         shape: Shape,
         drive: impl FnOnce(&mut Self, &Server, &Stage) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
+        eprint!("{who} ");
         if who != Who::Longwave {
             let dir = self.scratch.make(&who.to_string())?;
             let server = Server::other(who, &dir)?;

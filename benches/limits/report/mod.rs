@@ -1,14 +1,26 @@
-//! What is told of the figures: tables, pages and plots.
+//! What is told of the figures: the tables on stdout, and RESULTS.md with its plots.
 
+mod bars;
+mod lines;
+mod machine;
+mod page;
+mod plots;
 mod text;
 
+pub use machine::Machine;
 pub use text::print;
 
-use crate::scratch::Scratch;
+use crate::figures::Figures;
+use crate::options::Options;
+use anyhow::Context;
+use std::path::Path;
 
-/// What was measured where.
-pub fn machine(scratch: &Scratch) -> anyhow::Result<String> {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let sync_ms = scratch.sync_time()?.as_secs_f64() * 1e3;
-    Ok(format!("{cores} cores, loopback, a disk that syncs a page in {sync_ms:.2} ms"))
+/// Writes RESULTS.md and the plots beside it.
+pub fn write(options: &Options, machine: &Machine, figures: &Figures) -> anyhow::Result<()> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
+    let plots = dir.join("results");
+    std::fs::create_dir_all(&plots)?;
+    let drawn = plots::draw(&plots, figures)?;
+    std::fs::write(dir.join("RESULTS.md"), page::page(options, machine, figures, &drawn)?)
+        .context("cannot write RESULTS.md")
 }

@@ -6,8 +6,9 @@
 //! hundred of them lie in three of the reader's conversations, the others in none.
 
 use super::postgres::{Postgres, Recipe};
+use crate::figures::thousands;
+use crate::interrupt;
 use crate::servers::{Home, Server};
-use crate::{figures, interrupt};
 use std::time::Instant;
 
 /// Users, without the reader.
@@ -60,6 +61,7 @@ pub fn fill(home: &Home, events: u64) -> anyhow::Result<()> {
     let seen = events - UNSEEN;
     people(&postgres, seen)?;
     let begun = Instant::now();
+    eprint!("events: ");
     let mut first = 1;
     while first <= events {
         interrupt::check()?;
@@ -67,14 +69,16 @@ pub fn fill(home: &Home, events: u64) -> anyhow::Result<()> {
         postgres.run("SELECT log_extend()")?;
         postgres.run(&messages(first, last, seen))?;
         first = last + 1;
-        eprint!("\r{} of {} events ... ", figures::thousands(last as i64), figures::thousands(events as i64));
+        if last.is_multiple_of(events / 10) {
+            eprint!("{} ", thousands(last as i64));
+        }
     }
     postgres.run("SELECT log_extend()")?;
     postgres.run("VACUUM (ANALYZE, FREEZE)")?;
     let count = postgres.number("SELECT count(*) FROM events")?;
     anyhow::ensure!(count == events as i64, "{count} events instead of {events}");
     postgres.stop()?;
-    eprint!("filled in {:.0} s ... ", begun.elapsed().as_secs_f64());
+    eprint!("in {:.0} s, ", begun.elapsed().as_secs_f64());
     Ok(())
 }
 
