@@ -85,7 +85,9 @@ impl fmt::Display for Load {
             Self::Reconnect => f.write_str("streams lost with a node"),
             Self::NoneStalled => f.write_str("900 readers of one conversation, 50 messages/s"),
             Self::Stalled => f.write_str("the same, 100 stalled readers beside them"),
-            Self::Grown(request, events) => write!(f, "{request}, {events} events in the log"),
+            Self::Grown(request, events) => {
+                write!(f, "{request}, {} events in the log", thousands(*events as i64))
+            }
         }
     }
 }

@@ -36,10 +36,15 @@ impl Goal {
         let Some(value) = self.value else { return "not measured".to_owned() };
         match (self.must.missed(value), self.stretch.missed(value)) {
             (_, stretch) if stretch <= 1.0 => "stretch held".to_owned(),
-            (must, stretch) if must <= 1.0 => format!("must held, stretch missed by {stretch:.2} ×"),
-            (must, _) => format!("must missed by {must:.2} ×"),
+            (must, stretch) if must <= 1.0 => format!("must held, stretch missed by {} ×", up(stretch)),
+            (must, _) => format!("must missed by {} ×", up(must)),
         }
     }
+}
+
+/// Rounded up: what is missed is never 1.00 ×.
+fn up(factor: f64) -> String {
+    format!("{:.2}", (factor * 100.0).ceil() / 100.0)
 }
 
 /// All goals, with what was measured.
