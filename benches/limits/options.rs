@@ -28,7 +28,7 @@ pub struct Options {
     #[arg(long, default_value_t = SECONDS, value_parser = clap::value_parser!(u64).range(1..=15))]
     seconds: u64,
 
-    /// Only these parts, separated by commas; then nothing is written
+    /// Only these parts, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     only: Vec<Part>,
 
@@ -60,7 +60,7 @@ pub enum Part {
     Reconnect,
     /// Readers who do not read
     Stalled,
-    /// Logs of 10⁴, 10⁶ and 10⁷ events; once, not every round
+    /// Logs of 10⁴, 10⁶ and 10⁷ events: filled once, which takes minutes, and asked in every round
     Growth,
 }
 
