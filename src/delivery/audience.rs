@@ -44,6 +44,7 @@ fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask
         return None;
     }
     subscription.phase = Phase::Waiting(Question::Judgement, now);
+    subscription.unread = None;
     Some(Ask::Judgement(key, subscription.subscriber.id, subscription.covered))
 }
 
@@ -155,7 +156,7 @@ impl Audience {
         self.roster.forget_all_rooms();
         self.ahead.clear();
         for (key, subscription) in &mut self.subscriptions {
-            if subscription.phase == Phase::Live && subscription.pending.is_empty() {
+            if subscription.phase == Phase::Live && subscription.pending.is_empty() && subscription.closed.is_none() {
                 subscription.cover(before);
             }
             subscription.forget_pending();
@@ -189,9 +190,15 @@ impl Audience {
 
     /// Takes in a page of what a subscription missed.
     pub fn turn(&mut self, key: Key, id: ConnectionId, page: Page, now: Instant) {
+        let epoch = self.head.epoch;
         let Some(subscription) = self.waiting(key, id, Question::Page) else { return };
+        // It may be the answer to a question from before the log's history changed.
+        if page.asked.0 != subscription.covered || page.asked.1.epoch != epoch {
+            return;
+        }
         subscription.phase = Phase::Behind;
         subscription.cover(page.reached);
+        subscription.unread = page.unread;
         if !page.events.is_empty() {
             return self.answer(key, page.events, page.more, None, now);
         }
@@ -213,6 +220,9 @@ impl Audience {
             return (self.ask)(Ask::Judgement(key, id, covered));
         }
         let from = start.from;
+        if reset.is_none() && from != subscription.covered {
+            return;
+        }
         subscription.phase = Phase::Behind;
         subscription.covered = from;
         let Some(code) = reset else { return self.queue(key) };
@@ -322,14 +332,16 @@ impl Audience {
 
     /// Finds what a subscription that is behind gets next: out of the ring, or by a question to PostgreSQL.
     pub(super) fn advance(&mut self, key: Key, now: Instant) {
-        let Some(subscription) = self.subscriptions.get(key as usize) else { return };
+        let Some(subscription) = self.subscriptions.get_mut(key as usize) else { return };
         let covered = subscription.covered.position;
         // Who was a member of a conversation that has ended, only the log knows.
         let ended = |passed: &Passed| passed.effect == Effect::End;
         if covered < self.ring.floor() || self.ring.changes_above(covered).any(ended) {
             return self.ask_page(key, now);
         }
-        let Some(positions) = self.missed(subscription.seat, covered, subscription.subscriber.only) else {
+        subscription.unread = None;
+        let (seat, only) = (subscription.seat, subscription.subscriber.only);
+        let Some(positions) = self.missed(seat, covered, only) else {
             return self.ask_memberships(key, now);
         };
         self.catch_up(key, positions);
@@ -425,7 +437,9 @@ impl Audience {
         for seat in users.filter_map(|user| self.roster.seat(user)).collect::<Vec<_>>() {
             for key in self.roster.user(seat).subscriptions.clone() {
                 let Some(subscription) = self.subscriptions.get_mut(key as usize) else { continue };
-                if matches!(subscription.phase, Phase::Waiting(Question::Memberships, _)) {
+                if matches!(subscription.phase, Phase::Waiting(Question::Memberships, _))
+                    && subscription.closed.is_none()
+                {
                     subscription.phase = Phase::Behind;
                     self.advance(key, now);
                     self.queue(key);
@@ -480,3 +494,7 @@ impl Audience {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "audience_tests.rs"]
+mod tests;

@@ -101,9 +101,10 @@ impl Audience {
                 subscription.phase = Phase::Behind;
                 return self.queue(key);
             };
-            let more = found > events.len() || subscription.phase == Phase::Behind;
+            let more = found > events.len();
             match events.last() {
-                Some(last) if more => subscription.cover(last.event.cursor()),
+                Some(last) if more || subscription.phase != Phase::Live => subscription.cover(last.event.cursor()),
+                _ if subscription.closed.is_some() => subscription.conclude(),
                 _ => subscription.cover(self.head),
             }
             return self.answer(key, events, more, None, now);
@@ -163,9 +164,10 @@ impl Subscription {
         for position in &self.pending {
             let Some(passed) = ring.get(*position) else { break };
             let piece = outlet.bytes(passed.event.framed(*framing));
-            bytes += piece.len();
+            let size = passed.event.wire_bytes();
+            bytes += size;
             if taken > 0 && bytes > PIECE_BYTES {
-                bytes -= piece.len();
+                bytes -= size;
                 break;
             }
             self.out.push_back(piece);

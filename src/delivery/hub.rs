@@ -155,7 +155,7 @@ impl Hub {
         let Some(last) = events.last() else { return };
         let head = Cursor { epoch, position: last.position };
         self.tell(Command::Publish(epoch, events));
-        self.reached(head).await;
+        let _ = self.0.reach.subscribe().wait_for(|at| at.head == head).await;
     }
 
     /// Goes on from `head`, where another history of the log begins.
@@ -186,3 +186,7 @@ impl Hub {
         self.0.bell.ring();
     }
 }
+
+#[cfg(test)]
+#[path = "hub_tests.rs"]
+mod tests;

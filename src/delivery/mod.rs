@@ -33,3 +33,7 @@ pub use question::answer;
 pub use start::{After, Epochs, Refused, Start};
 pub use subscription::{Answer, Newcomer, Poll, Receiver, Subscriber};
 pub use tailer::Tailer;
+
+#[cfg(test)]
+#[path = "samples_tests.rs"]
+mod samples;

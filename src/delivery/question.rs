@@ -5,11 +5,11 @@ use super::outlet::Outlet;
 use super::roster::Key;
 use super::start::{After, Epochs, Refused, Start};
 use super::subscription::{Question, Receiver, Subscription};
-use crate::ids::{ConnectionId, ConversationId, UserId};
+use crate::ids::{ConnectionId, ConversationId, Position, UserId};
 use crate::log::read::{self, Span};
 use crate::log::{Cursor, Event};
 use crate::shutdown::Shutdown;
-use crate::store::{Pool, StoreError};
+use crate::store::{Connection, Pool, StoreError};
 use crate::wire::{Encoded, Framing};
 use bytes::{Bytes, BytesMut};
 use std::collections::HashMap;
@@ -21,8 +21,9 @@ use tokio::sync::{Semaphore, mpsc};
 const USERS: usize = 500;
 /// Pages that are read at the same time.
 const PAGES: usize = 4;
-/// Events of a page of a stream, at most.
-const PAGE: usize = 1_000;
+/// Events that are found before they are read, page by page: finding costs little more than finding one, and each takes
+/// eight bytes.
+const AHEAD: usize = 4_096;
 /// How long a question rests that was not answered.
 const REST: Duration = Duration::from_millis(500);
 
@@ -45,6 +46,14 @@ pub struct PageWish {
     covered: Cursor,
     upto: Cursor,
     shape: Shape,
+    unread: Option<Box<Unread>>,
+}
+
+/// Events that were found and not read yet. Nobody becomes a member, or ceases to be one, at a position that has passed.
+pub struct Unread {
+    positions: Vec<Position>,
+    /// Up to where these are all; `None` where more may follow.
+    upto: Option<Cursor>,
 }
 
 /// What becomes of a page.
@@ -62,7 +71,7 @@ enum Chunks {
 
 impl PageWish {
     /// The page that comes next, with the hub at `head`.
-    pub fn of(key: Key, subscription: &Subscription, head: Cursor) -> Self {
+    pub fn of(key: Key, subscription: &mut Subscription, head: Cursor) -> Self {
         let shape = match &subscription.receiver {
             Receiver::Stream { framing, outlet: Outlet::Socket(_) } => Shape::Bytes(*framing, Chunks::Ours),
             Receiver::Stream { framing, outlet: Outlet::Body(_) } => Shape::Bytes(*framing, Chunks::Others),
@@ -70,7 +79,8 @@ impl PageWish {
         };
         let subscriber = &subscription.subscriber;
         let (id, user, only) = (subscriber.id, subscriber.user, subscriber.only);
-        Self { key, id, user, only, covered: subscription.covered, upto: head, shape }
+        let unread = subscription.unread.take();
+        Self { key, id, user, only, covered: subscription.covered, upto: head, shape, unread }
     }
 }
 
@@ -84,6 +94,10 @@ pub struct Page {
     pub reached: Cursor,
     /// Whether more is known to follow.
     pub more: bool,
+    /// What was found of that.
+    pub unread: Option<Box<Unread>>,
+    /// What was asked for: after the one, up to the other.
+    pub asked: (Cursor, Cursor),
 }
 
 /// Where users are members.
@@ -178,22 +192,52 @@ impl Office {
 }
 
 async fn page(pool: &Pool, wish: PageWish) -> Result<Page, StoreError> {
-    let span = Span { after: wish.covered.position, upto: wish.upto.position, only: wish.only };
-    let limit = match wish.shape {
-        Shape::Bytes(..) => PAGE,
+    let connection = &mut *pool.get().await?;
+    let asked = (wish.covered, wish.upto);
+    let mut unread = match wish.unread {
+        Some(unread) => *unread,
+        None => Unread::find(connection, &wish).await?,
+    };
+    let most = match wish.shape {
+        Shape::Bytes(..) => usize::MAX,
         Shape::Events(limit) => limit,
     };
-    let missed = read::missed(&mut *pool.get().await?, wish.user, span, limit).await?;
-    let reached = match missed.events.last() {
-        Some(last) if missed.more => last.cursor(),
-        _ => wish.upto,
+    let events = unread.next(connection, most).await?;
+    let (reached, more) = match (unread.positions.is_empty(), unread.upto, events.last()) {
+        (true, Some(upto), _) => (upto, false),
+        (_, _, Some(last)) => (last.cursor(), true),
+        // All that was found was retired in between.
+        (_, _, None) => (wish.covered, true),
     };
-    let events = missed.events.into_iter().map(encoded);
+    let events = events.into_iter().map(encoded);
     let (events, bytes) = match wish.shape {
         Shape::Events(_) => (events.collect(), None),
         Shape::Bytes(framing, chunks) => (Vec::new(), Some(joined(events, framing, chunks)).filter(|b| !b.is_empty())),
     };
-    Ok(Page { events, bytes, reached, more: missed.more })
+    let unread = Some(Box::new(unread)).filter(|unread| !unread.positions.is_empty());
+    Ok(Page { events, bytes, reached, more, unread, asked })
+}
+
+impl Unread {
+    async fn find(connection: &mut Connection, wish: &PageWish) -> Result<Self, StoreError> {
+        let span = Span { after: wish.covered.position, upto: wish.upto.position, only: wish.only };
+        let most = match wish.shape {
+            Shape::Bytes(..) => AHEAD,
+            Shape::Events(limit) => limit + 1,
+        };
+        let positions = read::missed_positions(connection, wish.user, span, most).await?;
+        Ok(Self { upto: (positions.len() < most).then_some(wish.upto), positions })
+    }
+
+    /// Reads the next events, at most `most`.
+    async fn next(&mut self, connection: &mut Connection, most: usize) -> Result<Vec<Event>, StoreError> {
+        let page = &self.positions[..self.positions.len().min(most).min(read::PAGE_EVENTS)];
+        let events = read::page(connection, page).await?;
+        let read = events.last().map(|last| self.positions.partition_point(|position| *position <= last.position));
+        // Where nothing is kept any more, nothing is left to read.
+        self.positions.drain(..read.unwrap_or(page.len()));
+        Ok(events)
+    }
 }
 
 fn joined(events: impl Iterator<Item = Arc<Encoded>>, framing: Framing, chunks: Chunks) -> Bytes {
@@ -211,3 +255,7 @@ fn joined(events: impl Iterator<Item = Arc<Encoded>>, framing: Framing, chunks: 
 fn encoded(event: Event) -> Arc<Encoded> {
     Arc::new(Encoded::new(Arc::new(event)))
 }
+
+#[cfg(test)]
+#[path = "question_tests.rs"]
+mod tests;

@@ -104,3 +104,7 @@ impl Ring {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "ring_tests.rs"]
+mod tests;

@@ -221,3 +221,7 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "roster_tests.rs"]
+mod tests;

@@ -1,22 +1,12 @@
-//! The tailer over a log in memory, which tells the test of every read.
+//! The tailer over a log in memory, which tells the test of every read, and a hub that does nothing but remember.
 
 use super::*;
-use crate::delivery::hub::{Subscriber, Transport};
-use crate::delivery::queue::Queue;
-use crate::ids::{ConnectionId, ConversationId, UserId};
-use crate::log::Payload;
-use crate::log::read::{Standing, Standings};
-use crate::store::{EventKind, Time};
+use crate::delivery::hub::{Bell, Command, Inside, Reach};
+use crate::delivery::samples::{NOTHING, cursor_of, message, room, under};
 use std::sync::Mutex;
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 /// Where the hub is when a test begins.
 const HEAD: Position = Position(10);
-const ROOM: ConversationId = ConversationId(Uuid::nil());
-const USER: UserId = UserId(Uuid::nil());
-/// No positions.
-const NOTHING: [i64; 0] = [];
 
 /// What the fake source reads.
 #[derive(Default)]
@@ -36,7 +26,7 @@ struct Fake {
 impl Source for Fake {
     async fn read(&mut self, after: Position, limit: usize) -> Result<Tail, StoreError> {
         self.reads.send(after.0).ok();
-        let stored = self.stored.lock().unwrap();
+        let stored = lock(&self.stored);
         if stored.down {
             return Err(StoreError::Unreachable("down".into()));
         }
@@ -45,11 +35,20 @@ impl Source for Fake {
     }
 }
 
-/// A tailer with one client, a member of the only room.
+/// What the hub was told.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Published(i64, Vec<i64>),
+    Rebased(Cursor),
+    Closed(Close),
+}
+
+/// A tailer, and what the hub is told.
 struct Node {
     hub: Hub,
     tailer: Tailer,
-    queue: Arc<Queue>,
+    told: mpsc::UnboundedReceiver<Told>,
+    reach: watch::Receiver<Reach>,
     stored: Arc<Mutex<Stored>>,
     reads: mpsc::UnboundedReceiver<i64>,
     handed: mpsc::Sender<Committed>,
@@ -59,22 +58,24 @@ struct Node {
 impl Node {
     /// Starts a tailer, which looks once into a log where it finds nothing new.
     async fn start() -> Self {
-        let hub = Hub::new(cursor(1, HEAD.0), 20);
+        let (hub, inside) = Hub::with(cursor(1, HEAD.0), Arc::new(Bell::new(|| {})));
+        let reach = inside.reach.subscribe();
+        let (tell, told) = mpsc::unbounded_channel();
+        tokio::spawn(remember(inside, tell));
         let stored = Arc::new(Mutex::new(Stored { epoch: 1, first: 1, ..Stored::default() }));
         let (sender, reads) = mpsc::unbounded_channel();
         let (handed, batches) = mpsc::channel(64);
         let head = watch::Sender::new(Position::ZERO);
         let source = Fake { stored: stored.clone(), reads: sender };
         let tailer = Tailer::start(hub.clone(), source, batches, head.subscribe(), &Shutdown::default());
-        let queue = subscribe(&hub);
-        let mut node = Self { hub, tailer, queue, stored, reads, handed, head };
+        let mut node = Self { hub, tailer, told, reach, stored, reads, handed, head };
         assert_eq!(node.read().await, HEAD.0);
         node
     }
 
     /// Waits for the next read; answers what it was to follow.
     async fn read(&mut self) -> i64 {
-        within_a_minute(self.reads.recv()).await.unwrap()
+        within_a_minute(self.reads.recv()).await.expect("it reads on")
     }
 
     /// The reads that were made since the last look.
@@ -85,84 +86,78 @@ impl Node {
     /// Puts events into the log.
     fn store(&self, epoch: i64, positions: impl IntoIterator<Item = i64>) {
         let events = positions.into_iter().map(|position| event(epoch, position));
-        self.stored.lock().unwrap().events.extend(events);
+        lock(&self.stored).events.extend(events);
     }
 
     /// Declares an epoch that owns the log from `first` on; what stood there is lost.
     fn begin_epoch(&self, epoch: i64, first: i64) {
-        let mut stored = self.stored.lock().unwrap();
+        let mut stored = lock(&self.stored);
         stored.events.retain(|event| event.position.0 < first);
         (stored.epoch, stored.first) = (epoch, first);
     }
 
+    fn take_down(&self, down: bool) {
+        lock(&self.stored).down = down;
+    }
+
     async fn hand_over(&self, epoch: i64, positions: impl IntoIterator<Item = i64>) {
         let events = positions.into_iter().map(|position| Arc::new(event(epoch, position))).collect();
-        self.handed.send(Committed { epoch: Epoch(epoch), events }).await.unwrap();
+        self.handed.send(Committed { epoch: Epoch(epoch), events }).await.expect("the tailer runs");
     }
 
-    /// Waits until a position is published.
-    async fn reached(&self, position: i64) {
-        reached(&self.hub, &self.queue, position).await;
+    /// Waits until the hub is at a position. [`Hub::reached`] would lead to a read.
+    async fn reached(&mut self, epoch: i64, position: i64) {
+        let at = |reach: &Reach| reach.head == cursor(epoch, position);
+        within_a_minute(self.reach.wait_for(at)).await.expect("the hub runs");
     }
 
-    /// Waits until the client is told to end.
-    async fn closed(&self) -> Close {
-        loop {
-            if let Some(close) = self.queue.closed() {
-                return close;
+    /// Waits for what the hub is told next.
+    async fn told(&mut self) -> Told {
+        within_a_minute(self.told.recv()).await.expect("the hub runs")
+    }
+
+    /// The events that were published since the last look, and nothing else happened.
+    fn published(&mut self) -> Vec<i64> {
+        let told = std::iter::from_fn(|| self.told.try_recv().ok());
+        let events = told.flat_map(|told| match told {
+            Told::Published(_, positions) => positions,
+            other => panic!("not published: {other:?}"),
+        });
+        events.collect()
+    }
+}
+
+/// Does as the hub does.
+async fn remember(mut inside: Inside, tell: mpsc::UnboundedSender<Told>) {
+    while let Some(command) = inside.commands.recv().await {
+        let floor = inside.reach.borrow().floor;
+        let (told, reach) = match command {
+            Command::Publish(epoch, events) => {
+                let positions: Vec<_> = events.iter().map(|event| event.position.0).collect();
+                let head = cursor(epoch.0, *positions.last().expect("there is something to publish"));
+                (Told::Published(epoch.0, positions), Some(Reach { head, floor }))
             }
-            within_a_minute(self.queue.wait()).await;
+            Command::Rebase(head) => (Told::Rebased(head), Some(Reach { head, floor: head.position })),
+            Command::CloseAll(reason) => (Told::Closed(reason), None),
+            _ => panic!("the tailer tells nothing else"),
+        };
+        tell.send(told).ok();
+        if let Some(reach) = reach {
+            inside.reach.send_replace(reach);
         }
     }
-
-    fn received(&self) -> Vec<i64> {
-        self.queue.take().events.iter().map(|event| event.event.position.0).collect()
-    }
 }
 
-fn subscriber() -> Subscriber {
-    Subscriber {
-        id: ConnectionId::new(),
-        user: USER,
-        session: None,
-        transport: Transport::Stream,
-        only: None,
-        expires_at: std::time::Instant::now() + Duration::from_secs(3_600),
-        rotates_at: None,
-        cut: CancellationToken::new(),
-    }
-}
-
-fn subscribe(hub: &Hub) -> Arc<Queue> {
-    let subscriber = subscriber();
-    let queue = hub.enlist(subscriber.clone());
-    let standing = Standing { conversation: ROOM, joined_at: Position(1), left_at: None };
-    hub.attach(subscriber.id, &Standings { head: hub.published(), memberships: vec![standing] }).unwrap();
-    queue
-}
-
-/// Waits until a position is published, which `queue` hears of. [`Hub::reached`] would lead to a read.
-async fn reached(hub: &Hub, queue: &Queue, position: i64) {
-    while hub.published().position.0 < position {
-        within_a_minute(queue.wait()).await;
-    }
+fn lock(stored: &Mutex<Stored>) -> std::sync::MutexGuard<'_, Stored> {
+    stored.lock().expect("nobody panics with it")
 }
 
 fn cursor(epoch: i64, position: i64) -> Cursor {
-    Cursor { epoch: Epoch(epoch), position: Position(position) }
+    cursor_of(Epoch(epoch), position)
 }
 
 fn event(epoch: i64, position: i64) -> Event {
-    Event {
-        position: Position(position),
-        epoch: Epoch(epoch),
-        conversation: ROOM,
-        kind: EventKind::MessageCreated,
-        message: None,
-        sender: USER,
-        created_at: Time::UNIX_EPOCH,
-        payload: Payload("{}".into()),
-    }
+    Event::clone(&under(Epoch(epoch), &message(position, room(1))))
 }
 
 async fn within_a_minute<T>(future: impl Future<Output = T>) -> T {
@@ -176,10 +171,12 @@ async fn a_handed_batch_that_comes_next_is_published_without_a_read() {
     node.store(1, 11..=13);
     node.hand_over(1, 11..=12).await;
     node.hand_over(1, [13]).await;
-    node.reached(13).await;
+    node.reached(1, 13).await;
     assert_eq!(started.elapsed(), Duration::ZERO);
-    assert_eq!(node.reads(), NOTHING);
-    assert_eq!(node.received(), [11, 12, 13]);
+    assert_eq!(node.published(), [11, 12, 13]);
+    // Nor does one follow before the poll.
+    assert_eq!(node.read().await, 13);
+    assert_eq!(started.elapsed(), POLL);
 }
 
 #[tokio::test(start_paused = true)]
@@ -189,24 +186,23 @@ async fn a_handed_batch_that_does_not_come_next_leads_to_a_read_at_once() {
     // 11 and 12 are another node's.
     node.store(1, 11..=13);
     node.hand_over(1, [13]).await;
-    node.reached(13).await;
+    node.reached(1, 13).await;
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(node.reads(), [10]);
-    assert_eq!(node.received(), [11, 12, 13]);
+    assert_eq!(node.published(), [11, 12, 13]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handed_batch_that_was_read_already_is_not_published_again() {
-    let node = Node::start().await;
+    let mut node = Node::start().await;
     node.store(1, 11..=13);
     node.head.send_replace(Position(13));
-    node.reached(13).await;
+    node.reached(1, 13).await;
     node.store(1, [14]);
     node.hand_over(1, 11..=12).await;
     node.hand_over(1, 13..=14).await;
-    node.reached(14).await;
-    assert_eq!(node.hub.published(), cursor(1, 14));
-    assert_eq!(node.received(), [11, 12, 13, 14]);
+    node.reached(1, 14).await;
+    assert_eq!(node.published(), [11, 12, 13, 14]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,19 +211,19 @@ async fn a_handed_batch_of_another_epoch_is_judged_by_the_log() {
     node.begin_epoch(2, 11);
     node.store(2, [11]);
     node.hand_over(2, [11]).await;
-    assert_eq!(node.closed().await, Close::Rebased);
+    assert_eq!(node.told().await, Told::Rebased(cursor(2, 10)));
+    assert_eq!(node.told().await, Told::Published(2, vec![11]));
     assert_eq!(node.reads(), [10]);
-    assert_eq!(node.hub.published(), cursor(2, 11));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_poll_finds_within_a_second_what_nobody_told_of() {
-    let node = Node::start().await;
+    let mut node = Node::start().await;
     let started = Instant::now();
     node.store(1, 11..=12);
-    node.reached(12).await;
+    node.reached(1, 12).await;
     assert!(started.elapsed() <= Duration::from_secs(1), "{:?}", started.elapsed());
-    assert_eq!(node.received(), [11, 12]);
+    assert_eq!(node.published(), [11, 12]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,7 +232,7 @@ async fn a_hint_leads_to_a_read_at_once() {
     let started = Instant::now();
     node.store(1, 11..=12);
     node.head.send_replace(Position(11));
-    node.reached(12).await;
+    node.reached(1, 12).await;
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(node.reads(), [10]);
 }
@@ -248,7 +244,7 @@ async fn a_hint_at_what_is_published_leads_to_no_read() {
         let started = Instant::now();
         node.store(1, 11..=12);
         node.hand_over(1, 11..=12).await;
-        node.reached(12).await;
+        node.reached(1, 12).await;
         node.head.send_replace(Position(hint));
         assert_eq!(node.read().await, 12);
         assert_eq!(started.elapsed().as_secs(), 1, "that was not the poll");
@@ -258,13 +254,15 @@ async fn a_hint_at_what_is_published_leads_to_no_read() {
 #[tokio::test(start_paused = true)]
 async fn handed_batches_that_a_read_has_overtaken_lead_to_no_other() {
     let mut node = Node::start().await;
+    let started = Instant::now();
     node.store(1, 11..=14);
     node.hand_over(1, [12]).await;
     node.hand_over(1, 13..=14).await;
     node.hand_over(1, [15]).await;
-    node.reached(15).await;
-    assert_eq!(node.reads(), [10]);
-    assert_eq!(node.received(), [11, 12, 13, 14, 15]);
+    node.reached(1, 15).await;
+    assert_eq!(node.published(), [11, 12, 13, 14, 15]);
+    assert_eq!([node.read().await, node.read().await], [10, 15]);
+    assert_eq!(started.elapsed(), POLL);
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,9 +283,10 @@ async fn full_pages_are_read_one_after_the_other_without_a_pause() {
     node.store(1, 11..=2_510);
     node.head.send_replace(Position(2_510));
     let started = Instant::now();
-    node.reached(2_510).await;
+    node.reached(1, 2_510).await;
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(node.reads(), [10, 1_010, 2_010]);
+    assert_eq!(node.published(), (11..=2_510).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,9 +295,8 @@ async fn an_epoch_that_begins_above_the_tail_goes_on_from_there() {
     node.store(1, 11..=12);
     node.begin_epoch(2, 13);
     node.store(2, 13..=14);
-    assert_eq!(node.closed().await, Close::Rebased);
-    node.reached(14).await;
-    assert_eq!(node.hub.published(), cursor(2, 14));
+    assert_eq!(node.told().await, Told::Rebased(cursor(2, 10)));
+    assert_eq!(node.told().await, Told::Published(2, vec![11, 12, 13, 14]));
     // All of it came with the read that told of the epoch.
     assert_eq!(node.reads(), [10]);
 }
@@ -309,47 +307,39 @@ async fn an_epoch_that_begins_below_the_tail_rebases_to_before_its_first_positio
     node.store(1, 1..=10);
     node.begin_epoch(2, 8);
     node.store(2, 8..=11);
-    assert_eq!(node.closed().await, Close::Rebased);
-    node.reached(11).await;
-    assert_eq!(node.hub.published(), cursor(2, 11));
+    assert_eq!(node.told().await, Told::Rebased(cursor(2, 7)));
+    assert_eq!(node.told().await, Told::Published(2, vec![8, 9, 10, 11]));
     assert_eq!(node.reads(), [10, 7]);
-    assert_eq!(node.received(), NOTHING);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_epoch_without_events_takes_the_tail_back() {
-    let node = Node::start().await;
+    let mut node = Node::start().await;
     node.begin_epoch(2, 8);
-    assert_eq!(node.closed().await, Close::Rebased);
-    assert_eq!(node.hub.published(), cursor(2, 7));
+    assert_eq!(node.told().await, Told::Rebased(cursor(2, 7)));
     node.store(2, [8]);
-    let client = subscribe(&node.hub);
-    reached(&node.hub, &client, 8).await;
-    assert_eq!(client.take().events.len(), 1);
+    assert_eq!(node.told().await, Told::Published(2, vec![8]));
+    assert_eq!(node.hub.published(), cursor(2, 8));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_rebases_to_behind_it() {
     for found in [vec![12, 13], vec![11, 13]] {
-        let node = Node::start().await;
+        let mut node = Node::start().await;
         node.store(1, found.clone());
-        assert_eq!(node.closed().await, Close::Rebased, "{found:?}");
-        assert_eq!(node.received(), NOTHING);
-        assert_eq!(node.hub.published(), cursor(1, 13));
+        assert_eq!(node.told().await, Told::Rebased(cursor(1, 13)), "{found:?}");
         // From there it goes on as ever.
         node.store(1, [14]);
-        let client = subscribe(&node.hub);
-        reached(&node.hub, &client, 14).await;
-        assert_eq!(client.take().events.len(), 1);
+        assert_eq!(node.told().await, Told::Published(1, vec![14]));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn silence_of_15_s_ends_subscriptions_as_unavailable() {
-    let node = Node::start().await;
+    let mut node = Node::start().await;
     let started = Instant::now();
-    node.stored.lock().unwrap().down = true;
-    assert_eq!(node.closed().await, Close::Unavailable);
+    node.take_down(true);
+    assert_eq!(node.told().await, Told::Closed(Close::Unavailable));
     let silent = started.elapsed();
     assert!((15..=16).contains(&silent.as_secs()), "{silent:?}");
 }
@@ -357,30 +347,20 @@ async fn silence_of_15_s_ends_subscriptions_as_unavailable() {
 #[tokio::test(start_paused = true)]
 async fn a_shorter_silence_ends_nothing_and_is_made_up_for() {
     let mut node = Node::start().await;
-    node.stored.lock().unwrap().down = true;
+    node.take_down(true);
     for _ in 0..14 {
         node.read().await;
     }
     assert!(!node.tailer.is_in_touch());
     node.store(1, 11..=12);
-    node.stored.lock().unwrap().down = false;
-    node.reached(12).await;
+    node.take_down(false);
+    node.reached(1, 12).await;
     assert!(node.tailer.is_in_touch());
+    assert_eq!(node.published(), [11, 12]);
     // The 15 s begin anew.
-    node.stored.lock().unwrap().down = true;
+    node.take_down(true);
     for _ in 0..14 {
         node.read().await;
     }
-    assert_eq!((node.queue.closed(), node.received()), (None, vec![11, 12]));
-}
-
-#[tokio::test(start_paused = true)]
-async fn whose_token_has_ended_is_told_within_half_a_second() {
-    let node = Node::start().await;
-    let started = Instant::now();
-    let queue = node.hub.enlist(Subscriber { expires_at: std::time::Instant::now(), ..subscriber() });
-    within_a_minute(queue.wait()).await;
-    assert_eq!(queue.closed(), Some(Close::Expired));
-    assert!(started.elapsed() <= Duration::from_millis(500), "{:?}", started.elapsed());
-    assert_eq!(node.queue.closed(), None);
+    assert_eq!(node.published(), NOTHING);
 }

@@ -1,0 +1,118 @@
+//! What the tests of this folder are made of: users, conversations, events, and the questions that the hub asks.
+
+use super::question::{Ask, PageWish};
+use super::roster::Key;
+use crate::ids::{ConnectionId, ConversationId, Epoch, Position, UserId};
+use crate::log::{Cursor, Event, Payload};
+use crate::store::{EventKind, Time};
+use crate::wire::{ChangePayload, MessagePayload, Names};
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub const EPOCH: Epoch = Epoch(1);
+/// No positions.
+pub const NOTHING: [i64; 0] = [];
+
+pub fn user(number: u128) -> UserId {
+    UserId(Uuid::from_u128(number))
+}
+
+pub fn room(number: u128) -> ConversationId {
+    ConversationId(Uuid::from_u128(number))
+}
+
+pub fn cursor(position: i64) -> Cursor {
+    cursor_of(EPOCH, position)
+}
+
+pub fn cursor_of(epoch: Epoch, position: i64) -> Cursor {
+    Cursor { epoch, position: Position(position) }
+}
+
+fn names() -> Names<'static> {
+    Names { name: "ann".into(), display_name: "Ann".into() }
+}
+
+fn event(position: i64, room: ConversationId, kind: EventKind, payload: Payload) -> Arc<Event> {
+    Arc::new(Event {
+        position: Position(position),
+        epoch: EPOCH,
+        conversation: room,
+        kind,
+        message: None,
+        sender: user(99),
+        created_at: Time::UNIX_EPOCH,
+        payload,
+    })
+}
+
+pub fn message(position: i64, room: ConversationId) -> Arc<Event> {
+    long_message(position, room, 5)
+}
+
+/// A message of so many letters.
+pub fn long_message(position: i64, room: ConversationId, letters: usize) -> Arc<Event> {
+    let text = "x".repeat(letters).into();
+    let payload = MessagePayload { sender: names(), text, reply_to: None, metadata: None };
+    event(position, room, EventKind::MessageCreated, payload.to_payload())
+}
+
+/// The same event in another history of the log.
+pub fn under(epoch: Epoch, event: &Event) -> Arc<Event> {
+    Arc::new(Event { epoch, ..event.clone() })
+}
+
+fn change(position: i64, room: ConversationId, kind: EventKind, concerns: &[UserId]) -> Arc<Event> {
+    let data = serde_json::value::to_raw_value(&()).expect("null is JSON");
+    let payload = ChangePayload { actor: names(), data: &data, concerns: concerns.to_vec() }.to_payload();
+    event(position, room, kind, payload)
+}
+
+pub fn created(position: i64, room: ConversationId, concerns: &[UserId]) -> Arc<Event> {
+    change(position, room, EventKind::ConversationCreated, concerns)
+}
+
+pub fn joined(position: i64, room: ConversationId, concerns: &[UserId]) -> Arc<Event> {
+    change(position, room, EventKind::MemberJoined, concerns)
+}
+
+pub fn left(position: i64, room: ConversationId, concerns: &[UserId]) -> Arc<Event> {
+    change(position, room, EventKind::MemberLeft, concerns)
+}
+
+pub fn deleted(position: i64, room: ConversationId) -> Arc<Event> {
+    change(position, room, EventKind::ConversationDeleted, &[])
+}
+
+/// A page that was asked for: of the events after `covered`, up to `upto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wished {
+    pub key: Key,
+    pub id: ConnectionId,
+    pub user: UserId,
+    pub only: Option<ConversationId>,
+    pub covered: Cursor,
+    pub upto: Cursor,
+    /// Most events, for a poll.
+    pub limit: Option<usize>,
+    /// How many events were found already.
+    pub found: usize,
+}
+
+/// What was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Memberships(UserId),
+    Page(Wished),
+    Judgement(Key, ConnectionId, Cursor),
+}
+
+impl From<Ask> for Asked {
+    fn from(ask: Ask) -> Self {
+        match ask {
+            Ask::Memberships(user) => Self::Memberships(user),
+            Ask::Page(wish) => Self::Page(PageWish::wished(&wish)),
+            Ask::Judgement(key, id, covered) => Self::Judgement(key, id, covered),
+        }
+    }
+}
