@@ -12,7 +12,7 @@ use crate::shutdown::Shutdown;
 use crate::store::{Connection, Pool, StoreError};
 use crate::wire::{Encoded, Framing};
 use bytes::{Bytes, BytesMut};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
@@ -24,6 +24,9 @@ const PAGES: usize = 4;
 /// Events that are found before they are read, page by page: finding costs little more than finding one, and each takes
 /// eight bytes.
 const AHEAD: usize = 4_096;
+/// Bytes of a page, as they are sent. A client that reads slowly has two of them waiting, and 128 KiB of what was found
+/// and read: that must stay below 256 KiB.
+const PAGE_BYTES: usize = 60 * 1024;
 /// How long a question rests that was not answered.
 const REST: Duration = Duration::from_millis(500);
 
@@ -49,9 +52,13 @@ pub struct PageWish {
     unread: Option<Box<Unread>>,
 }
 
-/// Events that were found and not read yet. Nobody becomes a member, or ceases to be one, at a position that has passed.
+/// Events that were found, and are not sent yet. Nobody becomes a member, or ceases to be one, at a position that has
+/// passed.
 pub struct Unread {
-    positions: Vec<Position>,
+    /// Those that are not read.
+    found: Vec<Position>,
+    /// Those before them that are.
+    read: VecDeque<Event>,
     /// Up to where these are all; `None` where more may follow.
     upto: Option<Cursor>,
 }
@@ -191,30 +198,36 @@ impl Office {
     }
 }
 
-async fn page(pool: &Pool, wish: PageWish) -> Result<Page, StoreError> {
-    let connection = &mut *pool.get().await?;
+async fn page(pool: &Pool, mut wish: PageWish) -> Result<Page, StoreError> {
     let asked = (wish.covered, wish.upto);
-    let mut unread = match wish.unread {
-        Some(unread) => *unread,
-        None => Unread::find(connection, &wish).await?,
+    let mut unread = match wish.unread.take() {
+        Some(unread) => unread,
+        None => Box::new(Unread::find(&mut *pool.get().await?, &wish).await?),
     };
-    let most = match wish.shape {
-        Shape::Bytes(..) => usize::MAX,
-        Shape::Events(limit) => limit,
-    };
-    let events = unread.next(connection, most).await?;
-    let (reached, more) = match (unread.positions.is_empty(), unread.upto, events.last()) {
+    if unread.read.is_empty() {
+        unread.read(&mut *pool.get().await?).await?;
+    }
+    let (mut events, mut bytes, mut last) = (Vec::new(), BytesMut::new(), None);
+    while let Some(event) = unread.read.pop_front() {
+        let event = Arc::new(Encoded::new(Arc::new(event)));
+        match wish.shape {
+            Shape::Events(limit) if events.len() < limit => events.push(event.clone()),
+            Shape::Bytes(framing, chunks) if chunks.join(&mut bytes, &event, framing) => {}
+            Shape::Events(_) | Shape::Bytes(..) => {
+                unread.read.push_front(Event::clone(&event.event));
+                break;
+            }
+        }
+        last = Some(event.event.cursor());
+    }
+    let (reached, more) = match (unread.is_empty(), unread.upto, last) {
         (true, Some(upto), _) => (upto, false),
-        (_, _, Some(last)) => (last.cursor(), true),
+        (_, _, Some(last)) => (last, true),
         // All that was found was retired in between.
         (_, _, None) => (wish.covered, true),
     };
-    let events = events.into_iter().map(encoded);
-    let (events, bytes) = match wish.shape {
-        Shape::Events(_) => (events.collect(), None),
-        Shape::Bytes(framing, chunks) => (Vec::new(), Some(joined(events, framing, chunks)).filter(|b| !b.is_empty())),
-    };
-    let unread = Some(Box::new(unread)).filter(|unread| !unread.positions.is_empty());
+    let bytes = Some(bytes.freeze()).filter(|bytes| !bytes.is_empty());
+    let unread = Some(unread).filter(|unread| !unread.is_empty());
     Ok(Page { events, bytes, reached, more, unread, asked })
 }
 
@@ -225,35 +238,41 @@ impl Unread {
             Shape::Bytes(..) => AHEAD,
             Shape::Events(limit) => limit + 1,
         };
-        let positions = read::missed_positions(connection, wish.user, span, most).await?;
-        Ok(Self { upto: (positions.len() < most).then_some(wish.upto), positions })
+        let found = read::missed_positions(connection, wish.user, span, most).await?;
+        let upto = (found.len() < most).then_some(wish.upto);
+        Ok(Self { found, read: VecDeque::new(), upto })
     }
 
-    /// Reads the next events, at most `most`.
-    async fn next(&mut self, connection: &mut Connection, most: usize) -> Result<Vec<Event>, StoreError> {
-        let page = &self.positions[..self.positions.len().min(most).min(read::PAGE_EVENTS)];
+    /// Reads the next of what was found.
+    async fn read(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        let page = &self.found[..self.found.len().min(read::PAGE_EVENTS)];
         let events = read::page(connection, page).await?;
-        let read = events.last().map(|last| self.positions.partition_point(|position| *position <= last.position));
+        let read = events.last().map(|last| self.found.partition_point(|position| *position <= last.position));
         // Where nothing is kept any more, nothing is left to read.
-        self.positions.drain(..read.unwrap_or(page.len()));
-        Ok(events)
+        self.found.drain(..read.unwrap_or(page.len()));
+        self.read = events.into();
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.read.is_empty()
     }
 }
 
-fn joined(events: impl Iterator<Item = Arc<Encoded>>, framing: Framing, chunks: Chunks) -> Bytes {
-    let mut bytes = BytesMut::new();
-    for event in events {
+impl Chunks {
+    /// Adds an event to a page, if it fits.
+    fn join(self, page: &mut BytesMut, event: &Encoded, framing: Framing) -> bool {
         let frame = event.framed(framing);
-        match chunks {
-            Chunks::Ours => bytes.extend_from_slice(frame.chunk()),
-            Chunks::Others => bytes.extend_from_slice(&frame.plain()),
+        let bytes = match self {
+            Self::Ours => frame.chunk().clone(),
+            Self::Others => frame.plain(),
+        };
+        let fits = page.is_empty() || page.len() + bytes.len() <= PAGE_BYTES;
+        if fits {
+            page.extend_from_slice(&bytes);
         }
+        fits
     }
-    bytes.freeze()
-}
-
-fn encoded(event: Event) -> Arc<Encoded> {
-    Arc::new(Encoded::new(Arc::new(event)))
 }
 
 #[cfg(test)]

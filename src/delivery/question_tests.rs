@@ -9,7 +9,7 @@ impl PageWish {
             Shape::Bytes(..) => None,
             Shape::Events(limit) => Some(limit),
         };
-        let found = self.unread.as_ref().map_or(0, |unread| unread.positions.len());
+        let found = self.unread.as_ref().map_or(0, |unread| unread.found.len());
         Wished { key, id, user, only, covered, upto, limit, found }
     }
 }
@@ -17,17 +17,36 @@ impl PageWish {
 impl Unread {
     /// So many events, whichever.
     pub fn some(count: usize) -> Box<Self> {
-        Box::new(Self { positions: vec![Position::ZERO; count], upto: None })
+        Box::new(Self { found: vec![Position::ZERO; count], read: VecDeque::new(), upto: None })
     }
+}
+
+fn encoded(position: i64) -> Encoded {
+    Encoded::new(message(position, room(1)))
 }
 
 #[test]
 fn a_page_is_made_of_chunks_only_where_nobody_else_makes_them() {
-    let events = [11, 12].map(|position| encoded(Event::clone(&message(position, room(1)))));
+    let events = [11, 12].map(encoded);
     for framing in [Framing::Sse, Framing::Ndjson] {
         let frames = events.each_ref().map(|event| event.framed(framing).clone());
-        let join = |chunks| joined(events.iter().cloned(), framing, chunks);
+        let join = |chunks: Chunks| {
+            let mut page = BytesMut::new();
+            assert!(events.iter().all(|event| chunks.join(&mut page, event, framing)));
+            page
+        };
         assert_eq!(join(Chunks::Ours), frames.each_ref().map(|frame| frame.chunk().clone()).concat());
         assert_eq!(join(Chunks::Others), frames.map(|frame| frame.plain()).concat());
     }
+}
+
+#[test]
+fn a_page_takes_any_first_event_and_then_what_fits() {
+    let event = encoded(11);
+    let size = event.framed(Framing::Sse).chunk().len();
+    let mut page = BytesMut::zeroed(PAGE_BYTES - size);
+    assert!(Chunks::Ours.join(&mut page, &event, Framing::Sse));
+    assert!(!Chunks::Ours.join(&mut page, &event, Framing::Sse));
+    assert_eq!(page.len(), PAGE_BYTES);
+    assert!(Chunks::Ours.join(&mut BytesMut::new(), &event, Framing::Sse));
 }

@@ -138,12 +138,11 @@ pub struct Span {
     pub only: Option<ConversationId>,
 }
 
-/// Bytes of a page of events, each of which counts for its payload and [`OVERHEAD`]: a client that reads slowly has two
-/// pages waiting, which must stay below 256 KiB.
+/// Bytes of events that are read at once, each of which counts for its payload and [`OVERHEAD`].
 const PAGE: i32 = 96 * 1024;
-/// What an event has besides its payload when it is sent.
-const OVERHEAD: i32 = 768;
-/// Most events of a page.
+/// What an event takes in memory besides its payload.
+const OVERHEAD: i32 = 256;
+/// Most events that are read at once.
 pub const PAGE_EVENTS: usize = (PAGE / OVERHEAD) as usize;
 
 /// Reads where a user's events of a span stand, in order: those that lie inside the user's memberships, the first
