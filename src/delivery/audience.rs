@@ -13,6 +13,7 @@ use super::start::Start;
 use super::subscription::{MOST_BYTES, Newcomer, Phase, Poll, Question, Receiver, Subscription};
 use crate::ids::{ConnectionId, ConversationId, Epoch, Position, SessionId, UserId};
 use crate::log::{Cursor, Event};
+use crate::shutdown::Held;
 use crate::wire::{Encoded, Reset, ResetCode};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -36,6 +37,8 @@ pub struct Answered {
     pub covered: Cursor,
     pub more: bool,
     pub close: Option<Close>,
+    /// Keeps shutdown waiting until the answer is given.
+    pub held: Held,
 }
 
 /// Lets a subscription go over to another history of the log, under which its cursor must be judged anew.
@@ -302,8 +305,13 @@ impl Audience {
                 gone.push(key as Key);
                 continue;
             }
-            if now.saturating_duration_since(subscription.written_at) >= HEARTBEAT {
+            // Not all in one breath: what is written to all at the same time would be so for ever after.
+            let early = Duration::from_millis(key as u64 % 64 * 30);
+            if now.saturating_duration_since(subscription.written_at) >= HEARTBEAT - early {
                 subscription.beat();
+            }
+            if subscription.is_too_slow(now) {
+                subscription.close(Close::Slow, head, now);
             }
             if subscription.wants_a_turn() {
                 due.push(key as Key);
@@ -354,6 +362,7 @@ impl Audience {
         let bytes = sizes.take(PART).sum();
         if positions.len() > PART || bytes > MOST_BYTES {
             positions.truncate(PART);
+            positions.shrink_to_fit();
         } else {
             subscription.phase = Phase::Live;
             if positions.is_empty() {

@@ -173,7 +173,7 @@ impl Stage {
 
     /// Gives the polls that are over their answers.
     fn answer_polls(&mut self) {
-        for Answered { poll, events, covered, more, close } in self.audience.take_answered() {
+        for Answered { poll, events, covered, more, close, .. } in self.audience.take_answered() {
             (poll.answer)(Answer { events, covered, more, close, socket: None, early: Vec::new() });
         }
     }

@@ -4,7 +4,7 @@ use super::audience::{Answered, Audience};
 use super::close::Close;
 use super::ring::Ring;
 use super::roster::Key;
-use super::subscription::{MOST_BYTES, Phase, Receiver, Subscription};
+use super::subscription::{Phase, Receiver, Subscription};
 use crate::wire::Encoded;
 use bytes::Buf;
 use std::collections::VecDeque;
@@ -14,6 +14,8 @@ use std::time::Instant;
 
 /// Bytes of events that are written at once.
 const PIECE_BYTES: usize = 64 * 1024;
+/// Bytes of the events of a poll's answer, which is kept until its client has read it.
+const ANSWER_BYTES: usize = 96 * 1024;
 /// Room for positions that a subscription keeps when it is not needed.
 const KEPT: usize = 16;
 
@@ -69,7 +71,7 @@ impl Audience {
             }
             Ok(Turn::Blocked) => {
                 subscription.blocked = true;
-                if subscription.phase == Phase::Live && subscription.is_over_the_limit() {
+                if subscription.is_too_slow(now) {
                     subscription.close(Close::Slow, self.head, now);
                 }
             }
@@ -93,19 +95,25 @@ impl Audience {
         let Receiver::Poll(poll) = &subscription.receiver else { return };
         let found = subscription.pending.len();
         if found > 0 {
-            let taken = &subscription.pending[..found.min(poll.limit)];
-            let events: Option<Vec<_>> = taken.iter().map(|at| Some(self.ring.get(*at)?.event.clone())).collect();
-            let Some(events) = events else {
-                // The ring has gone on: the rest stands in the log.
-                subscription.forget_pending();
-                subscription.phase = Phase::Behind;
-                return self.queue(key);
-            };
+            let (mut events, mut bytes) = (Vec::new(), 0);
+            for passed in subscription.pending.iter().take(poll.limit).map_while(|at| self.ring.get(*at)) {
+                bytes += passed.event.wire_bytes();
+                if bytes > ANSWER_BYTES && !events.is_empty() {
+                    break;
+                }
+                events.push(passed.event.clone());
+            }
             let more = found > events.len();
             match events.last() {
+                None => {
+                    // The ring has gone on: the rest stands in the log.
+                    subscription.forget_pending();
+                    subscription.phase = Phase::Behind;
+                    return self.queue(key);
+                }
                 Some(last) if more || subscription.phase != Phase::Live => subscription.cover(last.event.cursor()),
-                _ if subscription.closed.is_some() => subscription.conclude(),
-                _ => subscription.cover(self.head),
+                Some(_) if subscription.closed.is_some() => subscription.conclude(),
+                Some(_) => subscription.cover(self.head),
             }
             return self.answer(key, events, more, None, now);
         }
@@ -127,16 +135,13 @@ impl Audience {
         let Some(subscription) = self.remove(key, now) else { return };
         let covered = subscription.covered;
         if let Receiver::Poll(poll) = subscription.receiver {
-            self.answered.push(Answered { poll, events, covered, more, close });
+            let held = subscription.held;
+            self.answered.push(Answered { poll, events, covered, more, close, held });
         }
     }
 }
 
 impl Subscription {
-    fn is_over_the_limit(&self) -> bool {
-        self.pending_bytes > MOST_BYTES
-    }
-
     /// Writes what waits, about one piece of it.
     fn write(&mut self, ring: &Ring, now: Instant) -> Result<Turn> {
         if self.out.is_empty() {

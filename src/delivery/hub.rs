@@ -11,7 +11,7 @@ use crate::ids::{ConnectionId, Epoch, Position, UserId};
 use crate::log::{Cursor, Event};
 use crate::wire::ResetCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use tokio::sync::{mpsc, watch};
 
 /// What the hub is told.
@@ -39,6 +39,11 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// Whether all up to `head` was published, under its epoch.
+    fn is_at(&self, head: Cursor) -> bool {
+        self.head.epoch == head.epoch && self.head.position >= head.position
+    }
+
     /// Whether a cursor lies in memory. Then it is good: it is of the present epoch, and neither above the head nor below
     /// what is kept.
     pub fn holds(&self, cursor: Cursor) -> bool {
@@ -79,6 +84,7 @@ impl Bell {
     /// The thread is about to look for the last time, and then to sleep.
     pub fn fall_asleep(&self) {
         self.asleep.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
     }
 
     /// The thread is awake.
@@ -87,6 +93,8 @@ impl Bell {
     }
 
     fn ring(&self) {
+        // Either the thread sees what was sent, or this sees it asleep.
+        fence(Ordering::SeqCst);
         if self.asleep.swap(false, Ordering::SeqCst) {
             (self.ring)();
         }
@@ -132,12 +140,16 @@ impl Hub {
 
     /// Waits until the log was published here up to `head`, under its epoch.
     pub async fn reached(&self, head: Cursor) {
-        let reached = |at: &Reach| at.head.epoch == head.epoch && at.head.position >= head.position;
-        if !reached(&self.reach()) {
+        if !self.reach().is_at(head) {
             self.0.wanted.send_replace(head);
         }
+        self.passed(head).await;
+    }
+
+    /// The same for what is on its way here, so that nobody need look for it.
+    pub(super) async fn passed(&self, head: Cursor) {
         // The hub itself holds the sender.
-        let _ = self.0.reach.subscribe().wait_for(reached).await;
+        let _ = self.0.reach.subscribe().wait_for(|at| at.is_at(head)).await;
     }
 
     /// Changes when somebody waits for what was not published yet.

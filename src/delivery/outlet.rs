@@ -51,14 +51,16 @@ impl Outlet {
                 }
             },
             Self::Body(body) => {
+                let place = match body.try_reserve() {
+                    Ok(place) => place,
+                    Err(mpsc::error::TrySendError::Full(())) => return Err(ErrorKind::WouldBlock.into()),
+                    Err(mpsc::error::TrySendError::Closed(())) => return Err(Error::from(ErrorKind::BrokenPipe)),
+                };
                 let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
                 pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
                 let length = whole.len();
-                match body.try_send(whole.freeze()) {
-                    Ok(()) => Ok(length),
-                    Err(mpsc::error::TrySendError::Full(_)) => Err(ErrorKind::WouldBlock.into()),
-                    Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::from(ErrorKind::BrokenPipe)),
-                }
+                place.send(whole.freeze());
+                Ok(length)
             }
         }
     }

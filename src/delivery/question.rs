@@ -9,13 +9,14 @@ use crate::ids::{ConnectionId, ConversationId, Position, UserId};
 use crate::log::read::{self, Span};
 use crate::log::{Cursor, Event};
 use crate::shutdown::Shutdown;
-use crate::store::{Connection, Pool, StoreError};
+use crate::store::{ANSWER, Pool, StoreError};
 use crate::wire::{Encoded, Framing};
 use bytes::{Bytes, BytesMut};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
 
 /// Users whose memberships are asked for at once.
 const USERS: usize = 500;
@@ -59,6 +60,8 @@ pub struct Unread {
     found: Vec<Position>,
     /// Those before them that are.
     read: VecDeque<Event>,
+    /// The first of `found`, on their way.
+    coming: Option<Coming>,
     /// Up to where these are all; `None` where more may follow.
     upto: Option<Cursor>,
 }
@@ -90,6 +93,8 @@ impl PageWish {
         Self { key, id, user, only, covered: subscription.covered, upto: head, shape, unread }
     }
 }
+
+type Coming = JoinHandle<Result<(usize, Vec<Event>), StoreError>>;
 
 /// A page that was read.
 pub struct Page {
@@ -139,7 +144,10 @@ async fn answer_memberships(hub: Hub, pool: Pool, mut asked: mpsc::UnboundedRece
 }
 
 async fn memberships(hub: &Hub, pool: &Pool, users: &[UserId]) -> Result<Knowledge, StoreError> {
-    let everyone = read::standings_of(&mut *pool.get().await?, users, hub.published().position).await?;
+    let mut connection = pool.get().await?;
+    let everyone = read::standings_of(&mut connection, users, hub.published().position);
+    let everyone = tokio::time::timeout(ANSWER, everyone).await;
+    let everyone = connection.settle(everyone)?;
     let mut by_user: HashMap<_, _> = users.iter().map(|user| (*user, Vec::new())).collect();
     for (user, conversation) in everyone.memberships {
         by_user.entry(user).or_default().push(conversation);
@@ -183,7 +191,6 @@ impl Office {
     }
 
     async fn judge(&self, key: Key, id: ConnectionId, covered: Cursor) {
-        let _place = self.places.acquire().await;
         match Start::find(&self.hub, &self.epochs, After::Cursor(covered)).await {
             Ok(start) => self.hub.tell(Command::Judge(key, id, start, None)),
             Err(Refused::Dead(code, start)) => self.hub.tell(Command::Judge(key, id, start, Some(code))),
@@ -202,10 +209,10 @@ async fn page(pool: &Pool, mut wish: PageWish) -> Result<Page, StoreError> {
     let asked = (wish.covered, wish.upto);
     let mut unread = match wish.unread.take() {
         Some(unread) => unread,
-        None => Box::new(Unread::find(&mut *pool.get().await?, &wish).await?),
+        None => Box::new(Unread::find(pool, &wish).await?),
     };
     if unread.read.is_empty() {
-        unread.read(&mut *pool.get().await?).await?;
+        unread.read(pool).await?;
     }
     let (mut events, mut bytes, mut last) = (Vec::new(), BytesMut::new(), None);
     while let Some(event) = unread.read.pop_front() {
@@ -232,31 +239,52 @@ async fn page(pool: &Pool, mut wish: PageWish) -> Result<Page, StoreError> {
 }
 
 impl Unread {
-    async fn find(connection: &mut Connection, wish: &PageWish) -> Result<Self, StoreError> {
+    async fn find(pool: &Pool, wish: &PageWish) -> Result<Self, StoreError> {
         let span = Span { after: wish.covered.position, upto: wish.upto.position, only: wish.only };
         let most = match wish.shape {
             Shape::Bytes(..) => AHEAD,
             Shape::Events(limit) => limit + 1,
         };
-        let found = read::missed_positions(connection, wish.user, span, most).await?;
+        let mut connection = pool.get().await?;
+        let found = read::missed_positions(&mut connection, wish.user, span, most);
+        let found = tokio::time::timeout(ANSWER, found).await;
+        let found = connection.settle(found)?;
         let upto = (found.len() < most).then_some(wish.upto);
-        Ok(Self { found, read: VecDeque::new(), upto })
+        Ok(Self { found, read: VecDeque::new(), coming: None, upto })
     }
 
-    /// Reads the next of what was found.
-    async fn read(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
-        let page = &self.found[..self.found.len().min(read::PAGE_EVENTS)];
-        let events = read::page(connection, page).await?;
+    /// Takes the next of what was found, and lets PostgreSQL go on with what comes after it.
+    async fn read(&mut self, pool: &Pool) -> Result<(), StoreError> {
+        let (asked, events) = match self.coming.take() {
+            Some(coming) => coming.await.map_err(|error| StoreError::Unreachable(error.into()))?,
+            None => read_on(pool.clone(), self.page()).await,
+        }?;
         let read = events.last().map(|last| self.found.partition_point(|position| *position <= last.position));
         // Where nothing is kept any more, nothing is left to read.
-        self.found.drain(..read.unwrap_or(page.len()));
+        self.found.drain(..read.unwrap_or(asked));
         self.read = events.into();
+        if !self.found.is_empty() {
+            self.coming = Some(tokio::spawn(read_on(pool.clone(), self.page())));
+            // So that it is asked for before this goes on, which does not wait for a while.
+            tokio::task::yield_now().await;
+        }
         Ok(())
+    }
+
+    fn page(&self) -> Vec<Position> {
+        self.found[..self.found.len().min(read::PAGE_EVENTS)].to_vec()
     }
 
     fn is_empty(&self) -> bool {
         self.found.is_empty() && self.read.is_empty()
     }
+}
+
+/// Reads the first of the events at `positions`, however many those are; answers also how many were asked for.
+async fn read_on(pool: Pool, positions: Vec<Position>) -> Result<(usize, Vec<Event>), StoreError> {
+    let mut connection = pool.get().await?;
+    let events = tokio::time::timeout(ANSWER, read::page(&mut connection, &positions)).await;
+    Ok((positions.len(), connection.settle(events)?))
 }
 
 impl Chunks {

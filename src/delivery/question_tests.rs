@@ -17,7 +17,7 @@ impl PageWish {
 impl Unread {
     /// So many events, whichever.
     pub fn some(count: usize) -> Box<Self> {
-        Box::new(Self { found: vec![Position::ZERO; count], read: VecDeque::new(), upto: None })
+        Box::new(Self { found: vec![Position::ZERO; count], read: VecDeque::new(), coming: None, upto: None })
     }
 }
 

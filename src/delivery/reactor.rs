@@ -9,6 +9,7 @@ use super::roster::Key;
 use super::subscription::{Answer, Poll, Receiver, Subscription};
 use mio::{Events, Interest, Token, Waker};
 use std::io::{ErrorKind, Read, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -63,7 +64,14 @@ impl Reactor {
     /// There is no thread left.
     pub fn start(self, audience: Audience, inside: Inside, bell: Arc<Bell>) -> Result<()> {
         let this = Loop { poll: self.poll, audience, inside, bell, swept_at: Instant::now() };
-        std::thread::Builder::new().name("delivery".to_owned()).spawn(move || this.run())?;
+        let run = move || {
+            if catch_unwind(AssertUnwindSafe(|| this.run())).is_err() {
+                // Clients resume at another node, or at this one when it is started again; as it is, it delivers nothing.
+                tracing::error!("deliveries have failed, the node ends");
+                std::process::abort();
+            }
+        };
+        std::thread::Builder::new().name("delivery".to_owned()).spawn(run)?;
         Ok(())
     }
 }
@@ -80,6 +88,8 @@ impl Loop {
                 }
             }
             self.tell_reach();
+            // Who came just now may not wait at all.
+            let now = Instant::now();
             for _ in 0..ROUND {
                 if !self.audience.serve(now) {
                     break;
@@ -151,7 +161,12 @@ impl Loop {
 
     /// Listens to the socket of a subscription from now on.
     fn watch(&mut self, key: Key) {
-        let Some(socket) = self.audience.get_mut(key).and_then(Subscription::socket) else { return };
+        let Some(subscription) = self.audience.get_mut(key) else { return };
+        if !subscription.take_early(&[], EARLY_BYTES) {
+            self.audience.remove(key, Instant::now());
+            return;
+        }
+        let Some(socket) = subscription.socket() else { return };
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(socket, Token(key as usize), interest) {
             tracing::warn!(%error, "cannot listen to a socket");
@@ -188,8 +203,10 @@ impl Loop {
                 Err(error) => return tracing::warn!(%error, "cannot let go of a socket"),
             },
         };
-        let Answered { events, covered, more, close, .. } = answered;
+        let Answered { events, covered, more, close, held, .. } = answered;
         answer(Answer { events, covered, more, close, socket, early });
+        // Only now, so that shutdown waits for one or the other.
+        drop(held);
     }
 }
 

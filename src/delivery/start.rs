@@ -2,7 +2,7 @@ use super::hub::Hub;
 use crate::ids::Epoch;
 use crate::log::epoch::{self, Judgement, State};
 use crate::log::{Cursor, Log};
-use crate::store::{Rounds, StoreError};
+use crate::store::{ANSWER, Rounds, StoreError};
 use crate::wire::ResetCode;
 use std::time::Duration;
 
@@ -60,8 +60,10 @@ impl Epochs {
         let rounds = Rounds::start(SHARING, move |questions: Vec<()>| {
             let (hub, pool) = (hub.clone(), pool.clone());
             async move {
-                let state = epoch::state(&mut *pool.get().await?, hub.published().position).await?;
-                Ok(vec![state; questions.len()])
+                let mut connection = pool.get().await?;
+                let state = epoch::state(&mut connection, hub.published().position);
+                let state = tokio::time::timeout(ANSWER, state).await;
+                Ok(vec![connection.settle(state)?; questions.len()])
             }
         });
         Self { rounds, log }
@@ -103,7 +105,7 @@ impl Start {
     pub async fn resume(hub: &Hub, epochs: &Epochs, after: After) -> Result<Self, Refused> {
         // A history that has gone on without it is not waited for.
         if let Some(committed) = epochs.log.committed().filter(|at| at.epoch == hub.published().epoch) {
-            let _ = tokio::time::timeout(HANDING, hub.reached(committed)).await;
+            let _ = tokio::time::timeout(HANDING, hub.passed(committed)).await;
         }
         match after {
             After::Cursor(from) if hub.reach().holds(from) => Ok(Self { from, epoch: from.epoch }),

@@ -12,11 +12,14 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Bytes of events that may wait for a client whose connection takes no more: with what is being written to it, a client
 /// costs 256 KiB at most.
 pub const MOST_BYTES: usize = 128 * 1024;
+
+/// How long a client may take nothing while more waits for it.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Who receives, and until when.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +137,7 @@ pub struct Subscription {
     pub ended: bool,
     /// Bytes that a stream's client sent though nothing is answered to them.
     pub unasked: usize,
-    _held: Held,
+    pub held: Held,
 }
 
 impl Subscription {
@@ -155,7 +158,7 @@ impl Subscription {
             closed: None,
             ended: false,
             unasked: 0,
-            _held: newcomer.held,
+            held: newcomer.held,
         }
     }
 
@@ -182,7 +185,7 @@ impl Subscription {
         self.pending.push(event.event.position);
         self.pending_bytes += event.wire_bytes();
         if self.blocked {
-            if self.pending_bytes > MOST_BYTES {
+            if self.is_too_slow(now) {
                 self.close(Close::Slow, before, now);
             }
             return false;
@@ -218,6 +221,13 @@ impl Subscription {
     /// Whether its end is due for so long that the client cannot be reading.
     pub fn is_overdue(&self, now: Instant) -> bool {
         self.closed.is_some_and(|closed| now.saturating_duration_since(closed.since) > closed.reason.grace())
+    }
+
+    /// Whether more waits than may, and nothing has gone through for a while. A position that waits takes eight bytes, so
+    /// that a burst on a long line need not be the end of it.
+    pub fn is_too_slow(&self, now: Instant) -> bool {
+        let over = self.phase == Phase::Live && self.blocked && self.pending_bytes > MOST_BYTES;
+        over && self.closed.is_none() && now.saturating_duration_since(self.written_at) > PATIENCE
     }
 
     /// Whether the client is known to be gone. The end of a socket is told by the reactor.

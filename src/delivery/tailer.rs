@@ -6,7 +6,7 @@ use crate::ids::{Epoch, Position};
 use crate::log::read::{self, Tail};
 use crate::log::{Committed, Cursor, Event};
 use crate::shutdown::Shutdown;
-use crate::store::{Pool, StoreError};
+use crate::store::{ANSWER, Pool, StoreError};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,9 @@ use tokio::time::Instant;
 const POLL: Duration = Duration::from_secs(1);
 /// Events that are read at once.
 const PAGE: usize = 1_000;
-/// How long a read may take.
-const ANSWER: Duration = Duration::from_secs(5);
 /// How long PostgreSQL may be silent before clients are sent away.
 const SILENCE: Duration = Duration::from_secs(15);
+
 /// The step that the tailer repeats: reading the log beyond a position.
 pub trait Source: Send + 'static {
     /// Reads at most `limit` events after `after`, with the present epoch.
@@ -30,14 +29,8 @@ pub trait Source: Send + 'static {
 impl Source for Pool {
     async fn read(&mut self, after: Position, limit: usize) -> Result<Tail, StoreError> {
         let mut connection = self.get().await?;
-        match tokio::time::timeout(ANSWER, read::tail(&mut connection, after, limit as i64)).await {
-            Ok(tail) => tail,
-            Err(_) => {
-                // A server that is frozen says nothing, not even that it is gone.
-                connection.discard();
-                Err(StoreError::Unreachable("no answer within 5 s".into()))
-            }
-        }
+        let tail = tokio::time::timeout(ANSWER, read::tail(&mut connection, after, limit as i64)).await;
+        connection.settle(tail)
     }
 }
 

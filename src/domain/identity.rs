@@ -4,7 +4,7 @@ use super::tokens::Subject;
 use super::{Domain, Error, accounts};
 use crate::ids::{SessionId, UserId};
 use crate::store::users::User;
-use crate::store::{Pool, Rounds, StoreError, Time, users};
+use crate::store::{ANSWER, Pool, Rounds, StoreError, Time, users};
 use chrono::Utc;
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -12,8 +12,10 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a node trusts what it read of a user, or checked of a token. Disabled users are noticed sooner, with the revocations.
+/// How long a node trusts what it read of a user, and again what it then made of a token. Disabled users are noticed sooner, with the revocations.
 const TRUST: Duration = Duration::from_secs(10);
+/// What is remembered at most; above it, all is forgotten.
+const MOST: usize = 100_000;
 /// Users that are read at once.
 const AT_ONCE: usize = 1_000;
 
@@ -152,7 +154,11 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
     }
 
     fn put(&self, key: K, value: V) {
-        self.lock().insert(key, (value, Instant::now()));
+        let mut remembered = self.lock();
+        if remembered.len() >= MOST {
+            remembered.clear();
+        }
+        remembered.insert(key, (value, Instant::now()));
     }
 
     fn forget(&self) {
@@ -174,7 +180,9 @@ async fn read(pool: &Pool, asked: Vec<Who>) -> Result<Vec<Option<User>>, StoreEr
             Who::Name(name) => names.push(name.clone()),
         }
     }
-    let found = users::by_ids_or_names(&mut *pool.get().await?, &ids, &names).await?;
+    let mut connection = pool.get().await?;
+    let found = tokio::time::timeout(ANSWER, users::by_ids_or_names(&mut connection, &ids, &names)).await;
+    let found = connection.settle(found)?;
     let by_id: HashMap<_, _> = found.iter().map(|user| (user.id, user)).collect();
     let by_name: HashMap<_, _> = found.iter().map(|user| (user.name.as_str(), user)).collect();
     let answer = |who: &Who| match who {

@@ -1,7 +1,7 @@
 //! Who must be refused although their token is still good: revoked sessions and disabled users, pushed and polled.
 
 use crate::ids::{SessionId, UserId};
-use crate::store::{Pool, StoreError, sessions, users};
+use crate::store::{ANSWER, Pool, StoreError, sessions, users};
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -11,8 +11,6 @@ use tokio::sync::watch;
 const POLL: Duration = Duration::from_secs(2);
 /// How far each look reaches back beyond the last: transactions that commit late, and clocks that jump a little.
 const OVERLAP: Duration = Duration::from_secs(60);
-/// How long a look may take.
-const ANSWER: Duration = Duration::from_secs(5);
 /// How long a revoked session is remembered: longer than any access token of it lasts.
 const MEMORY: Duration = Duration::from_secs(20 * 60);
 
@@ -100,12 +98,8 @@ impl Revocations {
             let revoked = sessions::revoked_within(&mut connection, window.min(MEMORY)).await?;
             Ok::<_, StoreError>((revoked, users::disabled(&mut connection).await?))
         };
-        let Ok(read) = tokio::time::timeout(ANSWER, read).await else {
-            connection.discard();
-            return Err(StoreError::Unreachable("no answer within 5 s".into()));
-        };
-        let (revoked, disabled) = read?;
-        drop(connection);
+        let read = tokio::time::timeout(ANSWER, read).await;
+        let (revoked, disabled) = connection.settle(read)?;
         self.add(revoked);
         self.set_disabled(disabled.into_iter().collect());
         Ok(())

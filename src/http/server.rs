@@ -65,7 +65,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) {
             Ok((stream, peer)) => {
                 prepare(&stream);
                 let line = Line { server: server.clone(), peer, closes: false };
-                shutdown.finish(line.serve(stream, Bytes::new()));
+                shutdown.finish(line.serve(stream, Bytes::new(), Heads::new()));
             }
             Err(error) => {
                 // Out of descriptors, mostly: those who wait are taken when others have gone.
@@ -97,8 +97,8 @@ type Held = Arc<Mutex<Option<(Head, Parked, bool)>>>;
 
 impl Line {
     /// Serves requests until the connection ends or is handed over. `early` has arrived already.
-    async fn serve(self, stream: TcpStream, early: Bytes) {
-        let (heads, held) = (Heads::new(), Held::default());
+    async fn serve(self, stream: TcpStream, early: Bytes, heads: Arc<Heads>) {
+        let held = Held::default();
         let service = service_fn({
             let (heads, held, router, peer) = (heads.clone(), held.clone(), self.server.router.clone(), self.peer);
             move |request| {
@@ -169,7 +169,7 @@ impl Line {
             };
             let written = tokio::time::timeout(ANSWER, stream.write_all(&answer)).await;
             if matches!(written, Ok(Ok(()))) && !close {
-                self.serve(stream, early.into()).await;
+                self.serve(stream, early.into(), Heads::between()).await;
             }
         });
     }

@@ -29,15 +29,20 @@ pub struct Heads {
 impl Heads {
     /// A connection that has just been made: its first head is due.
     pub fn new() -> Arc<Self> {
-        let heads = Self {
+        let heads = Self::between();
+        heads.arrived();
+        heads
+    }
+
+    /// A connection between two requests: nothing is due.
+    pub fn between() -> Arc<Self> {
+        Arc::new(Self {
             idle: AtomicBool::new(true),
             begun: Notify::new(),
             started: AtomicUsize::new(0),
             complete: AtomicUsize::new(0),
             flushed: AtomicBool::new(true),
-        };
-        heads.arrived();
-        Arc::new(heads)
+        })
     }
 
     /// Serves a request whose head is complete.

@@ -139,7 +139,7 @@ pub struct Span {
 }
 
 /// Bytes of events that are read at once, each of which counts for its payload and [`OVERHEAD`].
-const PAGE: i32 = 96 * 1024;
+const PAGE: i32 = 48 * 1024;
 /// What an event takes in memory besides its payload.
 const OVERHEAD: i32 = 256;
 /// Most events that are read at once.
@@ -173,7 +173,7 @@ pub async fn missed_positions(
     Ok(only(query.load(connection).await?)?)
 }
 
-/// Reads the first of the events at `positions`, which are in order: about 96 KiB, but one at least if one is kept.
+/// Reads the first of the events at `positions`, which are in order: about 48 KiB, but one at least if one is kept.
 ///
 /// # Errors
 /// [`StoreError`].

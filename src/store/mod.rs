@@ -23,7 +23,7 @@ mod words;
 pub use connect::{Driver, connect};
 pub use error::StoreError;
 pub use migrations::{migrate, revert_all};
-pub use pool::{Pool, Pooled};
+pub use pool::{ANSWER, Pool, Pooled};
 pub use rounds::Rounds;
 pub use words::{ConversationKind, EventKind, History, MemberRole, UserRole};
 

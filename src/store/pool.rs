@@ -8,14 +8,25 @@ use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfi
 use futures_util::FutureExt;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
+use tokio::time::error::Elapsed;
 
 /// A connection on loan from the [`Pool`].
 pub struct Pooled(deadpool::Object<Connection>);
 
 impl Pooled {
-    /// Closes the connection, which nobody gets again.
-    pub fn discard(self) {
-        drop(deadpool::Object::take(self.0));
+    /// Takes in what came of a query within [`ANSWER`]. A connection whose query was given up is closed, and nobody gets
+    /// it again: a server that is frozen says nothing, not even that it is gone.
+    ///
+    /// # Errors
+    /// That of the query, or [`StoreError::Unreachable`].
+    pub fn settle<T, E: Into<StoreError>>(self, answered: Result<Result<T, E>, Elapsed>) -> Result<T, StoreError> {
+        match answered {
+            Ok(answer) => answer.map_err(Into::into),
+            Err(_) => {
+                drop(deadpool::Object::take(self.0));
+                Err(StoreError::Unreachable("no answer within 5 s".into()))
+            }
+        }
     }
 }
 
@@ -33,6 +44,8 @@ impl DerefMut for Pooled {
     }
 }
 
+/// How long a query may take that many wait for.
+pub const ANSWER: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection: longer and its client has given up.
 const WAIT: Duration = Duration::from_secs(5);
 

@@ -102,7 +102,7 @@ async fn a_page_ends_at_its_bytes_but_has_one_event_at_least() {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     for _ in 0..10 {
-        anna.say(&group, &"x".repeat(11_000)).await;
+        anna.say(&group, &"x".repeat(5_000)).await;
     }
     let pool = Pool::new(app.database.url(), 1);
     let mut connection = pool.get().await.expect("a connection");
