@@ -306,7 +306,7 @@ impl Audience {
                 continue;
             }
             // Not all in one breath: what is written to all at the same time would be so for ever after.
-            let early = Duration::from_millis(key as u64 % 64 * 30);
+            let early = Duration::from_millis(key as u64 % 64 * 15);
             if now.saturating_duration_since(subscription.written_at) >= HEARTBEAT - early {
                 subscription.beat();
             }

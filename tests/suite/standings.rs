@@ -108,7 +108,7 @@ async fn a_page_ends_at_its_bytes_but_has_one_event_at_least() {
     let mut connection = pool.get().await.expect("a connection");
     let positions: Vec<_> = truth::visible_to(&app.sql().await, &anna.id).await.into_iter().map(Position).collect();
     let messages = &positions[positions.len() - 10..];
-    assert_eq!(read::page(&mut connection, messages).await.expect("a page").len(), 8);
+    assert_eq!(read::page(&mut connection, messages).await.expect("a page").len(), 9);
     assert_eq!(read::page(&mut connection, &messages[..3]).await.expect("a page").len(), 3);
     assert_eq!(read::page(&mut connection, &[]).await.expect("a page").len(), 0);
     let sql = app.sql().await;
