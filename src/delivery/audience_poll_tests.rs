@@ -212,3 +212,20 @@ fn a_poll_does_not_wait_for_postgresql() {
     assert_eq!([knows.got(), reads.got()], [ended(10, Close::Unavailable), ended(4, Close::Unavailable)]);
     assert_eq!(stage.asked(), []);
 }
+
+#[test]
+fn a_poll_goes_with_the_one_who_waits_for_its_answer() {
+    let mut stage = Stage::at(10);
+    let until = (stage.now + WAIT, Close::Waited);
+    let subscriber = Subscriber { until, ..stage.subscriber(user(1)) };
+    let asker = std::sync::Arc::new(());
+    let weak = Some(std::sync::Arc::downgrade(&asker));
+    let answer = Box::new(|_| panic!("nobody waits"));
+    let poll = Box::new(Poll { limit: 100, socket: None, asker: weak, early: Vec::new(), answer });
+    stage.admit(subscriber, Receiver::Poll(poll), cursor(10));
+    stage.sleep(Duration::from_secs(1));
+    assert_eq!(stage.audience.subscriptions.len(), 1);
+    drop(asker);
+    stage.sleep(Duration::from_secs(1));
+    assert_eq!(stage.audience.subscriptions.len(), 0);
+}

@@ -122,7 +122,7 @@ impl Stage {
     fn poll(&mut self, subscriber: Subscriber, limit: usize, from: Cursor) -> Polling {
         let (sender, answers) = mpsc::channel();
         let answer = Box::new(move |answer| sender.send(answer).expect("the test listens"));
-        let poll = Box::new(Poll { limit, socket: None, early: Vec::new(), answer });
+        let poll = Box::new(Poll { limit, socket: None, asker: None, early: Vec::new(), answer });
         let key = self.admit(subscriber, Receiver::Poll(poll), from);
         Polling { key, answers }
     }

@@ -28,6 +28,8 @@ const AHEAD: usize = 4_096;
 /// Bytes of a page, as they are sent. A client that reads slowly has two of them waiting, and 128 KiB of what was found
 /// and read: that must stay below 256 KiB.
 const PAGE_BYTES: usize = 60 * 1024;
+/// How long the hub may take to get where an answer is from: it looks at the log once a second.
+const BEHIND: Duration = Duration::from_secs(2);
 /// How long a question rests that was not answered.
 const REST: Duration = Duration::from_millis(500);
 
@@ -152,6 +154,8 @@ async fn memberships(hub: &Hub, pool: &Pool, users: &[UserId]) -> Result<Knowled
     for (user, conversation) in everyone.memberships {
         by_user.entry(user).or_default().push(conversation);
     }
+    // The hub could make nothing of it before, and would ask again.
+    let _ = tokio::time::timeout(BEHIND, hub.passed(everyone.head)).await;
     Ok(Knowledge { head: everyone.head, users: by_user.into_iter().collect() })
 }
 

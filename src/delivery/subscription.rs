@@ -11,7 +11,7 @@ use crate::wire::{Encoded, Framing};
 use bytes::Bytes;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// Bytes of events that may wait for a client whose connection takes no more: with what is being written to it, a client
@@ -45,6 +45,8 @@ pub struct Poll {
     pub limit: usize,
     /// The connection, if it was handed over.
     pub socket: Option<TcpStream>,
+    /// Otherwise: is there as long as somebody waits for the answer.
+    pub asker: Option<Weak<()>>,
     /// What arrived on the connection meanwhile.
     pub early: Vec<u8>,
     /// Takes the answer. It must not wait: all other clients do.
@@ -232,7 +234,10 @@ impl Subscription {
 
     /// Whether the client is known to be gone. The end of a socket is told by the reactor.
     pub fn is_gone(&self) -> bool {
-        matches!(&self.receiver, Receiver::Stream { outlet, .. } if outlet.is_closed())
+        match &self.receiver {
+            Receiver::Stream { outlet, .. } => outlet.is_closed(),
+            Receiver::Poll(poll) => poll.asker.as_ref().is_some_and(|asker| asker.strong_count() == 0),
+        }
     }
 
     /// Breaks a silence.

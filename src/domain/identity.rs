@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How long a node trusts what it read of a user, and again what it then made of a token. Disabled users are noticed sooner, with the revocations.
 const TRUST: Duration = Duration::from_secs(10);
-/// What is remembered at most; above it, all is forgotten.
-const MOST: usize = 100_000;
+/// Tokens and users that are remembered at most; above it, all of them are forgotten. Those who only listen show theirs
+/// once, and what it takes to remember them is not given back to the machine.
+const MOST: usize = 4_096;
 /// Users that are read at once.
 const AT_ONCE: usize = 1_000;
 

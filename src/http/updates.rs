@@ -17,6 +17,7 @@ use hyper::HeaderMap;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use mio::net::TcpStream;
 use serde::Deserialize;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use utoipa::IntoParams;
@@ -87,10 +88,10 @@ pub async fn get_updates(
     let start = start.map_err(refused)?;
     let subscriber = receive::subscriber(&caller, only, until);
     let hub = app.hub.clone();
-    let admit = move |socket, early, answer| {
+    let admit = move |socket, asker, early, answer| {
         hub.admit(Newcomer {
             subscriber,
-            receiver: Receiver::Poll(Box::new(Poll { limit, socket, early, answer })),
+            receiver: Receiver::Poll(Box::new(Poll { limit, socket, asker, early, answer })),
             from: start.from,
             epoch: start.epoch,
             opening: None,
@@ -112,14 +113,17 @@ pub async fn get_updates(
                     );
                 }
             };
-            admit(Some(TcpStream::from_std(socket)), early.into(), Box::new(respond));
+            admit(Some(TcpStream::from_std(socket)), None, early.into(), Box::new(respond));
         })),
         None => {
             let (sender, answer) = oneshot::channel();
+            let asker = Arc::new(());
             // Who asked may have gone.
-            admit(None, Vec::new(), Box::new(move |answer| drop(sender.send(answer))));
+            admit(None, Some(Arc::downgrade(&asker)), Vec::new(), Box::new(move |answer| drop(sender.send(answer))));
             let ending = || Problem::new(Code::Unavailable, "this node is ending, try another");
-            respond(&answer.await.map_err(|_| ending())?, from)
+            let answer = answer.await.map_err(|_| ending())?;
+            drop(asker);
+            respond(&answer, from)
         }
     }
 }
