@@ -8,7 +8,7 @@ use super::close::Close;
 use super::membership::Effect;
 use super::question::{Ask, Knowledge, Page, PageWish};
 use super::ring::{Door, Passed, Ring};
-use super::roster::{Key, Roster, Seat};
+use super::roster::{Key, ROOM, Roster, Seat};
 use super::start::Start;
 use super::subscription::{MOST_BYTES, Newcomer, Phase, Poll, Question, Receiver, Subscription};
 use crate::ids::{ConnectionId, ConversationId, Epoch, Position, SessionId, UserId};
@@ -76,7 +76,7 @@ impl Audience {
             head,
             ring: Ring::new(head.position),
             roster: Roster::default(),
-            subscriptions: Slab::new(),
+            subscriptions: Slab::with_capacity(ROOM),
             line: VecDeque::new(),
             answered: Vec::new(),
             ahead: Vec::new(),

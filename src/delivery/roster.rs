@@ -38,13 +38,27 @@ pub struct Room {
     pub last: Position,
 }
 
+/// Users and subscriptions that there is room for from the start. Room that is not used takes no memory; room that was too
+/// small is left behind when a larger one is moved into.
+pub const ROOM: usize = 65_536;
+
 /// Everybody who is here.
-#[derive(Default)]
 pub struct Roster {
     users: Slab<Present>,
     seats: HashMap<UserId, Seat>,
     rooms: Slab<Room>,
     doors: HashMap<ConversationId, Door>,
+}
+
+impl Default for Roster {
+    fn default() -> Self {
+        Self {
+            users: Slab::with_capacity(ROOM),
+            seats: HashMap::with_capacity(ROOM),
+            rooms: Slab::new(),
+            doors: HashMap::new(),
+        }
+    }
 }
 
 impl Roster {
