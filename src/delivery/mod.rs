@@ -8,7 +8,7 @@
 //! catches up and is live in one step of the one thread, so that nothing can be lost or repeated in between. An event is
 //! encoded once for all who get it, and all that waits for a client goes in one write.
 //!
-//! Lifecycle: [`Hub::start`], then [`answer`](question::answer) for its questions to PostgreSQL; [`Hub::close_all`] ends
+//! Lifecycle: [`Hub::start`], then [`answer`] for its questions to PostgreSQL; [`Hub::close_all`] ends
 //! the subscriptions, [`Hub::stop`] the thread.
 
 mod audience;
