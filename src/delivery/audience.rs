@@ -6,15 +6,14 @@
 
 use super::close::Close;
 use super::membership::Effect;
-use super::question::{Ask, Knowledge, Page, PageWish};
+use super::question::{Ask, Knowledge};
 use super::ring::{Door, Passed, Ring};
 use super::roster::{Key, ROOM, Roster, Seat};
-use super::start::Start;
 use super::subscription::{MOST_BYTES, Newcomer, Phase, Poll, Question, Receiver, Subscription};
-use crate::ids::{ConnectionId, ConversationId, Epoch, Position, SessionId, UserId};
+use crate::ids::{ConversationId, Epoch, Position, SessionId, UserId};
 use crate::log::{Cursor, Event};
 use crate::shutdown::Held;
-use crate::wire::{Encoded, Reset, ResetCode};
+use crate::wire::Encoded;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,8 +23,6 @@ use std::time::{Duration, Instant};
 const PART: usize = 4_096;
 /// After how much silence a heartbeat comes: proxies cut what is silent for 30 s or more.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a stream waits for PostgreSQL to come back.
-const SILENCE: Duration = Duration::from_secs(15);
 
 /// Whether a session or its user has ended.
 pub type Gate = Box<dyn Fn(UserId, Option<SessionId>) -> bool + Send>;
@@ -55,15 +52,15 @@ fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask
 pub struct Audience {
     pub(super) head: Cursor,
     pub(super) ring: Ring,
-    roster: Roster,
+    pub(super) roster: Roster,
     pub(super) subscriptions: Slab<Subscription>,
     /// Those that something can be done for, each at most once.
     pub(super) line: VecDeque<Key>,
     /// Polls that are over.
     pub(super) answered: Vec<Answered>,
     /// Memberships that were read ahead of the hub.
-    ahead: Vec<Knowledge>,
-    ask: Box<dyn Fn(Ask) + Send>,
+    pub(super) ahead: Vec<Knowledge>,
+    pub(super) ask: Box<dyn Fn(Ask) + Send>,
     gate: Gate,
     streams_per_user: usize,
     draining: bool,
@@ -167,106 +164,6 @@ impl Audience {
             ask.into_iter().for_each(&self.ask);
         }
         self.queue_all();
-    }
-
-    /// Learns where users are members.
-    pub fn know(&mut self, knowledge: Knowledge, now: Instant) {
-        let known = knowledge.head;
-        if known.epoch == self.head.epoch && known.position > self.head.position {
-            self.ahead.push(knowledge);
-            return;
-        }
-        let usable = known.epoch == self.head.epoch && known.position >= self.ring.floor();
-        for (user, conversations) in &knowledge.users {
-            match self.roster.seat(*user) {
-                Some(seat) if usable => self.roster.learn(seat, conversations.iter().copied()),
-                // Too much has passed since: they are asked for anew.
-                Some(seat) => self.roster.unask(seat),
-                None => {}
-            }
-        }
-        if usable {
-            self.replay(known.position);
-        }
-        self.resume(knowledge.users.iter().map(|(user, _)| *user), now);
-    }
-
-    /// Takes in a page of what a subscription missed.
-    pub fn turn(&mut self, key: Key, id: ConnectionId, page: Page, now: Instant) {
-        let epoch = self.head.epoch;
-        let Some(subscription) = self.waiting(key, id, Question::Page) else { return };
-        // It may be the answer to a question from before the log's history changed.
-        if page.asked.0 != subscription.covered || page.asked.1.epoch != epoch {
-            return;
-        }
-        subscription.phase = Phase::Behind;
-        subscription.cover(page.reached);
-        subscription.unread = page.unread;
-        if !page.events.is_empty() {
-            return self.answer(key, page.events, page.more, None, now);
-        }
-        // The next page is read while this one is written, but for who has not even taken the last one.
-        let reads = subscription.out.is_empty();
-        subscription.out.extend(page.bytes);
-        self.queue(key);
-        if page.more && reads {
-            self.ask_page(key, now);
-        }
-    }
-
-    /// Takes in where a subscription goes on under the log's new history.
-    pub fn judge(&mut self, key: Key, id: ConnectionId, start: Start, reset: Option<ResetCode>, now: Instant) {
-        let epoch = self.head.epoch;
-        let Some(subscription) = self.waiting(key, id, Question::Judgement) else { return };
-        if start.epoch != epoch {
-            let covered = subscription.covered;
-            return (self.ask)(Ask::Judgement(key, id, covered));
-        }
-        let from = start.from;
-        if reset.is_none() && from != subscription.covered {
-            return;
-        }
-        subscription.phase = Phase::Behind;
-        subscription.covered = from;
-        let Some(code) = reset else { return self.queue(key) };
-        if let Receiver::Stream { framing, outlet } = &subscription.receiver {
-            let cursor = from.to_string();
-            let frame = framing.control("reset", &cursor, &Reset { kind: "reset", code, cursor: cursor.clone() });
-            let bytes = outlet.bytes(&frame);
-            subscription.out.push_back(bytes);
-        } else {
-            subscription.close(Close::Dead(code), from, now);
-        }
-        self.queue(key);
-    }
-
-    /// Takes in that PostgreSQL did not answer a question about a subscription.
-    pub fn fail(&mut self, key: Key, id: ConnectionId, question: Question, now: Instant) {
-        let head = self.head;
-        let Some(subscription) = self.waiting(key, id, question) else { return };
-        let Phase::Waiting(_, since) = subscription.phase else { return };
-        if !subscription.is_stream() || now.saturating_duration_since(since) > SILENCE {
-            subscription.close(Close::Unavailable, head, now);
-            return self.queue(key);
-        }
-        let covered = subscription.covered;
-        match question {
-            Question::Page => self.ask_page(key, since),
-            Question::Judgement => (self.ask)(Ask::Judgement(key, id, covered)),
-            Question::Memberships => self.ask_memberships(key, since),
-        }
-    }
-
-    /// Takes in that PostgreSQL did not tell where users are members.
-    pub fn fail_to_know(&mut self, users: &[UserId], now: Instant) {
-        for seat in users.iter().filter_map(|user| self.roster.seat(*user)).collect::<Vec<_>>() {
-            self.roster.unask(seat);
-            for key in self.roster.user(seat).subscriptions.clone() {
-                if let Some(id) = self.subscriptions.get(key as usize).map(|subscription| subscription.subscriber.id) {
-                    self.fail(key, id, Question::Memberships, now);
-                }
-            }
-        }
     }
 
     /// Ends every subscription, and, where the node is draining, those that come.
@@ -420,62 +317,12 @@ impl Audience {
     }
 
     /// Lets those leave who get nothing more.
-    fn apply(&mut self, room: Door, effect: &Effect) {
+    pub(super) fn apply(&mut self, room: Door, effect: &Effect) {
         match effect {
             Effect::Leave(users) => users.iter().for_each(|user| self.roster.leave(room, *user)),
             Effect::End => self.roster.empty(room),
             Effect::Join(_) | Effect::None => {}
         }
-    }
-
-    /// Brings memberships that were read at `known` to where the hub is. For all others, what happened happens again, and
-    /// ends as it did.
-    fn replay(&mut self, known: Position) {
-        let changes: Vec<_> =
-            self.ring.changes_above(known).map(|passed| (passed.room, passed.effect.clone())).collect();
-        for (room, effect) in changes.into_iter().rev() {
-            if let Effect::Join(users) = &effect {
-                users.iter().for_each(|user| self.roster.enter(room, *user));
-            }
-            self.apply(room, &effect);
-        }
-    }
-
-    /// Lets those go on who waited for what is known, or must be asked for again.
-    fn resume(&mut self, users: impl Iterator<Item = UserId>, now: Instant) {
-        for seat in users.filter_map(|user| self.roster.seat(user)).collect::<Vec<_>>() {
-            for key in self.roster.user(seat).subscriptions.clone() {
-                let Some(subscription) = self.subscriptions.get_mut(key as usize) else { continue };
-                if matches!(subscription.phase, Phase::Waiting(Question::Memberships, _))
-                    && subscription.closed.is_none()
-                {
-                    subscription.phase = Phase::Behind;
-                    self.advance(key, now);
-                    self.queue(key);
-                }
-            }
-        }
-    }
-
-    /// The subscription of this place and id, if it waits for this.
-    fn waiting(&mut self, key: Key, id: ConnectionId, question: Question) -> Option<&mut Subscription> {
-        let subscription = self.subscriptions.get_mut(key as usize)?;
-        let waits = matches!(subscription.phase, Phase::Waiting(asked, _) if asked == question);
-        (subscription.subscriber.id == id && waits && subscription.closed.is_none()).then_some(subscription)
-    }
-
-    fn ask_memberships(&mut self, key: Key, since: Instant) {
-        let Some(subscription) = self.subscriptions.get_mut(key as usize) else { return };
-        subscription.phase = Phase::Waiting(Question::Memberships, since);
-        if self.roster.ask(subscription.seat) {
-            (self.ask)(Ask::Memberships(subscription.subscriber.user));
-        }
-    }
-
-    fn ask_page(&mut self, key: Key, since: Instant) {
-        let Some(subscription) = self.subscriptions.get_mut(key as usize) else { return };
-        subscription.phase = Phase::Waiting(Question::Page, since);
-        (self.ask)(Ask::Page(PageWish::of(key, subscription, self.head)));
     }
 
     /// Ends the user's oldest streams, so that one more fits.

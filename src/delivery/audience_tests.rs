@@ -2,11 +2,14 @@
 
 use super::*;
 use crate::delivery::outlet::Outlet;
-use crate::delivery::question::Unread;
+use crate::delivery::question::{Page, Unread};
 use crate::delivery::samples::*;
+use crate::delivery::start::Start;
 use crate::delivery::subscription::{Answer, Subscriber};
+use crate::ids::ConnectionId;
 use crate::shutdown::Shutdown;
 use crate::wire::Framing;
+use crate::wire::ResetCode;
 use bytes::Bytes;
 use std::sync::{Mutex, mpsc};
 use tokio::sync::mpsc as channel;

@@ -11,6 +11,7 @@
 //! Lifecycle: [`Hub::start`], then [`answer`] for its questions to PostgreSQL; [`Hub::close_all`] ends
 //! the subscriptions, [`Hub::stop`] the thread.
 
+mod answers;
 mod audience;
 mod close;
 mod flush;
