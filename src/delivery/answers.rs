@@ -2,13 +2,12 @@
 
 use super::audience::Audience;
 use super::close::Close;
-use super::membership::Effect;
 use super::question::{Ask, Knowledge, Page, PageWish};
 use super::roster::Key;
 use super::start::Start;
 use super::subscription::{Phase, Question, Receiver, Subscription};
 use crate::ids::{ConnectionId, Position, UserId};
-use crate::wire::{Reset, ResetCode};
+use crate::wire::ResetCode;
 use std::time::{Duration, Instant};
 
 /// How long a stream waits for PostgreSQL to come back.
@@ -76,9 +75,7 @@ impl Audience {
         subscription.covered = from;
         let Some(code) = reset else { return self.queue(key) };
         if let Receiver::Stream { framing, outlet } = &subscription.receiver {
-            let cursor = from.to_string();
-            let frame = framing.control("reset", &cursor, &Reset { kind: "reset", code, cursor: cursor.clone() });
-            let bytes = outlet.bytes(&frame);
+            let bytes = outlet.bytes(&framing.reset(code, from));
             subscription.out.push_back(bytes);
         } else {
             subscription.close(Close::Dead(code), from, now);
@@ -121,10 +118,8 @@ impl Audience {
         let changes: Vec<_> =
             self.ring.changes_above(known).map(|passed| (passed.room, passed.effect.clone())).collect();
         for (room, effect) in changes.into_iter().rev() {
-            if let Effect::Join(users) = &effect {
-                users.iter().for_each(|user| self.roster.enter(room, *user));
-            }
-            self.apply(room, &effect);
+            self.let_in(room, &effect);
+            self.let_out(room, &effect);
         }
     }
 

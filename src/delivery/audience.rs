@@ -300,9 +300,7 @@ impl Audience {
         let conversation = event.event.conversation;
         let room = self.roster.door(conversation);
         let effect = Effect::of(&event.event);
-        if let Effect::Join(users) = &effect {
-            users.iter().for_each(|user| self.roster.enter(room, *user));
-        }
+        self.let_in(room, &effect);
         for key in self.roster.listeners(room) {
             let Some(subscription) = self.subscriptions.get_mut(key as usize) else { continue };
             let wanted = subscription.subscriber.only.is_none_or(|only| only == conversation);
@@ -310,14 +308,21 @@ impl Audience {
                 self.line.push_back(key);
             }
         }
-        self.apply(room, &effect);
+        self.let_out(room, &effect);
         let previous = self.roster.pass(room, event.event.position);
         self.head = event.event.cursor();
         self.ring.push(Passed { event, room, previous, effect });
     }
 
+    /// Lets those enter who get an event, and what comes after it.
+    pub(super) fn let_in(&mut self, room: Door, effect: &Effect) {
+        if let Effect::Join(users) = effect {
+            users.iter().for_each(|user| self.roster.enter(room, *user));
+        }
+    }
+
     /// Lets those leave who get nothing more.
-    pub(super) fn apply(&mut self, room: Door, effect: &Effect) {
+    pub(super) fn let_out(&mut self, room: Door, effect: &Effect) {
         match effect {
             Effect::Leave(users) => users.iter().for_each(|user| self.roster.leave(room, *user)),
             Effect::End => self.roster.empty(room),

@@ -83,8 +83,9 @@ impl Audience {
 
     /// Answers a poll if there is something to answer.
     fn try_answer(&mut self, key: Key, now: Instant) {
-        if self.subscriptions.get(key as usize).is_some_and(|poll| poll.phase == Phase::Behind && poll.closed.is_none())
-        {
+        let looks =
+            |poll: &Subscription| poll.phase == Phase::Behind && poll.closed.is_none() && poll.pending.is_empty();
+        if self.subscriptions.get(key as usize).is_some_and(looks) {
             self.advance(key, now);
         }
         let Some(subscription) = self.subscriptions.get_mut(key as usize) else { return };

@@ -1,6 +1,6 @@
 //! Where the bytes of a stream go.
 
-use crate::wire::{Frame, LAST_CHUNK};
+use crate::wire::{Chunks, Frame, LAST_CHUNK};
 use bytes::{Bytes, BytesMut};
 use mio::net::TcpStream;
 use std::io::{Error, ErrorKind, IoSlice, Result, Write};
@@ -18,17 +18,22 @@ pub enum Outlet {
 }
 
 impl Outlet {
+    /// Who makes the chunks here.
+    pub fn chunks(&self) -> Chunks {
+        match self {
+            Self::Socket(_) => Chunks::Ours,
+            Self::Body(_) => Chunks::Others,
+        }
+    }
+
     /// The bytes of a frame that go here.
     pub fn bytes(&self, frame: &Frame) -> Bytes {
-        match self {
-            Self::Socket(_) => frame.chunk().clone(),
-            Self::Body(_) => frame.plain(),
-        }
+        frame.bytes(self.chunks())
     }
 
     /// What comes after the last frame.
     pub fn last(&self) -> Option<Bytes> {
-        matches!(self, Self::Socket(_)).then_some(LAST_CHUNK)
+        (self.chunks() == Chunks::Ours).then_some(LAST_CHUNK)
     }
 
     /// Writes as much as goes at once; answers how many bytes that were.

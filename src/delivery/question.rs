@@ -1,7 +1,6 @@
 //! What the hub asks PostgreSQL, and how it gets its answers: few at a time, many users in one query.
 
 use super::hub::{Command, Hub};
-use super::outlet::Outlet;
 use super::roster::Key;
 use super::start::{After, Epochs, Refused, Start};
 use super::subscription::{Question, Receiver, Subscription};
@@ -10,7 +9,7 @@ use crate::log::read::{self, Span};
 use crate::log::{Cursor, Event};
 use crate::shutdown::Shutdown;
 use crate::store::{ANSWER, Pool, StoreError};
-use crate::wire::{Encoded, Framing};
+use crate::wire::{Chunks, Encoded, Framing};
 use bytes::{Bytes, BytesMut};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -61,7 +60,7 @@ pub struct Unread {
     /// Those that are not read.
     found: Vec<Position>,
     /// Those before them that are.
-    read: VecDeque<Event>,
+    read: VecDeque<Arc<Encoded>>,
     /// The first of `found`, on their way.
     coming: Option<Coming>,
     /// Up to where these are all; `None` where more may follow.
@@ -75,18 +74,11 @@ enum Shape {
     Events(usize),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Chunks {
-    Ours,
-    Others,
-}
-
 impl PageWish {
     /// The page that comes next, with the hub at `head`.
     pub fn of(key: Key, subscription: &mut Subscription, head: Cursor) -> Self {
         let shape = match &subscription.receiver {
-            Receiver::Stream { framing, outlet: Outlet::Socket(_) } => Shape::Bytes(*framing, Chunks::Ours),
-            Receiver::Stream { framing, outlet: Outlet::Body(_) } => Shape::Bytes(*framing, Chunks::Others),
+            Receiver::Stream { framing, outlet } => Shape::Bytes(*framing, outlet.chunks()),
             Receiver::Poll(poll) => Shape::Events(poll.limit),
         };
         let subscriber = &subscription.subscriber;
@@ -219,17 +211,14 @@ async fn page(pool: &Pool, mut wish: PageWish) -> Result<Page, StoreError> {
         unread.read(pool).await?;
     }
     let (mut events, mut bytes, mut last) = (Vec::new(), BytesMut::new(), None);
-    while let Some(event) = unread.read.pop_front() {
-        let event = Arc::new(Encoded::new(Arc::new(event)));
+    while let Some(event) = unread.read.front() {
         match wish.shape {
             Shape::Events(limit) if events.len() < limit => events.push(event.clone()),
-            Shape::Bytes(framing, chunks) if chunks.join(&mut bytes, &event, framing) => {}
-            Shape::Events(_) | Shape::Bytes(..) => {
-                unread.read.push_front(Event::clone(&event.event));
-                break;
-            }
+            Shape::Bytes(framing, chunks) if join(&mut bytes, &event.framed(framing).bytes(chunks)) => {}
+            Shape::Events(_) | Shape::Bytes(..) => break,
         }
         last = Some(event.event.cursor());
+        unread.read.pop_front();
     }
     let (reached, more) = match (unread.is_empty(), unread.upto, last) {
         (true, Some(upto), _) => (upto, false),
@@ -266,7 +255,7 @@ impl Unread {
         let read = events.last().map(|last| self.found.partition_point(|position| *position <= last.position));
         // Where nothing is kept any more, nothing is left to read.
         self.found.drain(..read.unwrap_or(asked));
-        self.read = events.into();
+        self.read = events.into_iter().map(|event| Arc::new(Encoded::new(Arc::new(event)))).collect();
         if !self.found.is_empty() {
             self.coming = Some(tokio::spawn(read_on(pool.clone(), self.page())));
             // So that it is asked for before this goes on, which does not wait for a while.
@@ -291,20 +280,13 @@ async fn read_on(pool: Pool, positions: Vec<Position>) -> Result<(usize, Vec<Eve
     Ok((positions.len(), connection.settle(events)?))
 }
 
-impl Chunks {
-    /// Adds an event to a page, if it fits.
-    fn join(self, page: &mut BytesMut, event: &Encoded, framing: Framing) -> bool {
-        let frame = event.framed(framing);
-        let bytes = match self {
-            Self::Ours => frame.chunk().clone(),
-            Self::Others => frame.plain(),
-        };
-        let fits = page.is_empty() || page.len() + bytes.len() <= PAGE_BYTES;
-        if fits {
-            page.extend_from_slice(&bytes);
-        }
-        fits
+/// Adds an event to a page, if it fits.
+fn join(page: &mut BytesMut, event: &[u8]) -> bool {
+    let fits = page.is_empty() || page.len() + event.len() <= PAGE_BYTES;
+    if fits {
+        page.extend_from_slice(event);
     }
+    fits
 }
 
 #[cfg(test)]

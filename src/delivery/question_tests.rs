@@ -30,23 +30,24 @@ fn a_page_is_made_of_chunks_only_where_nobody_else_makes_them() {
     let events = [11, 12].map(encoded);
     for framing in [Framing::Sse, Framing::Ndjson] {
         let frames = events.each_ref().map(|event| event.framed(framing).clone());
-        let join = |chunks: Chunks| {
+        let joined = |chunks: Chunks| {
             let mut page = BytesMut::new();
-            assert!(events.iter().all(|event| chunks.join(&mut page, event, framing)));
+            assert!(events.iter().all(|event| join(&mut page, &event.framed(framing).bytes(chunks))));
             page
         };
-        assert_eq!(join(Chunks::Ours), frames.each_ref().map(|frame| frame.chunk().clone()).concat());
-        assert_eq!(join(Chunks::Others), frames.map(|frame| frame.plain()).concat());
+        assert_eq!(joined(Chunks::Ours), frames.each_ref().map(|frame| frame.chunk().clone()).concat());
+        assert_eq!(joined(Chunks::Others), frames.map(|frame| frame.plain()).concat());
     }
 }
 
 #[test]
 fn a_page_takes_any_first_event_and_then_what_fits() {
     let event = encoded(11);
-    let size = event.framed(Framing::Sse).chunk().len();
+    let event = event.framed(Framing::Sse).chunk();
+    let size = event.len();
     let mut page = BytesMut::zeroed(PAGE_BYTES - size);
-    assert!(Chunks::Ours.join(&mut page, &event, Framing::Sse));
-    assert!(!Chunks::Ours.join(&mut page, &event, Framing::Sse));
+    assert!(join(&mut page, event));
+    assert!(!join(&mut page, event));
     assert_eq!(page.len(), PAGE_BYTES);
-    assert!(Chunks::Ours.join(&mut BytesMut::new(), &event, Framing::Sse));
+    assert!(join(&mut BytesMut::new(), event));
 }

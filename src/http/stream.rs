@@ -10,7 +10,7 @@ use crate::delivery::{After, HEARTBEAT, Newcomer, Outlet, Receiver, Refused, Sta
 use crate::domain::{Caller, Error};
 use crate::log::Cursor;
 use crate::store::StoreError;
-use crate::wire::{Frame, Framing, Ready, Reset, ResetCode};
+use crate::wire::{Frame, Framing, Ready, ResetCode};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, State};
 use axum::response::Response;
@@ -156,8 +156,7 @@ async fn begin(app: &App, wish: Wish) -> Result<(Start, Option<ResetCode>), Stor
 /// What is told before all else.
 fn opening(framing: Framing, from: Cursor, reset: Option<ResetCode>, subscriber: &Subscriber) -> Vec<Frame> {
     let cursor = from.to_string();
-    let reset =
-        reset.map(|code| framing.control("reset", &cursor, &Reset { kind: "reset", code, cursor: cursor.clone() }));
+    let reset = reset.map(|code| framing.reset(code, from));
     let ready =
         Ready { kind: "ready", cursor: cursor.clone(), heartbeat: HEARTBEAT.as_secs(), connection_id: subscriber.id };
     let ready = framing.control("ready", &cursor, &ready);

@@ -1,4 +1,5 @@
 use crate::ids::ConnectionId;
+use crate::log::Cursor;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use std::ops::Range;
@@ -46,6 +47,23 @@ impl Frame {
     pub fn plain(&self) -> Bytes {
         self.chunk.slice(self.begin..self.chunk.len() - LINE_END.len())
     }
+
+    /// What is written where `chunks` makes the chunks.
+    pub fn bytes(&self, chunks: Chunks) -> Bytes {
+        match chunks {
+            Chunks::Ours => self.chunk.clone(),
+            Chunks::Others => self.plain(),
+        }
+    }
+}
+
+/// Who makes the chunks of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunks {
+    /// We do: the connection is ours.
+    Ours,
+    /// The server of an ordinary answer, if its client knows chunks.
+    Others,
 }
 
 impl Framing {
@@ -84,6 +102,12 @@ impl Framing {
         // Strings, numbers and an optional code: nothing that could fail.
         let json = serde_json::to_vec(object).unwrap_or_default();
         self.frame(cursor, name, &json).0
+    }
+
+    /// Frames the object that tells that a cursor is worth nothing, and that the stream goes on from this one.
+    pub fn reset(self, code: ResetCode, cursor: Cursor) -> Frame {
+        let cursor = cursor.to_string();
+        self.control("reset", &cursor, &Reset { kind: "reset", code, cursor: cursor.clone() })
     }
 }
 

@@ -124,7 +124,7 @@ pub struct EventsPage {
     events: Vec<Box<RawValue>>,
     /// Poll on from here: every event of mine between `from` and `cursor` is in `events`.
     cursor: String,
-    /// Whether `limit` cut the page.
+    /// Whether more is known to wait: `limit` cut the page, or its size did.
     has_more: bool,
 }
 

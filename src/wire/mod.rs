@@ -13,7 +13,7 @@ mod session;
 mod time;
 mod user;
 
-pub use control::{End, EndCode, Frame, Framing, LAST_CHUNK, Ready, Reset, ResetCode};
+pub use control::{Chunks, End, EndCode, Frame, Framing, LAST_CHUNK, Ready, Reset, ResetCode};
 pub use conversation::{Conversation, ConversationData, ConversationInEvent, Participant};
 pub use event::{Actor, Encoded, Event, EventsPage};
 pub use member::{Member, MemberData};
