@@ -1,6 +1,6 @@
 //! Accounts: registering, logging in, being found.
 
-use super::passwords::Verdict;
+use super::passwords::{self, Verdict};
 use super::{Caller, Domain, Error, names, text};
 use crate::config::Switch;
 use crate::ids::UserId;
@@ -39,10 +39,11 @@ impl Domain {
         let display_name = wanted.display_name.unwrap_or_else(|| name.clone());
         text::check_line(&display_name, "display_name")?;
         check_device(wanted.device.as_deref())?;
+        passwords::check(&wanted.password, "password")?;
         if users::by_name(&mut *self.connection().await?, &name).await?.is_some() {
             return Err(Error::NameTaken(name));
         }
-        let hash = self.0.passwords.hash(wanted.password).await?;
+        let hash = self.0.passwords.hash(wanted.password).await;
         let mut connection = self.connection().await?;
         let (user, session) = connection
             .transaction(async |connection| {
@@ -60,21 +61,47 @@ impl Domain {
     /// # Errors
     /// [`Error::CredentialsWrong`].
     pub async fn log_in(&self, credentials: Credentials) -> Result<wire::LoggedIn, Error> {
-        check_device(credentials.device.as_deref())?;
-        let found = match names::user_name(&credentials.name) {
-            Some(name) => users::credentials(&mut *self.connection().await?, &name).await?,
+        let Credentials { name, password, device } = credentials;
+        check_device(device.as_deref())?;
+        let name = names::user_name(&name);
+        loop {
+            let (user, hash) = self.vouch(name.as_deref(), &password).await?;
+            let mut connection = self.connection().await?;
+            let session = connection
+                .transaction(async |connection| {
+                    // A password that is changed meanwhile ends the sessions that it knows of: this one must be among
+                    // them, or not begin.
+                    if !users::hold_password_hash(connection, user.id, &hash).await? {
+                        return Ok::<_, Error>(None);
+                    }
+                    self.begin_session(connection, user.id, device.as_deref()).await.map(Some)
+                })
+                .await?;
+            if let Some(session) = session {
+                return Ok(wire::LoggedIn { user: user.into(), session });
+            }
+        }
+    }
+
+    /// Checks a password; answers whose it is, and the hash that is kept of it.
+    async fn vouch(&self, name: Option<&str>, password: &str) -> Result<(User, String), Error> {
+        let found = match name {
+            Some(name) => users::credentials(&mut *self.connection().await?, name).await?,
             None => None,
         };
         let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
-        let verdict = self.0.passwords.verify(credentials.password, hash.clone()).await;
+        let verdict = self.0.passwords.verify(password.to_owned(), hash.clone()).await;
         let user = user.filter(|user| user.disabled_at.is_none() && verdict != Verdict::Wrong);
-        let user = user.ok_or(Error::CredentialsWrong)?;
-        let mut connection = self.connection().await?;
-        if let (Verdict::Rehashed(stronger), Some(weaker)) = (&verdict, &hash) {
-            users::replace_password_hash(&mut connection, user.id, weaker, stronger).await?;
+        let (Some(user), Some(hash)) = (user, hash) else {
+            return Err(Error::CredentialsWrong);
+        };
+        if let Verdict::Rehashed(stronger) = verdict {
+            let mut connection = self.connection().await?;
+            if users::replace_password_hash(&mut connection, user.id, &hash, &stronger).await? {
+                return Ok((user, stronger));
+            }
         }
-        let session = self.begin_session(&mut connection, user.id, credentials.device.as_deref()).await?;
-        Ok(wire::LoggedIn { user: user.into(), session })
+        Ok((user, hash))
     }
 
     /// Finds the user that a path names.

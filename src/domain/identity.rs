@@ -47,8 +47,9 @@ impl Domain {
         if let Some(caller) = self.0.identities.callers.get(token).filter(|caller| caller.expires_at > Utc::now()) {
             return self.admit(caller);
         }
+        let known = self.0.identities.callers.changes();
         let caller = self.check(token).await?;
-        self.0.identities.callers.put(token.into(), caller.clone());
+        self.0.identities.callers.put(token.into(), caller.clone(), known);
         self.admit(caller)
     }
 
@@ -60,8 +61,9 @@ impl Domain {
                 let user = match self.0.identities.find(Who::Name(name.clone())).await? {
                     Some(user) => user,
                     None => {
+                        let known = self.0.identities.users.changes();
                         let made = accounts::find_or_make(&mut *self.connection().await?, &name).await?;
-                        self.0.identities.remember(Who::Name(name), made)
+                        self.0.identities.remember(Who::Name(name), made, known)
                     }
                 };
                 (user, None)
@@ -119,16 +121,24 @@ impl Identities {
     }
 
     async fn find(&self, who: Who) -> Result<Option<Arc<User>>, Error> {
-        match self.users.get(&who) {
-            Some(user) => Ok(Some(user)),
-            None => Ok(self.rounds.ask(who.clone()).await?.map(|user| self.remember(who, user))),
+        if let Some(user) = self.users.get(&who) {
+            return Ok(Some(user));
         }
+        let known = self.users.changes();
+        Ok(self.rounds.ask(who.clone()).await?.map(|user| self.remember(who, user, known)))
     }
 
-    fn remember(&self, who: Who, user: User) -> Arc<User> {
+    fn remember(&self, who: Who, user: User, known: u64) -> Arc<User> {
         let user = Arc::new(user);
-        self.users.put(who, user.clone());
+        self.users.put(who, user.clone(), known);
         user
+    }
+
+    /// Forgets a user who has changed.
+    pub fn forget_user(&self, id: UserId) {
+        // The users first: of them the callers are made.
+        self.users.drop_those(|user| user.id == id);
+        self.callers.drop_those(|caller| caller.user.id == id);
     }
 
     fn forget(&self) {
@@ -138,11 +148,17 @@ impl Identities {
 }
 
 /// What was read or checked within [`TRUST`].
-struct Remembered<K, V>(Mutex<HashMap<K, (V, Instant)>>);
+struct Remembered<K, V>(Mutex<Memory<K, V>>);
+
+struct Memory<K, V> {
+    entries: HashMap<K, (V, Instant)>,
+    /// How often something has changed: what was read before the last time may be old.
+    changes: u64,
+}
 
 impl<K, V> Default for Remembered<K, V> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Memory { entries: HashMap::new(), changes: 0 }))
     }
 }
 
@@ -151,24 +167,38 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.lock().get(key).filter(|(_, since)| since.elapsed() < TRUST).map(|(value, _)| value.clone())
+        self.lock().entries.get(key).filter(|(_, since)| since.elapsed() < TRUST).map(|(value, _)| value.clone())
     }
 
-    fn put(&self, key: K, value: V) {
-        let mut remembered = self.lock();
-        if remembered.len() >= MOST {
-            remembered.clear();
+    fn changes(&self) -> u64 {
+        self.lock().changes
+    }
+
+    /// Remembers what was read when there were so many `changes`, unless there has been one since.
+    fn put(&self, key: K, value: V, changes: u64) {
+        let mut memory = self.lock();
+        if memory.changes != changes {
+            return;
         }
-        remembered.insert(key, (value, Instant::now()));
+        if memory.entries.len() >= MOST {
+            memory.entries.clear();
+        }
+        memory.entries.insert(key, (value, Instant::now()));
+    }
+
+    fn drop_those(&self, changed: impl Fn(&V) -> bool) {
+        let mut memory = self.lock();
+        memory.changes += 1;
+        memory.entries.retain(|_, (value, _)| !changed(value));
     }
 
     fn forget(&self) {
-        let mut remembered = self.lock();
-        remembered.retain(|_, (_, since)| since.elapsed() < TRUST);
-        remembered.shrink_to_fit();
+        let mut memory = self.lock();
+        memory.entries.retain(|_, (_, since)| since.elapsed() < TRUST);
+        memory.entries.shrink_to_fit();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, (V, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, Memory<K, V>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -191,4 +221,22 @@ async fn read(pool: &Pool, asked: Vec<Who>) -> Result<Vec<Option<User>>, StoreEr
         Who::Name(name) => by_name.get(name.as_str()).copied().cloned(),
     };
     Ok(asked.iter().map(answer).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_remembered_after_it() {
+        let remembered = Remembered::<&str, u32>::default();
+        let before = remembered.changes();
+        remembered.put("one", 1, before);
+        remembered.put("two", 2, before);
+        remembered.drop_those(|value| *value == 1);
+        remembered.put("one", 1, before);
+        assert_eq!((remembered.get("one"), remembered.get("two")), (None, Some(2)));
+        remembered.put("one", 10, remembered.changes());
+        assert_eq!(remembered.get("one"), Some(10));
+    }
 }

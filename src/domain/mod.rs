@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod conversations;
 pub mod cursors;
+pub mod directory;
 mod error;
 mod founding;
 pub mod idempotency;
@@ -16,6 +17,7 @@ pub mod members;
 pub mod messages;
 pub mod names;
 mod passwords;
+mod profile;
 pub mod revocations;
 pub mod sessions;
 mod text;
@@ -93,6 +95,14 @@ impl Domain {
 
     async fn connection(&self) -> Result<Pooled, StoreError> {
         self.pool().get().await
+    }
+}
+
+/// Does what must not be left half done when the client goes away.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

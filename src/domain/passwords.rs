@@ -33,15 +33,8 @@ pub enum Verdict {
 
 impl Passwords {
     /// Hashes a new password.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] when it is too short or too long.
-    pub async fn hash(&self, password: String) -> Result<String, Error> {
-        let count = password.chars().count();
-        if !LENGTH.contains(&count) {
-            return Err(invalid("password", format!("has {count} characters, needs 8 to 256")));
-        }
-        Ok(self.run(move || hash(&password)).await)
+    pub async fn hash(&self, password: String) -> String {
+        self.run(move || hash(&password)).await
     }
 
     /// Checks a password. Without a hash it takes as long, so that nobody learns which names there are.
@@ -60,6 +53,18 @@ impl Passwords {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
+}
+
+/// Checks a new password.
+///
+/// # Errors
+/// [`Error::Invalid`] when it is too short or too long.
+pub fn check(password: &str, field: &str) -> Result<(), Error> {
+    let count = password.chars().count();
+    if LENGTH.contains(&count) {
+        return Ok(());
+    }
+    Err(invalid(field, format!("has {count} characters, needs 8 to 256")))
 }
 
 fn hash(password: &str) -> String {

@@ -1,7 +1,7 @@
 //! Sessions: beginning, refreshing, ending; and the tickets that stand for one.
 
 use super::tokens::random;
-use super::{Caller, Domain, Error};
+use super::{Caller, Domain, Error, to_the_end};
 use crate::ids::{SessionId, UserId};
 use crate::log::SESSIONS_CHANNEL;
 use crate::store::sessions::RefreshToken;
@@ -60,10 +60,35 @@ impl Domain {
         match refreshed {
             Refreshed::With(session, token) => Ok(self.with_tokens(session, token)),
             Refreshed::Revoked(session) => {
-                self.announce_revoked(session).await;
+                self.announce_revoked(&[session]).await;
                 Err(Error::SessionRevoked)
             }
         }
+    }
+
+    /// The caller's sessions that have not ended, those begun last first, from before one of them on; answers whether
+    /// there are more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list_sessions(
+        &self,
+        caller: &Caller,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> Result<(Vec<wire::ListedSession>, bool), Error> {
+        let mut connection = self.connection().await?;
+        let mut found = sessions::list(&mut connection, caller.user.id, before, limit as i64 + 1).await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let listed = |session: sessions::Session| wire::ListedSession {
+            id: session.id,
+            device: session.device,
+            created_at: wire::Timestamp(session.created_at),
+            last_seen_at: wire::Timestamp(session.last_seen_at),
+            current: caller.session == Some(session.id),
+        };
+        Ok((found.into_iter().map(listed).collect(), more))
     }
 
     /// Ends the caller's own session.
@@ -81,31 +106,30 @@ impl Domain {
     /// [`Error::NotFound`] when the caller has none of this id.
     pub async fn revoke(&self, caller: &Caller, session: SessionId) -> Result<(), Error> {
         let (domain, user) = (self.clone(), caller.user.id);
-        let revoking = async move {
+        to_the_end(async move {
             let mut connection = domain.connection().await?;
             if !sessions::revoke(&mut connection, session, user).await? {
                 return Err(Error::NotFound);
             }
             drop(connection);
-            domain.announce_revoked(session).await;
+            domain.announce_revoked(&[session]).await;
             Ok(())
-        };
-        // A client that goes away must not leave a session that is revoked and still served.
-        match tokio::spawn(revoking).await {
-            Ok(revoked) => revoked,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        })
+        .await
     }
 
-    /// Ends the session here at once, and tells the other nodes, which look by themselves if they do not hear it.
-    async fn announce_revoked(&self, session: SessionId) {
-        self.revocations().add([session]);
+    /// Ends sessions here at once, and tells the other nodes, which look by themselves if they do not hear it.
+    pub(super) async fn announce_revoked(&self, sessions: &[SessionId]) {
+        if sessions.is_empty() {
+            return;
+        }
+        self.revocations().add(sessions.iter().copied());
         let told = async {
             let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
             Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)
         };
         if let Err(error) = told.await {
-            tracing::warn!(%error, "cannot tell the other nodes of a revoked session");
+            tracing::warn!(%error, "cannot tell the other nodes of revoked sessions");
         }
     }
 

@@ -12,6 +12,7 @@ mod conversations;
 mod cursors;
 mod docs;
 mod health;
+mod me;
 mod members;
 mod messages;
 mod middleware;

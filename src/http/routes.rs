@@ -1,7 +1,7 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
+use super::{App, conversations, cursors, docs, health, me, members, messages, sessions, stream, tickets};
 use super::{updates, users};
 use axum::Router;
 use utoipa::OpenApi;
@@ -11,10 +11,11 @@ use utoipa_axum::routes;
 /// The routes of the API, with their documentation.
 pub(super) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(users::create_user))
+        .routes(routes!(users::create_user, users::list_users))
         .routes(routes!(users::get_user))
-        .routes(routes!(users::get_me))
-        .routes(routes!(sessions::create_session))
+        .routes(routes!(me::get_me, me::patch_me))
+        .routes(routes!(me::put_password))
+        .routes(routes!(sessions::create_session, sessions::list_sessions))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::delete_session))
         .routes(routes!(conversations::create_conversation, conversations::list_conversations))

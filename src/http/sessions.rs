@@ -4,17 +4,19 @@ use super::App;
 use super::answer::{self, Json as Answer};
 use super::body::Json;
 use super::caller::{Anonymous, Authenticated};
+use super::conversations::PageParams;
+use super::page;
 use super::path::PathParam;
 use super::problem::Problem;
-use super::query::NoQuery;
+use super::query::{NoQuery, Query};
 use crate::domain::Error;
 use crate::domain::accounts::Credentials;
 use crate::ids::SessionId;
-use crate::wire::{LoggedIn, Session};
+use crate::wire::{List, ListedSession, LoggedIn, Session};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Name and password.
@@ -35,6 +37,13 @@ pub struct CreateSession {
 #[serde(deny_unknown_fields)]
 pub struct RefreshSession {
     refresh_token: String,
+}
+
+/// Where the next page of sessions begins.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    before: SessionId,
+    limit: usize,
 }
 
 /// Log in
@@ -82,6 +91,31 @@ pub async fn refresh_session(
     Json { value, .. }: Json<RefreshSession>,
 ) -> Result<Response, Problem> {
     Ok(answer::ok(app.domain.refresh(&value.refresh_token).await?))
+}
+
+/// My sessions
+///
+/// Those that have not ended, begun last first.
+#[utoipa::path(
+    get,
+    path = "/v1/sessions",
+    operation_id = "list_sessions",
+    tag = "Accounts",
+    security(("token" = [])),
+    params(PageParams),
+    responses((status = 200, description = "A page", body = List<ListedSession>)),
+)]
+pub async fn list_sessions(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(params): Query<PageParams>,
+) -> Result<Response, Problem> {
+    let place: Option<Place> = page::place(params.page.as_deref())?;
+    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
+    let (items, more) = app.domain.list_sessions(&caller, place.map(|place| place.before), limit).await?;
+    let last = items.last().filter(|_| more);
+    let next = last.map(|last| page::token(&Place { before: last.id, limit }));
+    Ok(answer::ok(List { items, next }))
 }
 
 /// Log out

@@ -9,6 +9,7 @@ diesel::table! {
         role -> Text,
         created_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
+        display_key -> Text,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::ids::{SessionId, UserId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// One login of one device.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -123,13 +124,51 @@ pub async fn spend_token(
     Ok(session)
 }
 
+/// The sessions of `user` that have not ended, those begun last first, from before `before` on, at most `limit`.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn list(
+    connection: &mut Connection,
+    user: UserId,
+    before: Option<SessionId>,
+    limit: i64,
+) -> Result<Vec<Session>, StoreError> {
+    let query = sessions::table
+        .filter(sessions::user_id.eq(user).and(sessions::id.lt(before.unwrap_or(SessionId(Uuid::max())))))
+        .filter(sessions::revoked_at.is_null().and(sessions::expires_at.gt(now())))
+        .order(sessions::id.desc())
+        .limit(limit)
+        .select(Session::as_select());
+    Ok(query.load(connection).await?)
+}
+
+/// Revokes all sessions of `user` but one; answers which.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn revoke_others(
+    connection: &mut Connection,
+    user: UserId,
+    kept: Option<SessionId>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let revoked = diesel::update(sessions::table)
+        .filter(sessions::user_id.eq(user).and(sessions::id.nullable().is_distinct_from(kept)))
+        .filter(sessions::revoked_at.is_null().and(sessions::expires_at.gt(now())))
+        .set(sessions::revoked_at.eq(now().nullable()))
+        .returning(sessions::id)
+        .load(connection)
+        .await?;
+    Ok(revoked)
+}
+
 /// Revokes a session of `user`; answers whether there was one to revoke.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn revoke(connection: &mut Connection, id: SessionId, user: UserId) -> Result<bool, StoreError> {
     let revoked = diesel::update(sessions::table.find(id))
-        .filter(sessions::user_id.eq(user).and(sessions::revoked_at.is_null()))
+        .filter(sessions::user_id.eq(user).and(sessions::revoked_at.is_null()).and(sessions::expires_at.gt(now())))
         .set(sessions::revoked_at.eq(now().nullable()))
         .execute(connection)
         .await?;

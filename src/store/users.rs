@@ -6,6 +6,7 @@ use super::{Connection, StoreError, Time, UserRole};
 use crate::ids::UserId;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use unicode_normalization::UnicodeNormalization;
 
 /// An account, without its password.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -17,6 +18,12 @@ pub struct User {
     pub role: UserRole,
     pub created_at: Time,
     pub disabled_at: Option<Time>,
+}
+
+/// What a display name is compared by: normalised, and without upper and lower case, of which some letters have more than
+/// one form ("ß", "ς").
+pub fn folded(text: &str) -> String {
+    text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// Makes an account; `None` when the name is taken.
@@ -35,6 +42,7 @@ pub async fn insert(
             users::id.eq(id),
             users::name.eq(name),
             users::display_name.eq(display_name),
+            users::display_key.eq(folded(display_name)),
             users::password_hash.eq(password_hash),
         ))
         .returning(User::as_returning())
@@ -90,7 +98,16 @@ pub async fn credentials(
     Ok(query.first(connection).await.optional()?)
 }
 
-/// Replaces the password hash, if it still is `old`: a stronger hash of the same password.
+/// Reads the password hash of an account, if it has one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn password_hash(connection: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
+    let query = users::table.find(id).select(users::password_hash);
+    Ok(query.first::<Option<String>>(connection).await.optional()?.flatten())
+}
+
+/// Replaces the password hash, if it still is `old`; answers whether it was.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -99,12 +116,38 @@ pub async fn replace_password_hash(
     id: UserId,
     old: &str,
     new: &str,
-) -> Result<(), StoreError> {
-    diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
+) -> Result<bool, StoreError> {
+    let replaced = diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
         .set(users::password_hash.eq(new))
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(replaced > 0)
+}
+
+/// Whether the password hash still is `hash`; if so, it stays until the end of the transaction.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn hold_password_hash(connection: &mut Connection, id: UserId, hash: &str) -> Result<bool, StoreError> {
+    let query = users::table.find(id).filter(users::password_hash.eq(hash)).select(users::id).for_share();
+    Ok(query.first::<UserId>(connection).await.optional()?.is_some())
+}
+
+/// Changes the display name; `None` when there is no such account.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn set_display_name(
+    connection: &mut Connection,
+    id: UserId,
+    display_name: &str,
+) -> Result<Option<User>, StoreError> {
+    let changed = diesel::update(users::table.find(id))
+        .set((users::display_name.eq(display_name), users::display_key.eq(folded(display_name))))
+        .returning(User::as_returning())
+        .load(connection)
+        .await?;
+    Ok(changed.into_iter().next())
 }
 
 /// The users that are disabled.

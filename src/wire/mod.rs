@@ -20,7 +20,7 @@ pub use member::{Member, MemberData};
 pub use message::{Attachment, Message, Reaction, Sender};
 pub use payload::{ChangePayload, MessagePayload, Names, ShapeError};
 pub use problem::{FieldError, Problem};
-pub use session::{LoggedIn, Session, Ticket};
+pub use session::{ListedSession, LoggedIn, Session, Ticket};
 pub use time::Timestamp;
 pub use user::User;
 

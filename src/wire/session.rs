@@ -1,4 +1,4 @@
-use super::User;
+use super::{Timestamp, User};
 use crate::ids::SessionId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,6 +21,20 @@ pub struct Session {
     /// Seconds until the refresh token ends.
     #[schema(example = 2_592_000)]
     pub refresh_expires_in: u64,
+}
+
+/// A session as its owner's list shows it: without tokens.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ListedSession {
+    pub id: SessionId,
+    #[schema(example = "phone")]
+    pub device: Option<String>,
+    pub created_at: Timestamp,
+    /// Last log-in or refresh: of a device in use, no longer ago than an access token lasts.
+    pub last_seen_at: Timestamp,
+    /// Whether the request came with a token of this session.
+    #[schema(example = true)]
+    pub current: bool,
 }
 
 /// What registering and logging in answer.

@@ -1,4 +1,4 @@
-//! Users: registering, logging in, names and the directory.
+//! Users: registering, logging in and names.
 
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
-//! Sessions: refresh tokens, logging out, and what a revoked session's streams see.
+//! Sessions: refresh tokens, logging out, what a revoked session's streams see, and the list of them.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, User, eventually};
+use crate::support::{TestApp, User, eventually, query};
 
 /// Promise 6 gives the streams of a revoked session this long, and a busy machine a little more.
 const REVOKED_WITHIN: Duration = Duration::from_secs(3);
@@ -110,4 +110,85 @@ async fn a_session_is_ended_by_its_owner_alone() {
     expect_revoked(&other).await;
     anna.delete(&path).await.problem(404, "not_found");
     anna.me().await.expect(200);
+}
+
+async fn listed(user: &User) -> Vec<Value> {
+    let list = user.get("/v1/sessions").await.expect(200);
+    assert_eq!(list["next"], Value::Null, "{list}");
+    list["items"].as_array().expect("items").clone()
+}
+
+#[tokio::test]
+async fn my_sessions_are_listed_without_tokens_and_this_one_is_marked() {
+    let app = TestApp::start().await;
+    let (anna, bert) = (app.user("anna").await, app.user("bert").await);
+    let phone = json!({"name": "anna", "password": User::PASSWORD, "device": "phone"});
+    let phone = app.stranger().logged_in(&app.stranger().post("/v1/sessions", phone).await.expect(201));
+    let sessions = listed(&anna).await;
+    let seen: Vec<_> =
+        sessions.iter().map(|session| (&session["id"], &session["device"], &session["current"])).collect();
+    let (first, second) = (&anna.session["id"], &phone.session["id"]);
+    assert_eq!(seen, [(second, &json!("phone"), &json!(false)), (first, &json!("test"), &json!(true))]);
+    let fields: Vec<_> = sessions[0].as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(fields, ["created_at", "current", "device", "id", "last_seen_at"]);
+    assert_eq!(listed(&phone).await[0]["current"], true);
+    assert_eq!(listed(&bert).await.len(), 1);
+    assert_eq!(listed(&app.guest("carl").await).await, Vec::<Value>::new());
+    let statement = "UPDATE sessions SET last_seen_at = last_seen_at - interval '1 day'";
+    app.sql().await.batch_execute(statement).await.expect("a day passes");
+    app.stranger().refresh(refresh_token(&phone.session)).await.expect(200);
+    let times = |session: &Value| {
+        [&session["created_at"], &session["last_seen_at"]].map(|time| time.as_str().map(str::to_owned))
+    };
+    let [newer, older] = &listed(&anna).await[..] else { panic!("not two sessions") };
+    let ([created, seen], [_, long_ago]) = (times(newer), times(older));
+    assert!(seen >= created && seen > long_ago, "{newer} {older}");
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_neither_listed_nor_ended_again() {
+    let app = TestApp::start().await;
+    let anna = app.user("anna").await;
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        let session = app.stranger().log_in("anna", User::PASSWORD).await.expect(201);
+        others.push(session["session"]["id"].as_str().expect("an id").to_owned());
+    }
+    let path = |id: &str| format!("/v1/sessions/{id}");
+    for session in listed(&anna).await.iter().filter(|session| session["current"] == false).take(1) {
+        anna.delete(&path(session["id"].as_str().expect("an id"))).await.expect(204);
+    }
+    let expire = format!("UPDATE sessions SET expires_at = now() WHERE id = '{}'", others[0]);
+    app.sql().await.batch_execute(&expire).await.expect("it expires");
+    assert_eq!(listed(&anna).await.iter().map(|session| &session["id"]).collect::<Vec<_>>(), [&anna.session["id"]]);
+    for id in &others {
+        anna.delete(&path(id)).await.problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_sessions_has_pages() {
+    let app = TestApp::start().await;
+    let anna = app.user("anna").await;
+    let statement = format!(
+        "INSERT INTO sessions (id, user_id, expires_at)
+         SELECT gen_random_uuid(), '{}', now() + interval '1 day' FROM generate_series(1, 6)",
+        anna.id
+    );
+    app.sql().await.batch_execute(&statement).await.expect("more sessions");
+    let all: Vec<_> = listed(&anna).await;
+    let (mut seen, mut parameters) = (Vec::new(), query(&[("limit", "3")]));
+    loop {
+        let page = anna.get(&format!("/v1/sessions{parameters}")).await.expect(200);
+        let items = page["items"].as_array().expect("items");
+        assert!((1..=3).contains(&items.len()), "{page}");
+        seen.extend(items.iter().cloned());
+        let Some(next) = page["next"].as_str() else { break };
+        parameters = query(&[("page", next)]);
+    }
+    assert_eq!((seen.len(), seen), (7, all));
+    for bad in ["?limit=0", "?limit=201", "?page=x", "?query=x"] {
+        anna.get(&format!("/v1/sessions{bad}")).await.problem(400, "malformed");
+    }
+    app.stranger().get("/v1/sessions").await.problem(401, "token_missing");
 }

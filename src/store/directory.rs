@@ -1,0 +1,83 @@
+//! The directory: accounts by what their name or display name begins with.
+
+use super::sql::sql;
+use super::users::User;
+use super::{Connection, StoreError, Time, UserRole};
+use crate::ids::UserId;
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid};
+use diesel_async::RunQueryDsl;
+
+/// A place in the directory. An account has one for its name and one for its display name, where those differ.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The folded name or display name.
+    pub key: String,
+    pub name: String,
+}
+
+/// An account at one of its places.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub user: User,
+    pub place: Place,
+    /// The display name, folded.
+    pub display_key: String,
+}
+
+type Row = (String, String, UserId, String, String, UserRole, Time, Option<Time>);
+type Columns = (Text, Text, Uuid, Text, Text, Text, Timestamptz, Nullable<Timestamptz>);
+
+/// Reads the places after `after` whose keys begin with `prefix`, in order, at most `most`; disabled accounts are left
+/// out.
+///
+/// Two ranges of two indexes, each read no further than `most`, however many accounts there are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn entries(
+    connection: &mut Connection,
+    prefix: &str,
+    after: &Place,
+    most: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    let first = prefix.max(&after.key);
+    // No text goes on with this character.
+    let end = format!("{prefix}\u{10FFFF}");
+    let query = sql::<Columns>(
+        "SELECT key, display_key, id, name, display_name, role, created_at, disabled_at FROM (
+             (SELECT u.name AS key, u.display_key, u.id, u.name, u.display_name, u.role, u.created_at, u.disabled_at
+                FROM users u WHERE u.name >= ",
+    )
+    .bind::<Text, _>(first)
+    .sql(" AND u.name < ")
+    .bind::<Text, _>(&end)
+    .sql(" AND (u.name, u.name) > (")
+    .bind::<Text, _>(&after.key)
+    .sql(", ")
+    .bind::<Text, _>(&after.name)
+    .sql(") AND u.disabled_at IS NULL ORDER BY u.name LIMIT ")
+    .bind::<BigInt, _>(most)
+    .sql(
+        ") UNION
+             (SELECT u.display_key AS key, u.display_key, u.id, u.name, u.display_name, u.role, u.created_at, u.disabled_at
+                FROM users u WHERE u.display_key >= ",
+    )
+    .bind::<Text, _>(first)
+    .sql(" AND u.display_key < ")
+    .bind::<Text, _>(&end)
+    .sql(" AND (u.display_key, u.name) > (")
+    .bind::<Text, _>(&after.key)
+    .sql(", ")
+    .bind::<Text, _>(&after.name)
+    .sql(") AND u.disabled_at IS NULL ORDER BY u.display_key, u.name LIMIT ")
+    .bind::<BigInt, _>(most)
+    .sql(")) entries ORDER BY key, name LIMIT ")
+    .bind::<BigInt, _>(most);
+    let rows: Vec<Row> = query.load(connection).await?;
+    Ok(rows.into_iter().map(entry_of).collect())
+}
+
+fn entry_of((key, display_key, id, name, display_name, role, created_at, disabled_at): Row) -> Entry {
+    let place = Place { key, name: name.clone() };
+    Entry { user: User { id, name, display_name, role, created_at, disabled_at }, place, display_key }
+}
