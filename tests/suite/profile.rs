@@ -76,6 +76,7 @@ async fn a_changed_password_ends_all_other_sessions_on_every_node() {
     let mut ended = [here.ready_stream("").await, there.on(1).ready_stream("").await];
     let (mut mine, mut berts) = (anna.ready_stream("").await, bert.ready_stream("").await);
     put_password(&anna, User::PASSWORD, NEW_PASSWORD).await.expect(204);
+    there.me().await.problem(401, "session_revoked");
     for stream in &mut ended {
         let end = tokio::time::timeout(REVOKED_WITHIN, stream.expect_end("revoked"));
         assert!(end.await.is_ok(), "the stream goes on");
