@@ -40,7 +40,8 @@ pub async fn entries(
     after: &Place,
     most: i64,
 ) -> Result<Vec<Entry>, StoreError> {
-    let first = prefix.max(&after.key);
+    // One bound where the range begins: of two, the index may take the one that is farther from it. No name is empty.
+    let (key, name) = if after.key.as_str() < prefix { (prefix, "") } else { (&*after.key, &*after.name) };
     // No text goes on with this character.
     let end = format!("{prefix}\u{10FFFF}");
     let query = sql::<Columns>(
@@ -48,28 +49,26 @@ pub async fn entries(
              (SELECT u.name AS key, u.display_key, u.id, u.name, u.display_name, u.role, u.created_at, u.disabled_at
                 FROM users u WHERE u.name >= ",
     )
-    .bind::<Text, _>(first)
+    .bind::<Text, _>(key)
     .sql(" AND u.name < ")
     .bind::<Text, _>(&end)
-    .sql(" AND (u.name, u.name) > (")
-    .bind::<Text, _>(&after.key)
-    .sql(", ")
-    .bind::<Text, _>(&after.name)
+    .sql(" AND (u.name > ")
+    .bind::<Text, _>(key)
+    .sql(" OR u.name > ")
+    .bind::<Text, _>(name)
     .sql(") AND u.disabled_at IS NULL ORDER BY u.name LIMIT ")
     .bind::<BigInt, _>(most)
     .sql(
         ") UNION
              (SELECT u.display_key AS key, u.display_key, u.id, u.name, u.display_name, u.role, u.created_at, u.disabled_at
-                FROM users u WHERE u.display_key >= ",
+                FROM users u WHERE (u.display_key, u.name) > (",
     )
-    .bind::<Text, _>(first)
-    .sql(" AND u.display_key < ")
-    .bind::<Text, _>(&end)
-    .sql(" AND (u.display_key, u.name) > (")
-    .bind::<Text, _>(&after.key)
+    .bind::<Text, _>(key)
     .sql(", ")
-    .bind::<Text, _>(&after.name)
-    .sql(") AND u.disabled_at IS NULL ORDER BY u.display_key, u.name LIMIT ")
+    .bind::<Text, _>(name)
+    .sql(") AND u.display_key < ")
+    .bind::<Text, _>(&end)
+    .sql(" AND u.disabled_at IS NULL ORDER BY u.display_key, u.name LIMIT ")
     .bind::<BigInt, _>(most)
     .sql(")) entries ORDER BY key, name LIMIT ")
     .bind::<BigInt, _>(most);
