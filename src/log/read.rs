@@ -157,7 +157,8 @@ pub const PAGE_EVENTS: usize = (PAGE / OVERHEAD) as usize;
 /// `limit`.
 ///
 /// What is answered stays true: nobody becomes a member, or ceases to be one, at a position that has passed. Each
-/// conversation costs a probe of its index, and more only if it has news.
+/// conversation costs a probe of its index, and more only if it has news; a span of fewer events than that is read as it
+/// stands in the log instead.
 ///
 /// # Errors
 /// [`StoreError`].
