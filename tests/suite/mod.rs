@@ -24,6 +24,7 @@ mod reads;
 mod sessions;
 mod settings;
 mod slow;
+mod snapshot;
 mod standby;
 mod standings;
 mod streams;
