@@ -29,3 +29,4 @@ mod standby;
 mod standings;
 mod streams;
 mod tokens;
+mod visibility;

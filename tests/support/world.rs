@@ -7,11 +7,10 @@ use proptest::test_runner::TestCaseError;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::Client;
-use crate::support::{Answer, TestApp, User};
+use super::{Answer, TestApp, User};
 
 /// Users of one world.
-const USERS: usize = 3;
+pub const USERS: usize = 3;
 const EMOJI: [&str; 3] = ["👍", "❤️", "🦀"];
 const ROLES: [&str; 3] = ["member", "admin", "owner"];
 
@@ -37,7 +36,7 @@ pub enum Action {
 }
 
 /// Answers any action, with frequent things more often.
-pub fn any() -> impl Strategy<Value = Action> {
+pub fn actions() -> impl Strategy<Value = Action> {
     let n = 0..64_usize;
     let flag = proptest::bool::ANY;
     prop_oneof![
@@ -71,10 +70,12 @@ pub struct World {
     pub users: Vec<User>,
     pub conversations: Vec<String>,
     /// Message, author.
-    messages: Vec<(String, usize)>,
+    pub messages: Vec<(String, usize)>,
     pub deleted: HashSet<String>,
     /// Who was ever removed from what.
     pub left: HashSet<(String, String)>,
+    /// Texts that were made so far: no two have a word in common that is searched for.
+    pub texts: usize,
 }
 
 impl World {
@@ -85,16 +86,7 @@ impl World {
             users.push(app.guest(&format!("u{number}-{index}")).await);
         }
         let (conversations, messages) = (Vec::new(), Vec::new());
-        Self { users, conversations, messages, deleted: HashSet::new(), left: HashSet::new() }
-    }
-
-    /// Takes a snapshot for each user.
-    pub async fn snapshots(&self) -> Vec<Client> {
-        let mut clients = Vec::new();
-        for user in &self.users {
-            clients.push(Client::fetch(user, &self.conversations).await);
-        }
-        clients
+        Self { users, conversations, messages, deleted: HashSet::new(), left: HashSet::new(), texts: 0 }
     }
 
     /// Does one thing after the other. What is refused changes nothing; nothing may fail.
@@ -139,14 +131,16 @@ impl World {
                 Some(self.made(answer))
             }
             Action::Send { by, to, mentions } => {
-                let text = if mentions { format!("hi @{}", self.user(to + by).name) } else { "hi".to_owned() };
+                let named = if mentions { format!("@{}", self.user(to + by).name) } else { String::new() };
+                let text = format!("{} {named}", self.word());
                 let answer = self.user(by).send(self.conversation(to)?, &text).await;
                 Some(self.sent(by, answer))
             }
             Action::SendTo { by, to } => {
+                let text = self.word();
                 let to: Vec<_> =
                     (0..USERS).filter(|user| to >> user & 1 == 1).map(|user| self.users[user].id.as_str()).collect();
-                let answer = self.user(by).send_to(&to, "to you").await;
+                let answer = self.user(by).send_to(&to, &text).await;
                 if answer.status == 201 {
                     self.remember(&answer.json()["conversation_id"]);
                 }
@@ -159,12 +153,13 @@ impl World {
                     return Some(found);
                 }
                 let conversation = found.json()["conversation_id"].as_str().expect("an id").to_owned();
-                let answer = self.user(by).reply(&conversation, &message, "re").await;
+                let text = self.word();
+                let answer = self.user(by).reply(&conversation, &message, &text).await;
                 Some(self.sent(by, answer))
             }
             Action::Edit { own, by, message, number } => {
+                let text = format!("{} @{}", self.word(), self.user(number).name);
                 let (message, author) = self.message(message)?;
-                let text = format!("edited {number} @{}", self.user(number).name);
                 Some(self.changer(own, by, *author).edit(message, &text).await)
             }
             Action::Delete { own, by, message } => {
@@ -223,6 +218,11 @@ impl World {
                 Some(answer)
             }
         }
+    }
+
+    fn word(&mut self) -> String {
+        self.texts += 1;
+        format!("word{}", self.texts)
     }
 
     fn remember(&mut self, id: &Value) {
