@@ -4,6 +4,7 @@
 //! nowhere else, so that what is delivered live is what history holds. Called by `http`; one [`Domain`] a node.
 
 pub mod accounts;
+pub mod bots;
 pub mod conversations;
 pub mod cursors;
 mod error;

@@ -7,6 +7,7 @@
 mod answer;
 mod asked;
 mod body;
+mod bots;
 mod caller;
 mod conversations;
 mod cursors;

@@ -1,7 +1,7 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
+use super::{App, bots, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
 use super::{updates, users};
 use axum::Router;
 use utoipa::OpenApi;
@@ -29,6 +29,9 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(updates::get_updates))
         .routes(routes!(cursors::list_cursors))
         .routes(routes!(cursors::get_cursor, cursors::put_cursor, cursors::delete_cursor))
+        .routes(routes!(bots::create_bot, bots::list_bots))
+        .routes(routes!(bots::create_bot_token, bots::list_bot_tokens))
+        .routes(routes!(bots::delete_bot_token))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
 }

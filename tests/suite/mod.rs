@@ -1,6 +1,7 @@
 //! The tests, one file a theme.
 
 mod accounts;
+mod bots;
 mod commits;
 mod conversations;
 mod cursors;
