@@ -22,6 +22,7 @@ pub mod sessions;
 mod text;
 mod tokens;
 mod visibility;
+pub mod webhooks;
 
 pub use error::{Error, invalid};
 pub use identity::Caller;
@@ -50,6 +51,7 @@ struct Parts {
     revocations: Revocations,
     max_members: usize,
     registration: Switch,
+    targets: webhooks::Targets,
 }
 
 impl Domain {
@@ -74,6 +76,7 @@ impl Domain {
             revocations,
             max_members: config.max_members as usize,
             registration: config.registration,
+            targets: webhooks::Targets::new(config.webhook_private_targets),
         })))
     }
 

@@ -33,6 +33,7 @@ mod text_body;
 mod tickets;
 mod updates;
 mod users;
+mod webhooks;
 
 pub use rates::Rates;
 pub use routes::router;

@@ -25,3 +25,4 @@ mod standby;
 mod standings;
 mod streams;
 mod tokens;
+mod webhooks;
