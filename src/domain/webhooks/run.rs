@@ -27,7 +27,7 @@ const LAST: Duration = Duration::from_secs(1);
 
 /// What waits for a webhook.
 enum Batch {
-    /// In order; one at least.
+    /// In order; none, if they were kept no longer when they were read.
     Events(Vec<Event>),
     /// Nothing up to here.
     Nothing(Cursor),
@@ -154,10 +154,10 @@ async fn batch(office: &Office, webhook: &Webhook) -> Result<Batch, StoreError> 
             }
             let span = Span { after: cursor.position, upto: state.head().position, only };
             let positions = read::missed_positions(connection, owner, span, PAGE_EVENTS).await?;
-            match read::page(connection, &positions).await? {
-                events if events.is_empty() => Ok(Batch::Nothing(state.head())),
-                events => Ok(Batch::Events(events)),
+            if positions.is_empty() {
+                return Ok(Batch::Nothing(state.head()));
             }
+            Ok(Batch::Events(read::page(connection, &positions).await?))
         })
     })
     .await
