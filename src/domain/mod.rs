@@ -7,18 +7,27 @@ pub mod accounts;
 pub mod bots;
 pub mod conversations;
 pub mod cursors;
+mod editing;
+mod ending;
 mod error;
 mod founding;
+pub mod history;
 pub mod idempotency;
 pub mod identity;
 mod joining;
 mod leaving;
+pub mod marking;
 pub mod members;
+mod mentions;
 pub mod messages;
 pub mod names;
 mod passwords;
+mod reacting;
 pub mod revocations;
 pub mod sessions;
+pub mod settings;
+mod showing;
+mod telling;
 mod text;
 mod tokens;
 mod visibility;
@@ -33,6 +42,7 @@ use crate::log::Log;
 use crate::store::{Pool, Pooled, StoreError};
 use idempotency::Marks;
 use identity::Identities;
+use marking::Marker;
 use passwords::Passwords;
 use revocations::Revocations;
 use std::sync::Arc;
@@ -49,6 +59,7 @@ struct Parts {
     passwords: Passwords,
     identities: Identities,
     revocations: Revocations,
+    marker: Marker,
     max_members: usize,
     registration: Switch,
     targets: webhooks::Targets,
@@ -67,6 +78,7 @@ impl Domain {
         let revocations = Revocations::default();
         revocations.look_back(log.pool()).await?;
         let identities = Identities::new(log.pool().clone());
+        let marker = Marker::start(log.clone());
         Ok(Self(Arc::new(Parts {
             log,
             signer,
@@ -74,6 +86,7 @@ impl Domain {
             passwords: Passwords::default(),
             identities,
             revocations,
+            marker,
             max_members: config.max_members as usize,
             registration: config.registration,
             targets: webhooks::Targets::new(config.webhook_private_targets),

@@ -13,6 +13,7 @@ mod error;
 pub mod members;
 mod migrations;
 mod pool;
+pub mod reactions;
 mod rounds;
 pub mod schema;
 pub mod secrets;

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -27,7 +26,7 @@ fn path(webhook: &Value) -> String {
 }
 
 async fn patch(user: &User, webhook: &Value, body: Value) -> Answer {
-    user.answer(user.request(Method::PATCH, &path(webhook)).json(&body)).await
+    user.patch(&path(webhook), body).await
 }
 
 async fn replay(user: &User, webhook: &Value, cursor: &str) -> Answer {
@@ -450,6 +449,38 @@ async fn nothing_is_posted_of_what_happens_after_the_owner_left() {
     assert_eq!((posted[0].text(), posted[3].text()), ("one".into(), "two".into()));
     assert_eq!(other.take(5).await[2].text(), "secret");
     assert!(target.is_idle());
+}
+
+#[tokio::test]
+async fn what_only_one_user_gets_is_posted_to_nobody_else() {
+    let app = start(1).await;
+    let (anna, bert, group) = setting(&app).await;
+    let (mut hers, mut his) = (Target::start().await, Target::start().await);
+    register(&anna, &hers).await;
+    register(&bert, &his).await;
+    anna.patch(&format!("/v1/conversations/{group}"), json!({"archived": true})).await.expect(200);
+    bert.say(&group, "one").await;
+    assert_eq!(
+        hers.take(2).await.iter().map(Posted::kind).collect::<Vec<_>>(),
+        ["conversation.updated", "message.created"]
+    );
+    assert_eq!(his.next().await.text(), "one");
+}
+
+#[tokio::test]
+async fn a_replay_has_no_text_that_was_deleted() {
+    let app = start(1).await;
+    let (anna, bert, group) = setting(&app).await;
+    let mut target = Target::start().await;
+    let webhook = register(&bert, &target).await;
+    let message = anna.say(&group, "secret").await;
+    assert_eq!(target.next().await.text(), "secret");
+    anna.delete_message(message["id"].as_str().expect("an id")).await.expect(204);
+    assert_eq!(target.next().await.kind(), "message.deleted");
+    replay(&bert, &webhook, "start").await.expect(200);
+    let again = target.take(3).await;
+    assert_eq!(again[1].event()["data"]["message"]["text"], Value::Null);
+    assert!(again.iter().all(|posted| !String::from_utf8_lossy(&posted.body).contains("secret")));
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod target;
 pub mod tokens;
 pub mod truth;
 mod user;
+pub mod ways;
 
 pub use answer::Answer;
 pub use app::{SOON, TestApp};

@@ -8,7 +8,7 @@ use crate::log::epoch::{self, Judgement, State};
 use crate::log::read::{self, Interest};
 use crate::log::{Cursor, Wakeups};
 use crate::shutdown::Shutdown;
-use crate::store::webhooks::{self, Due};
+use crate::store::webhooks::leases::{self, Due};
 use crate::store::{ANSWER, Pool, StoreError};
 use crate::telemetry::chain;
 use std::collections::HashMap;
@@ -90,7 +90,7 @@ async fn look(office: &Office, known: &mut Position) -> Result<Vec<Due>, StoreEr
         let head = state.head();
         *known = head.position;
         loop {
-            let due = webhooks::due(&mut connection, head.epoch, head.position, after, AT_ONCE).await?;
+            let due = leases::due(&mut connection, head.epoch, head.position, after, AT_ONCE).await?;
             let Some(last) = due.last() else { break };
             after = last.id;
             let interests: Vec<_> = due.iter().map(interest).collect();
@@ -101,7 +101,7 @@ async fn look(office: &Office, known: &mut Position) -> Result<Vec<Due>, StoreEr
             let idle = idle.into_iter().map(|(due, _)| due);
             let behind: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > BEHIND).collect();
             if !behind.is_empty() {
-                webhooks::pass(&mut connection, &behind, head.epoch, head.position).await?;
+                leases::pass(&mut connection, &behind, head.epoch, head.position).await?;
             }
         }
         Ok::<_, StoreError>(())

@@ -7,7 +7,8 @@ use crate::ids::{LeaseId, WebhookId};
 use crate::log::epoch::{self, Judgement};
 use crate::log::read::{self, PAGE_EVENTS, Span};
 use crate::log::{Cursor, Event};
-use crate::store::webhooks::{self, Failure, Right, Webhook};
+use crate::store::webhooks::Webhook;
+use crate::store::webhooks::leases::{self, Failure, Right};
 use crate::store::{ANSWER, Connection, StoreError, WebhookState};
 use crate::telemetry::chain;
 use crate::wire::Encoded;
@@ -45,7 +46,7 @@ enum Next {
 /// Delivers what waits for a webhook, if nobody else does.
 pub async fn run(office: &Office, id: WebhookId) {
     let lease = LeaseId::new();
-    let ended = match ask(office, move |c| Box::pin(webhooks::claim(c, id, lease, LEASE))).await {
+    let ended = match ask(office, move |c| Box::pin(leases::claim(c, id, lease, LEASE))).await {
         Ok(Some(webhook)) => deliver(office, webhook, lease).await,
         Ok(None) => return,
         Err(error) => Err(error),
@@ -54,7 +55,7 @@ pub async fn run(office: &Office, id: WebhookId) {
         tracing::warn!(webhook = %id, error = chain(&error), "cannot go on with a webhook");
     }
     // If this does not come through, the lease ends by itself.
-    if let Err(error) = ask(office, move |c| Box::pin(webhooks::release(c, id, lease))).await {
+    if let Err(error) = ask(office, move |c| Box::pin(leases::release(c, id, lease))).await {
         tracing::warn!(webhook = %id, error = chain(&error), "cannot give the lease of a webhook back");
     }
 }
@@ -79,7 +80,7 @@ async fn deliver(office: &Office, mut webhook: Webhook, lease: LeaseId) -> Resul
         if began.elapsed() > SLICE || office.shutdown.has_begun() {
             return Ok(());
         }
-        match ask(office, move |c| Box::pin(webhooks::renew(c, right, LEASE))).await? {
+        match ask(office, move |c| Box::pin(leases::renew(c, right, LEASE))).await? {
             Some(now) => webhook = now,
             None => return Ok(()),
         }
@@ -165,7 +166,7 @@ async fn batch(office: &Office, webhook: &Webhook) -> Result<Batch, StoreError> 
 
 async fn save(office: &Office, right: Right, cursor: Cursor, taken: bool) -> Result<bool, StoreError> {
     let place = (cursor.epoch, cursor.position);
-    ask(office, move |c| Box::pin(webhooks::save(c, right, place, taken, LEASE))).await
+    ask(office, move |c| Box::pin(leases::save(c, right, place, taken, LEASE))).await
 }
 
 /// Notes that a target refused an event, after so many failures in a row.
@@ -198,7 +199,7 @@ async fn fail(
     let state = ask(office, move |connection| {
         Box::pin(async move {
             let failure = Failure { error: &error, wait, patience };
-            webhooks::fail(connection, right, &failure).await
+            leases::fail(connection, right, &failure).await
         })
     })
     .await?;
