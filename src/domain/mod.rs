@@ -4,6 +4,7 @@
 //! nowhere else, so that what is delivered live is what history holds. Called by `http`; one [`Domain`] a node.
 
 pub mod accounts;
+pub mod bots;
 pub mod conversations;
 pub mod cursors;
 mod editing;
@@ -30,6 +31,7 @@ mod telling;
 mod text;
 mod tokens;
 mod visibility;
+pub mod webhooks;
 
 pub use error::{Error, invalid};
 pub use identity::Caller;
@@ -60,6 +62,7 @@ struct Parts {
     marker: Marker,
     max_members: usize,
     registration: Switch,
+    targets: webhooks::Targets,
 }
 
 impl Domain {
@@ -86,6 +89,7 @@ impl Domain {
             marker,
             max_members: config.max_members as usize,
             registration: config.registration,
+            targets: webhooks::Targets::new(config.webhook_private_targets),
         })))
     }
 

@@ -7,6 +7,7 @@
 mod answer;
 mod asked;
 mod body;
+mod bots;
 mod caller;
 mod conversations;
 mod cursors;
@@ -34,6 +35,7 @@ mod text_body;
 mod tickets;
 mod updates;
 mod users;
+mod webhooks;
 
 pub use rates::Rates;
 pub use routes::router;

@@ -1,8 +1,8 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, health, members, messages, reactions, reads, sessions};
-use super::{stream, tickets, updates, users};
+use super::{App, bots, conversations, cursors, docs, health, members, messages, reactions, reads, sessions};
+use super::{stream, tickets, updates, users, webhooks};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -38,6 +38,12 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(updates::get_updates))
         .routes(routes!(cursors::list_cursors))
         .routes(routes!(cursors::get_cursor, cursors::put_cursor, cursors::delete_cursor))
+        .routes(routes!(webhooks::create_webhook, webhooks::list_webhooks))
+        .routes(routes!(webhooks::get_webhook, webhooks::patch_webhook, webhooks::delete_webhook))
+        .routes(routes!(webhooks::replay_webhook))
+        .routes(routes!(bots::create_bot, bots::list_bots))
+        .routes(routes!(bots::create_bot_token, bots::list_bot_tokens))
+        .routes(routes!(bots::delete_bot_token))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
 }

@@ -1,6 +1,7 @@
 //! The tests, one file a theme.
 
 mod accounts;
+mod bots;
 mod commits;
 mod conversations;
 mod cursors;
@@ -30,3 +31,4 @@ mod standings;
 mod streams;
 mod tokens;
 mod visibility;
+mod webhooks;
