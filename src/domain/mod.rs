@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod conversations;
 pub mod cursors;
 mod error;
+pub mod exporting;
 mod founding;
 pub mod idempotency;
 pub mod identity;
@@ -18,6 +19,7 @@ pub mod names;
 mod passwords;
 pub mod revocations;
 pub mod sessions;
+pub mod statistics;
 mod text;
 mod tokens;
 mod visibility;
@@ -28,13 +30,17 @@ pub use text::is_lone_surrogate;
 
 use crate::config::{Config, Switch, Tokens};
 use crate::log::Log;
-use crate::store::{Pool, Pooled, StoreError};
+use crate::store::{self, Pool, Pooled, StoreError, UserRole};
 use idempotency::Marks;
 use identity::Identities;
 use passwords::Passwords;
 use revocations::Revocations;
 use std::sync::Arc;
 use tokens::Signer;
+use tokio::sync::Semaphore;
+
+/// Reports that are made at the same time.
+const REPORTS: usize = 2;
 
 /// What the rules need. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +55,8 @@ struct Parts {
     revocations: Revocations,
     max_members: usize,
     registration: Switch,
+    /// Places for what reads much, so that it leaves connections to others.
+    reports: Semaphore,
 }
 
 impl Domain {
@@ -73,6 +81,7 @@ impl Domain {
             revocations,
             max_members: config.max_members as usize,
             registration: config.registration,
+            reports: Semaphore::new(REPORTS),
         })))
     }
 
@@ -94,6 +103,17 @@ impl Domain {
     async fn connection(&self) -> Result<Pooled, StoreError> {
         self.pool().get().await
     }
+}
+
+/// Makes a user an admin of the deployment, or an admin a user again; answers whether there is such a user. Nodes know it
+/// within some seconds.
+///
+/// # Errors
+/// PostgreSQL cannot be reached.
+pub async fn set_admin(pool: &Pool, name: &str, admin: bool) -> Result<bool, StoreError> {
+    let Some(name) = names::user_name(name) else { return Ok(false) };
+    let role = if admin { UserRole::Admin } else { UserRole::User };
+    store::users::set_role(&mut *pool.get().await?, &name, role).await
 }
 
 /// Makes an operator's token for the user `name`, who is made if need be.

@@ -1,8 +1,8 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
-use super::{updates, users};
+use super::{App, conversations, cursors, docs, export, health, members, messages, sessions, statistics, stream};
+use super::{tickets, updates, users};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,6 +19,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(sessions::delete_session))
         .routes(routes!(conversations::create_conversation, conversations::list_conversations))
         .routes(routes!(conversations::get_conversation))
+        .routes(routes!(export::export_conversation))
         .routes(routes!(members::list_members))
         .routes(routes!(members::put_member, members::delete_member))
         .routes(routes!(messages::create_message, messages::list_messages))
@@ -29,6 +30,8 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(updates::get_updates))
         .routes(routes!(cursors::list_cursors))
         .routes(routes!(cursors::get_cursor, cursors::put_cursor, cursors::delete_cursor))
+        .routes(routes!(statistics::get_conversation_statistics))
+        .routes(routes!(statistics::get_deployment_statistics))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
 }

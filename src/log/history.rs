@@ -70,3 +70,34 @@ async fn page(
         .bind::<BigInt, _>(limit as i64);
     Ok(query.load(connection).await?)
 }
+
+/// Finds all events of a conversation that lie in the intervals, which are disjoint and in ascending order; the first
+/// `limit`.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn positions(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    intervals: &[Interval],
+    limit: usize,
+) -> Result<Vec<Position>, StoreError> {
+    let mut found: Vec<Position> = Vec::new();
+    for interval in intervals {
+        let missing = limit - found.len();
+        if missing == 0 {
+            break;
+        }
+        let query = sql::<BigInt>("SELECT e.position FROM events e WHERE e.conversation_id = ")
+            .bind::<Uuid, _>(conversation)
+            .sql(" AND e.position >= ")
+            .bind::<BigInt, _>(interval.first)
+            .sql(" AND e.position <= ")
+            .bind::<BigInt, _>(interval.last)
+            .sql(" ORDER BY e.position LIMIT ")
+            .bind::<BigInt, _>(missing as i64);
+        let more: Vec<Position> = query.load(connection).await?;
+        found.extend(more);
+    }
+    Ok(found)
+}

@@ -75,3 +75,11 @@ pub async fn clear_direct_key(connection: &mut Connection, id: ConversationId) -
         .await?;
     Ok(())
 }
+
+/// How many conversations there are.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
+    conversations::table.count().get_result(connection).await
+}

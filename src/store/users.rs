@@ -107,6 +107,26 @@ pub async fn replace_password_hash(
     Ok(())
 }
 
+/// Gives a person another role; answers whether there is one of this name. Bots stay what they are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn set_role(connection: &mut Connection, name: &str, role: UserRole) -> Result<bool, StoreError> {
+    let changed = diesel::update(users::table.filter(users::name.eq(name).and(users::role.ne(UserRole::Bot))))
+        .set(users::role.eq(role))
+        .execute(connection)
+        .await?;
+    Ok(changed > 0)
+}
+
+/// How many accounts there are that are not disabled.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn count(connection: &mut Connection) -> Result<i64, StoreError> {
+    Ok(users::table.filter(users::disabled_at.is_null()).count().get_result(connection).await?)
+}
+
 /// The users that are disabled.
 ///
 /// # Errors
