@@ -6,20 +6,29 @@
 pub mod accounts;
 pub mod conversations;
 pub mod cursors;
+mod editing;
+mod ending;
 mod error;
 pub mod exporting;
 mod founding;
+pub mod history;
 pub mod idempotency;
 pub mod identity;
 mod joining;
 mod leaving;
+pub mod marking;
 pub mod members;
+mod mentions;
 pub mod messages;
 pub mod names;
 mod passwords;
+mod reacting;
 pub mod revocations;
 pub mod sessions;
+pub mod settings;
+mod showing;
 pub mod statistics;
+mod telling;
 mod text;
 mod tokens;
 mod visibility;
@@ -33,6 +42,7 @@ use crate::log::Log;
 use crate::store::{self, Pool, Pooled, StoreError, UserRole};
 use idempotency::Marks;
 use identity::Identities;
+use marking::Marker;
 use passwords::Passwords;
 use revocations::Revocations;
 use std::sync::Arc;
@@ -53,6 +63,7 @@ struct Parts {
     passwords: Passwords,
     identities: Identities,
     revocations: Revocations,
+    marker: Marker,
     max_members: usize,
     registration: Switch,
     /// Places for what reads much, so that it leaves connections to others.
@@ -72,6 +83,7 @@ impl Domain {
         let revocations = Revocations::default();
         revocations.look_back(log.pool()).await?;
         let identities = Identities::new(log.pool().clone());
+        let marker = Marker::start(log.clone());
         Ok(Self(Arc::new(Parts {
             log,
             signer,
@@ -79,6 +91,7 @@ impl Domain {
             passwords: Passwords::default(),
             identities,
             revocations,
+            marker,
             max_members: config.max_members as usize,
             registration: config.registration,
             reports: Semaphore::new(REPORTS),

@@ -20,6 +20,7 @@ pub mod read;
 pub mod retention;
 mod session;
 pub mod statistics;
+pub mod versions;
 mod writer;
 
 pub use change::{Applying, Change, ChangeError, Changed, Locked, Stop};

@@ -95,7 +95,7 @@ pub async fn of_conversation(
         .bind::<Array<BigInt>, _>(lasts)
         .sql(") i (first, last) CROSS JOIN LATERAL (SELECT e.sender_id, e.created_at FROM events e WHERE e.conversation_id = ")
         .bind::<Uuid, _>(conversation)
-        .sql(" AND e.position >= i.first AND e.position <= i.last AND e.kind = 'message.created') e");
+        .sql(" AND e.position >= i.first AND e.position <= i.last AND e.only_for IS NULL AND e.kind = 'message.created') e");
     count(connection, query, days).await
 }
 
