@@ -71,7 +71,9 @@ impl Export {
             last: interval.last.min(self.upto),
         };
         let intervals: Vec<_> = sight.intervals.iter().map(cut).filter(|part| part.first <= part.last).collect();
-        let positions = history::positions(&mut connection, self.conversation, &intervals, read::PAGE_EVENTS).await?;
+        let reader = self.caller.user.id;
+        let positions =
+            history::positions(&mut connection, self.conversation, &intervals, reader, read::PAGE_EVENTS).await?;
         let events = read::page(&mut connection, &positions).await?;
         self.check_kept(&mut connection).await?;
         self.covered = events.last().map_or(self.upto, |last| last.position);

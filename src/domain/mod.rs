@@ -8,6 +8,7 @@ pub mod conversations;
 pub mod cursors;
 mod editing;
 mod ending;
+mod erasing;
 mod error;
 pub mod exporting;
 mod founding;

@@ -4,6 +4,7 @@
 //! handler is `<verb>_<resource>`, which is also its operation id. Whatever is refused becomes one problem document
 //! ([`problem`]). [`server`] takes connections and ends them.
 
+mod account;
 mod answer;
 mod asked;
 mod body;

@@ -1,7 +1,9 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, export, health, members, messages, reactions, reads, sessions};
+use super::{
+    App, account, conversations, cursors, docs, export, health, members, messages, reactions, reads, sessions,
+};
 use super::{statistics, stream, tickets, updates, users};
 use axum::Router;
 use utoipa::OpenApi;
@@ -13,7 +15,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(users::create_user))
         .routes(routes!(users::get_user))
-        .routes(routes!(users::get_me))
+        .routes(routes!(users::get_me, account::delete_me))
         .routes(routes!(sessions::create_session))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::delete_session))

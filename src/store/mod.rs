@@ -6,6 +6,7 @@
 mod connect;
 pub mod conversations;
 pub mod cursors;
+pub mod deletions;
 pub mod embedded;
 mod error;
 pub mod members;

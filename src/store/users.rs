@@ -127,11 +127,20 @@ pub async fn count(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(users::table.filter(users::disabled_at.is_null()).count().get_result(connection).await?)
 }
 
-/// The users that are disabled.
+/// The hash of a user's password, if they have one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn password_hash(connection: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
+    let query = users::table.find(id).select(users::password_hash);
+    Ok(query.first(connection).await.optional()?.flatten())
+}
+
+/// The users that are disabled, without those whose deletion is long past.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn disabled(connection: &mut Connection) -> Result<Vec<UserId>, StoreError> {
-    let query = users::table.filter(users::disabled_at.is_not_null()).select(users::id);
+    let query = users::table.filter(users::disabled_at.is_not_null().and(users::freed_at.is_null())).select(users::id);
     Ok(query.load(connection).await?)
 }

@@ -80,6 +80,25 @@ async fn an_export_holds_what_the_caller_may_see() {
 }
 
 #[tokio::test]
+async fn what_only_one_member_gets_is_in_their_export_alone() {
+    let app = TestApp::start().await;
+    let [anna, bert] = app.guests(["anna", "bert"]).await;
+    let group = anna.create_group(&[&bert]).await;
+    let other = anna.create_group(&[&bert]).await;
+    for (conversation, archived) in [(&group, true), (&other, true), (&group, false)] {
+        let path = format!("/v1/conversations/{conversation}");
+        bert.patch(&path, json!({"archived": archived})).await.expect(200);
+        anna.say(conversation, "in between").await;
+    }
+    let own = lines(&export(&bert, &group, "").await);
+    let expected = ["conversation.updated", "message.created", "conversation.updated", "message.created"];
+    assert_eq!(kinds(&own)[1..], expected);
+    let all = bert.collect("start", 8).await.0;
+    assert_eq!(own, all.into_iter().filter(|event| event["conversation_id"] == *group).collect::<Vec<_>>());
+    assert_eq!(kinds(&lines(&export(&anna, &group, "").await))[1..], ["message.created", "message.created"]);
+}
+
+#[tokio::test]
 async fn exports_that_cannot_begin_say_why() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;

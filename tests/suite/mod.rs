@@ -1,5 +1,6 @@
 //! The tests, one file a theme.
 
+mod account_deletion;
 mod accounts;
 mod commits;
 mod conversations;

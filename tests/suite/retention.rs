@@ -160,6 +160,20 @@ async fn conversations_without_any_event_left_go_on() {
 }
 
 #[tokio::test]
+async fn reactions_to_what_was_dropped_go_with_it() {
+    let setting = Setting::start().await;
+    for message in [&setting.messages[0], &setting.messages[24]] {
+        setting.bert.react(message["id"].as_str().expect("an id"), "👍").await.expect(204);
+    }
+    let age = "UPDATE reactions SET added_at = 5 WHERE added_at = 27";
+    setting.sql.batch_execute(age).await.expect("an old reaction");
+    setting.retire(90).await.expect("retention");
+    assert_eq!(setting.number("SELECT min(added_at) FROM reactions").await, 28);
+    let newest = &setting.anna.history(&setting.group, "").await.expect(200)["items"][0];
+    assert_eq!(newest["reactions"][0]["count"], 1);
+}
+
+#[tokio::test]
 async fn the_partition_of_the_head_stays_however_old_it_is() {
     let setting = Setting::start().await;
     let age = "UPDATE events SET created_at = now() - interval '100 days'";
