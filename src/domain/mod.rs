@@ -46,9 +46,10 @@ use identity::Identities;
 use marking::Marker;
 use passwords::Passwords;
 use revocations::Revocations;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokens::Signer;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 /// Reports that are made at the same time.
 const REPORTS: usize = 2;
@@ -69,6 +70,8 @@ struct Parts {
     registration: Switch,
     /// Places for what reads much, so that it leaves connections to others.
     reports: Semaphore,
+    /// The names of all time zones, once they were asked for.
+    zones: OnceCell<HashSet<String>>,
 }
 
 impl Domain {
@@ -96,6 +99,7 @@ impl Domain {
             max_members: config.max_members as usize,
             registration: config.registration,
             reports: Semaphore::new(REPORTS),
+            zones: OnceCell::new(),
         })))
     }
 

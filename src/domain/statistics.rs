@@ -43,7 +43,7 @@ impl Domain {
     ) -> Result<Vec<Count>, Error> {
         let _place = self.0.reports.acquire().await;
         let mut connection = self.connection().await?;
-        let days = days(&mut connection, &wanted).await?;
+        let days = self.days(&mut connection, &wanted).await?;
         let sight = visibility::of(&mut connection, caller, conversation).await?;
         sight.present()?;
         let counts =
@@ -58,7 +58,7 @@ impl Domain {
     pub async fn overview(&self, caller: &Caller, wanted: Wanted) -> Result<Overview, Error> {
         let _place = self.0.reports.acquire().await;
         let mut connection = self.connection().await?;
-        let days = days(&mut connection, &wanted).await?;
+        let days = self.days(&mut connection, &wanted).await?;
         if caller.user.role != UserRole::Admin {
             return Err(Error::Forbidden("only admins of the server see its statistics"));
         }
@@ -69,19 +69,23 @@ impl Domain {
             items: finished(&mut connection, counts, &days, wanted.by).await?,
         })
     }
-}
 
-/// Which days are meant.
-async fn days(connection: &mut Connection, wanted: &Wanted) -> Result<Days, Error> {
-    let zone = wanted.zone.clone();
-    let unknown = || invalid("tz", "is no time zone, needs a name like Europe/Berlin");
-    let today = statistics::today(connection, &zone).await?.ok_or_else(unknown)?;
-    let last = wanted.last.unwrap_or(today);
-    let first = wanted.first.unwrap_or_else(|| last - chrono::Days::new(USUAL_DAYS - 1));
-    match (last - first).num_days() + 1 {
-        1..=MOST_DAYS => Ok(Days { first, last, zone }),
-        ..=0 => Err(malformed("from", format!("is {first}, which is after {last}"))),
-        count => Err(malformed("from", format!("makes {count} days, at most {MOST_DAYS} are taken"))),
+    /// Which days are meant.
+    async fn days(&self, connection: &mut Connection, wanted: &Wanted) -> Result<Days, Error> {
+        let zone = wanted.zone.clone();
+        if !self.0.zones.get_or_try_init(async || statistics::zones(connection).await).await?.contains(&zone) {
+            return Err(invalid("tz", "is no time zone, needs a name like Europe/Berlin"));
+        }
+        let last = match wanted.last {
+            Some(last) => last,
+            None => statistics::today(connection, &zone).await?,
+        };
+        let first = wanted.first.unwrap_or_else(|| last - chrono::Days::new(USUAL_DAYS - 1));
+        match (last - first).num_days() + 1 {
+            1..=MOST_DAYS => Ok(Days { first, last, zone }),
+            ..=0 => Err(malformed("from", format!("is {first}, which is after {last}"))),
+            count => Err(malformed("from", format!("makes {count} days, at most {MOST_DAYS} are taken"))),
+        }
     }
 }
 
