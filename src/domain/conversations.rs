@@ -186,7 +186,7 @@ async fn views(
     let roles: HashMap<_, _> = members::roles(connection, &ids, user).await?.into_iter().collect();
     let settings: HashMap<_, _> = members::settings(connection, &ids, user).await?.into_iter().collect();
     let mut newest = newest(connection, user, entries, &sights).await?;
-    let mut cursors = read_cursors(connection, entries).await?;
+    let state = epoch::state(connection, Position::ZERO).await?;
     let mut views = Vec::with_capacity(entries.len());
     for entry in entries {
         let id = entry.conversation;
@@ -203,7 +203,7 @@ async fn views(
             muted: settings.get(&id).is_some_and(|own| own.muted),
             unread: entry.unread,
             mentions: entry.mentions,
-            read: cursors.remove(&entry.read).unwrap_or_default(),
+            read: state.cursor_at(entry.read).to_string(),
             last_message: newest.remove(&id),
             created_at: wire::Timestamp(conversation.created_at),
         });
@@ -221,12 +221,4 @@ async fn newest(
     let events = read::at(connection, &positions).await?;
     let messages = showing::show(connection, user, &events, sights).await?;
     Ok(messages.into_iter().map(|message| (message.conversation_id, message)).collect())
-}
-
-async fn read_cursors(
-    connection: &mut Connection,
-    entries: &[inbox::Entry],
-) -> Result<HashMap<Position, String>, Error> {
-    let state = epoch::state(connection, Position::ZERO).await?;
-    Ok(entries.iter().map(|entry| (entry.read, state.cursor_at(entry.read).to_string())).collect())
 }

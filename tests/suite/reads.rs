@@ -122,3 +122,17 @@ async fn in_large_conversations_marks_are_their_readers_alone() {
     assert_eq!(others.next_event().await.kind, "conversation.read");
     assert_eq!(receipts(&users[2], id(&after)).await.len(), 50);
 }
+
+#[tokio::test]
+async fn conversations_that_are_read_up_to_the_same_place_all_say_so() {
+    let app = TestApp::start().await;
+    let anna = app.guest("anna").await;
+    let groups = [anna.create_group(&[]).await, anna.create_group(&[]).await];
+    let head = anna.now().await;
+    for group in &groups {
+        anna.put(&format!("/v1/conversations/{group}/read"), json!({"cursor": head})).await.expect(200);
+    }
+    let list = anna.conversations("").await.expect(200);
+    let reads: Vec<_> = list["items"].as_array().expect("items").iter().map(|item| &item["read"]).collect();
+    assert_eq!(reads, [&json!(head), &json!(head)]);
+}
