@@ -114,6 +114,8 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     working.spawn(async move { following.follow_revocations().await });
     let blanking = domain.clone();
     working.spawn(async move { blanking.blank_the_deleted().await });
+    let erasing = domain.clone();
+    working.spawn(async move { erasing.erase_the_deleted().await });
     let forgetting = domain.clone();
     working.spawn(async move { forgetting.forget_identities().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));

@@ -9,7 +9,9 @@ pub mod conversations;
 pub mod cursors;
 mod editing;
 mod ending;
+mod erasing;
 mod error;
+pub mod exporting;
 mod founding;
 pub mod history;
 pub mod idempotency;
@@ -27,6 +29,7 @@ pub mod revocations;
 pub mod sessions;
 pub mod settings;
 mod showing;
+pub mod statistics;
 mod telling;
 mod text;
 mod tokens;
@@ -39,14 +42,19 @@ pub use text::is_lone_surrogate;
 
 use crate::config::{Config, Switch, Tokens};
 use crate::log::Log;
-use crate::store::{Pool, Pooled, StoreError};
+use crate::store::{self, Pool, Pooled, StoreError, UserRole};
 use idempotency::Marks;
 use identity::Identities;
 use marking::Marker;
 use passwords::Passwords;
 use revocations::Revocations;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokens::Signer;
+use tokio::sync::{OnceCell, Semaphore};
+
+/// Reports that are made at the same time.
+const REPORTS: usize = 2;
 
 /// What the rules need. Cheap to clone.
 #[derive(Clone)]
@@ -63,6 +71,10 @@ struct Parts {
     max_members: usize,
     registration: Switch,
     targets: webhooks::Targets,
+    /// Places for what reads much, so that it leaves connections to others.
+    reports: Semaphore,
+    /// The names of all time zones, once they were asked for.
+    zones: OnceCell<HashSet<String>>,
 }
 
 impl Domain {
@@ -90,6 +102,8 @@ impl Domain {
             max_members: config.max_members as usize,
             registration: config.registration,
             targets: webhooks::Targets::new(config.webhook_private_targets),
+            reports: Semaphore::new(REPORTS),
+            zones: OnceCell::new(),
         })))
     }
 
@@ -111,6 +125,17 @@ impl Domain {
     async fn connection(&self) -> Result<Pooled, StoreError> {
         self.pool().get().await
     }
+}
+
+/// Makes a user an admin of the deployment, or an admin a user again; answers whether there is such a user. Nodes know it
+/// within some seconds.
+///
+/// # Errors
+/// PostgreSQL cannot be reached.
+pub async fn set_admin(pool: &Pool, name: &str, admin: bool) -> Result<bool, StoreError> {
+    let Some(name) = names::user_name(name) else { return Ok(false) };
+    let role = if admin { UserRole::Admin } else { UserRole::User };
+    store::users::set_role(&mut *pool.get().await?, &name, role).await
 }
 
 /// Makes an operator's token for the user `name`, who is made if need be.

@@ -4,14 +4,17 @@
 //! handler is `<verb>_<resource>`, which is also its operation id. Whatever is refused becomes one problem document
 //! ([`problem`]). [`server`] takes connections and ends them.
 
+mod account;
 mod answer;
 mod asked;
 mod body;
 mod bots;
 mod caller;
 mod conversations;
+mod csv;
 mod cursors;
 mod docs;
+mod export;
 mod health;
 mod members;
 mod messages;
@@ -30,6 +33,7 @@ mod routes;
 pub mod server;
 mod sessions;
 mod socket;
+mod statistics;
 mod stream;
 mod text_body;
 mod tickets;

@@ -17,7 +17,9 @@ pub mod history;
 pub mod inbox;
 mod listener;
 pub mod read;
+pub mod retention;
 mod session;
+pub mod statistics;
 pub mod versions;
 mod writer;
 

@@ -8,6 +8,7 @@ mod confirm;
 mod connect;
 pub mod conversations;
 pub mod cursors;
+pub mod deletions;
 pub mod embedded;
 mod error;
 pub mod members;
