@@ -18,6 +18,7 @@ pub mod inbox;
 mod listener;
 pub mod read;
 mod session;
+pub mod texts;
 mod writer;
 
 pub use change::{Applying, Change, ChangeError, Changed, Locked, Stop};
@@ -80,6 +81,11 @@ impl Log {
     /// The last position that this node has committed, if it has committed any.
     pub fn committed(&self) -> Option<Cursor> {
         self.writer.committed()
+    }
+
+    /// How many writes of this node wait for the log.
+    pub fn queued(&self) -> usize {
+        self.writer.queued()
     }
 
     /// The connections to read with.

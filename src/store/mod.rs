@@ -13,6 +13,7 @@ mod migrations;
 mod pool;
 mod rounds;
 pub mod schema;
+pub mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod sql;
