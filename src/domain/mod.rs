@@ -17,6 +17,7 @@ pub mod messages;
 pub mod names;
 mod passwords;
 pub mod revocations;
+pub mod search;
 pub mod sessions;
 mod text;
 mod tokens;
@@ -35,6 +36,7 @@ use passwords::Passwords;
 use revocations::Revocations;
 use std::sync::Arc;
 use tokens::Signer;
+use tokio::sync::Semaphore;
 
 /// What the rules need. Cheap to clone.
 #[derive(Clone)]
@@ -47,6 +49,8 @@ struct Parts {
     passwords: Passwords,
     identities: Identities,
     revocations: Revocations,
+    /// Leave to search.
+    searches: Semaphore,
     max_members: usize,
     registration: Switch,
 }
@@ -71,6 +75,7 @@ impl Domain {
             passwords: Passwords::default(),
             identities,
             revocations,
+            searches: Semaphore::new(search::AT_ONCE),
             max_members: config.max_members as usize,
             registration: config.registration,
         })))

@@ -6,6 +6,7 @@ use crate::log::history::Interval;
 use crate::store::conversations::Conversation;
 use crate::store::members::Membership;
 use crate::store::{Connection, History, conversations, members};
+use std::collections::HashSet;
 
 /// A conversation and the caller's share of it.
 #[derive(Clone, Debug)]
@@ -53,6 +54,30 @@ pub async fn of(connection: &mut Connection, caller: &Caller, id: ConversationId
         memberships.iter().map(interval).collect()
     };
     Ok(Sight { conversation, present, intervals })
+}
+
+/// Finds out what the caller may read of all conversations: disjoint intervals of each, in no order.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn everywhere(
+    connection: &mut Connection,
+    caller: &Caller,
+) -> Result<Vec<(ConversationId, Interval)>, Error> {
+    let stretches = members::stretches(connection, caller.user.id).await?;
+    let is_open = |stretch: &members::Stretch| stretch.left_at.is_none() && stretch.history == History::Shared;
+    let open: HashSet<_> =
+        stretches.iter().filter(|stretch| is_open(stretch)).map(|stretch| stretch.conversation).collect();
+    let seen = stretches.into_iter().filter_map(|stretch| {
+        let interval = Interval { first: stretch.joined_at, last: stretch.left_at.unwrap_or(Position::MAX) };
+        let all = Interval { first: Position::ZERO, last: Position::MAX };
+        match open.contains(&stretch.conversation) {
+            false => Some((stretch.conversation, interval)),
+            // One interval for all of a user's memberships.
+            true => stretch.left_at.is_none().then_some((stretch.conversation, all)),
+        }
+    });
+    Ok(seen.collect())
 }
 
 impl super::Domain {
