@@ -14,6 +14,7 @@ mod docs;
 mod health;
 mod members;
 mod messages;
+mod metrics;
 mod middleware;
 pub mod openapi;
 mod page;
@@ -24,6 +25,7 @@ mod query;
 mod rates;
 mod receive;
 mod routes;
+mod search;
 pub mod server;
 mod sessions;
 mod socket;
@@ -33,6 +35,7 @@ mod tickets;
 mod updates;
 mod users;
 
+pub use metrics::Metrics;
 pub use rates::Rates;
 pub use routes::router;
 
@@ -67,6 +70,7 @@ pub struct Parts {
     pub hub: Hub,
     pub epochs: Epochs,
     pub tailer: Tailer,
+    pub metrics: Metrics,
     /// None: nobody is limited.
     pub rates: Option<Rates>,
     pub shutdown: Shutdown,

@@ -1,7 +1,7 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
+use super::{App, conversations, cursors, docs, health, members, messages, metrics, search, sessions, stream, tickets};
 use super::{updates, users};
 use axum::Router;
 use utoipa::OpenApi;
@@ -24,6 +24,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(messages::create_message, messages::list_messages))
         .routes(routes!(messages::send_message))
         .routes(routes!(messages::get_message))
+        .routes(routes!(search::search_messages))
         .routes(routes!(tickets::create_ticket))
         .routes(routes!(stream::get_stream))
         .routes(routes!(updates::get_updates))
@@ -31,6 +32,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(cursors::get_cursor, cursors::put_cursor, cursors::delete_cursor))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
+        .routes(routes!(metrics::get_metrics))
 }
 
 /// Everything that a node serves.
