@@ -1,5 +1,7 @@
 //! The command line.
 
+mod reindex;
+
 use crate::app::{self, Backend};
 use crate::config::{Config, Database, Tokens};
 use crate::store::embedded::Embedded;
@@ -33,6 +35,8 @@ enum Command {
     Openapi,
     /// Print an access token of a user, who is made if need be
     Token(TokenArgs),
+    /// Make the index of texts anew, or go on with what was interrupted; servers may run meanwhile
+    Reindex(Database),
     /// Declare that the database was restored from a snapshot: cursors beyond it are then refused
     NewEpoch(Database),
 }
@@ -94,6 +98,7 @@ impl Cli {
                 Ok(())
             }
             Some(Command::Token(args)) => token(&args).await,
+            Some(Command::Reindex(database)) => reindex(&database).await,
             Some(Command::NewEpoch(database)) => new_epoch(&database).await,
         }
     }
@@ -151,6 +156,19 @@ async fn migrate(database: &Database) -> anyhow::Result<()> {
     let migrated = store::migrate(&backend.url).await;
     backend.close().await?;
     migrated.context("cannot bring the schema up to date")
+}
+
+async fn reindex(database: &Database) -> anyhow::Result<()> {
+    let backend = reach(database).await?;
+    let migrated = store::migrate(&backend.url).await.context("cannot bring the schema up to date");
+    let done = match migrated {
+        Ok(()) => {
+            reindex::run(&Pool::new(&backend.url, 1)).await.context("cannot make the index, run it again to go on")
+        }
+        Err(error) => Err(error),
+    };
+    backend.close().await?;
+    done
 }
 
 async fn new_epoch(database: &Database) -> anyhow::Result<()> {
