@@ -18,6 +18,7 @@ mod openapi;
 mod order;
 mod polls;
 mod problems;
+mod search;
 mod sessions;
 mod slow;
 mod standby;
