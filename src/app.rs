@@ -115,6 +115,8 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let metrics = Metrics::new(log.clone(), hub.clone(), indexer);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
+    let blanking = domain.clone();
+    working.spawn(async move { blanking.blank_the_deleted().await });
     let forgetting = domain.clone();
     working.spawn(async move { forgetting.forget_identities().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));

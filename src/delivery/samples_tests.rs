@@ -43,6 +43,8 @@ fn event(position: i64, room: ConversationId, kind: EventKind, payload: Payload)
         sender: user(99),
         created_at: Time::UNIX_EPOCH,
         payload,
+        current: None,
+        only_for: None,
     })
 }
 
@@ -52,8 +54,9 @@ pub fn message(position: i64, room: ConversationId) -> Arc<Event> {
 
 /// A message of so many letters.
 pub fn long_message(position: i64, room: ConversationId, letters: usize) -> Arc<Event> {
-    let text = "x".repeat(letters).into();
-    let payload = MessagePayload { sender: names(), text, reply_to: None, metadata: None };
+    let text = Some("x".repeat(letters).into());
+    let payload =
+        MessagePayload { sender: names(), text, reply_to: None, mentions: Vec::new(), metadata: None, first: None };
     event(position, room, EventKind::MessageCreated, payload.to_payload())
 }
 

@@ -6,19 +6,28 @@
 pub mod accounts;
 pub mod conversations;
 pub mod cursors;
+mod editing;
+mod ending;
 mod error;
 mod founding;
+pub mod history;
 pub mod idempotency;
 pub mod identity;
 mod joining;
 mod leaving;
+pub mod marking;
 pub mod members;
+mod mentions;
 pub mod messages;
 pub mod names;
 mod passwords;
+mod reacting;
 pub mod revocations;
 pub mod search;
 pub mod sessions;
+pub mod settings;
+mod showing;
+mod telling;
 mod text;
 mod tokens;
 mod visibility;
@@ -32,6 +41,7 @@ use crate::log::Log;
 use crate::store::{Pool, Pooled, StoreError};
 use idempotency::Marks;
 use identity::Identities;
+use marking::Marker;
 use passwords::Passwords;
 use revocations::Revocations;
 use std::sync::Arc;
@@ -51,6 +61,7 @@ struct Parts {
     revocations: Revocations,
     /// Leave to search.
     searches: Semaphore,
+    marker: Marker,
     max_members: usize,
     registration: Switch,
 }
@@ -68,6 +79,7 @@ impl Domain {
         let revocations = Revocations::default();
         revocations.look_back(log.pool()).await?;
         let identities = Identities::new(log.pool().clone());
+        let marker = Marker::start(log.clone());
         Ok(Self(Arc::new(Parts {
             log,
             signer,
@@ -76,6 +88,7 @@ impl Domain {
             identities,
             revocations,
             searches: Semaphore::new(search::AT_ONCE),
+            marker,
             max_members: config.max_members as usize,
             registration: config.registration,
         })))

@@ -23,6 +23,8 @@ mod path;
 mod problem;
 mod query;
 mod rates;
+mod reactions;
+mod reads;
 mod receive;
 mod routes;
 mod search;

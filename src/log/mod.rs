@@ -19,6 +19,7 @@ mod listener;
 pub mod read;
 mod session;
 pub mod texts;
+pub mod versions;
 mod writer;
 
 pub use change::{Applying, Change, ChangeError, Changed, Locked, Stop};

@@ -1,23 +1,11 @@
 //! What the index of texts asks of the log.
 
-use crate::ids::{MessageId, Position};
+use crate::ids::Position;
 use crate::store::Connection;
 use crate::store::sql::sql;
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Uuid};
+use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
-
-/// Finds where messages were created, in no order.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn created(connection: &mut Connection, messages: &[MessageId]) -> Result<Vec<(MessageId, Position)>, Error> {
-    sql::<(Uuid, BigInt)>("SELECT id, position FROM ids WHERE kind = 'message.created' AND id = ANY(")
-        .bind::<Array<Uuid>, _>(messages)
-        .sql(")")
-        .load(connection)
-        .await
-}
 
 /// Which of the events at `positions`, which are in order, have no text, or none any more, or are not kept.
 ///

@@ -11,6 +11,7 @@ mod error;
 pub mod members;
 mod migrations;
 mod pool;
+pub mod reactions;
 mod rounds;
 pub mod schema;
 pub mod search;

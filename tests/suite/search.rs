@@ -191,6 +191,80 @@ async fn strangers_find_nothing_and_former_members_what_was_theirs() {
     assert_eq!(finds(&carl, "apple").await, [""; 0]);
 }
 
+fn id(message: &Value) -> &str {
+    message["id"].as_str().unwrap_or_else(|| panic!("no id in {message}"))
+}
+
+#[tokio::test]
+async fn an_edited_text_is_found_and_the_earlier_one_by_former_members_alone() {
+    let app = TestApp::builder().nodes(2).start().await;
+    let [anna, bert] = app.guests(["anna", "bert"]).await;
+    let group = anna.create_group(&[&bert]).await;
+    let message = anna.say(&group, "apple").await;
+    let other = anna.say(&group, "plum").await;
+    anna.edit(id(&message), "apple and pear").await.expect(200);
+    anna.remove_member(&group, "bert").await.expect(204);
+    anna.edit(id(&message), "peach").await.expect(200);
+    indexed(&app).await;
+    for (q, of_anna, of_bert) in [
+        ("apple", vec![], vec!["apple and pear"]),
+        ("pear", vec![], vec!["apple and pear"]),
+        ("peach", vec!["peach"], vec![]),
+        ("plum", vec!["plum"], vec!["plum"]),
+    ] {
+        assert_eq!(finds(&anna.on(1), q).await, of_anna, "{q}");
+        assert_eq!(finds(&bert, q).await, of_bert, "{q}");
+    }
+    let hit = items(&anna.search("?q=peach").await.expect(200))[0].clone();
+    assert_eq!(hit["message"], anna.message(id(&message)).await.expect(200));
+    assert_eq!(finds(&anna, "p").await, ["plum", "peach"]);
+    let before = query(&[("q", "p"), ("limit", "1")]);
+    let next = anna.search(&before).await.expect(200)["next"].as_str().expect("a page").to_owned();
+    let second = anna.search(&query(&[("page", &next)])).await.expect(200);
+    assert_eq!((texts(&second), &second["next"]), (vec!["peach"], &Value::Null));
+    assert_eq!(hit["message"]["cursor"], message["cursor"]);
+    assert_ne!(id(&hit["message"]), id(&other));
+}
+
+#[tokio::test]
+async fn a_deleted_text_is_found_by_nobody_from_the_answer_on() {
+    let app = TestApp::builder().nodes(2).start().await;
+    let [anna, bert] = app.guests(["anna", "bert"]).await;
+    let group = anna.create_group(&[&bert]).await;
+    let messages = [anna.say(&group, "apple 1").await, anna.say(&group, "apple 2").await];
+    anna.edit(id(&messages[0]), "apple 3").await.expect(200);
+    indexed(&app).await;
+    anna.remove_member(&group, "bert").await.expect(204);
+    assert_eq!(finds(&bert, "apple").await, ["apple 2", "apple 3"]);
+    anna.delete_message(id(&messages[0])).await.expect(204);
+    for user in [anna.on(1), bert.on(0)] {
+        assert_eq!(finds(&user, "apple").await, ["apple 2"]);
+    }
+    indexed(&app).await;
+    reindex(&app).await;
+    let left = "SELECT message_id::text FROM search";
+    let rows = app.sql().await.query(left, &[]).await.expect("rows");
+    assert_eq!(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>(), [id(&messages[1])]);
+}
+
+#[tokio::test]
+async fn a_deleted_conversation_is_found_by_nobody_and_leaves_nothing() {
+    let app = TestApp::start().await;
+    let [anna, bert] = app.guests(["anna", "bert"]).await;
+    let (group, other) = (anna.create_group(&[&bert]).await, anna.create_group(&[&bert]).await);
+    anna.say(&group, "apple 1").await;
+    anna.say(&other, "apple 2").await;
+    indexed(&app).await;
+    anna.delete(&format!("/v1/conversations/{group}")).await.expect(204);
+    for user in [&anna, &bert] {
+        assert_eq!(finds(user, "apple").await, ["apple 2"]);
+        user.search(&query(&[("q", "apple"), ("conversation_id", &group)])).await.problem(404, "not_found");
+    }
+    indexed(&app).await;
+    let left = "SELECT count(*) FROM search WHERE conversation_id::text = $1";
+    assert_eq!(app.sql().await.query_one(left, &[&group]).await.expect("a count").get::<_, i64>(0), 0);
+}
+
 #[tokio::test]
 async fn who_is_in_very_many_conversations_finds_what_is_in_them() {
     let app = TestApp::start().await;

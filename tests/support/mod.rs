@@ -17,6 +17,7 @@ mod stream;
 pub mod tokens;
 pub mod truth;
 mod user;
+pub mod ways;
 
 pub use answer::Answer;
 pub use app::{SOON, TestApp};

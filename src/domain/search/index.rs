@@ -1,13 +1,12 @@
 //! Filling the index behind the log.
 
-use super::{fold, grams, text};
-use crate::ids::{ConversationId, Position};
+use super::{Version, fold, grams, version};
+use crate::ids::Position;
 use crate::log::{Event, read, texts};
 use crate::shutdown::Shutdown;
 use crate::store::search::{self, Claim, Progress, Row};
 use crate::store::{Connection, EventKind, Pool, StoreError};
 use diesel_async::AsyncConnection;
-use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -108,13 +107,12 @@ pub async fn fill(connection: &mut Connection, claim: Claim) -> Result<Step, Sto
 
 /// Takes the first of the events in; answers the last of them.
 async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Position>, StoreError> {
-    let origins = origins(connection, events).await?;
     let (mut rows, mut size, mut last) = (Vec::new(), 0, None);
     for event in events {
         if size > MOST_GRAMS {
             break;
         }
-        if let Some(row) = row(event, &origins) {
+        if let Some(row) = row(event) {
             size += row.grams.len();
             rows.push(row);
         }
@@ -130,48 +128,21 @@ async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Po
     }
     for event in events.iter().filter(|event| Some(event.position) <= last) {
         if event.kind == EventKind::ConversationDeleted {
-            forget(connection, event.conversation).await?;
+            let gram = grams::of_conversation(event.conversation);
+            search::forget_conversation(connection, event.conversation, gram).await?;
         }
     }
     Ok(last)
 }
 
-async fn forget(connection: &mut Connection, conversation: ConversationId) -> Result<(), StoreError> {
-    Ok(search::forget_conversation(connection, conversation, grams::of_conversation(conversation)).await?)
-}
-
-/// The creations of the messages that were edited.
-async fn origins(connection: &mut Connection, events: &[Event]) -> Result<HashMap<Position, Event>, StoreError> {
-    let edits: Vec<_> = events.iter().filter(|event| event.kind == EventKind::MessageEdited).collect();
-    let messages: Vec<_> = edits.iter().filter_map(|edit| edit.message).collect();
-    if messages.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let created: HashMap<_, _> = texts::created(connection, &messages).await?.into_iter().collect();
-    let positions: Vec<_> = created.values().copied().collect();
-    let events: HashMap<_, _> =
-        read::at(connection, &positions).await?.into_iter().map(|event| (event.position, event)).collect();
-    let origin = |edit: &&Event| Some((edit.position, events.get(created.get(&edit.message?)?)?.clone()));
-    Ok(edits.iter().filter_map(origin).collect())
-}
-
-/// What the index holds of an event, if it is a version of a message.
-fn row(event: &Event, origins: &HashMap<Position, Event>) -> Option<Row> {
-    let origin = match event.kind {
-        EventKind::MessageCreated => event,
-        EventKind::MessageEdited => origins.get(&event.position)?,
-        _ => return None,
-    };
-    let mut grams = grams::of_text(&fold::fold(&text(event)?));
+/// What the index holds of an event, if it is a version of a message with a text.
+fn row(event: &Event) -> Option<Row> {
+    let Version { text, created, created_at } = version(event)?;
+    let mut grams = grams::of_text(&fold::fold(&text));
     grams.push(grams::of_conversation(event.conversation));
-    grams.push(grams::of_sender(origin.sender));
-    grams.extend(grams::of_position(origin.position));
-    Some(Row {
-        position: event.position,
-        created: origin.position,
-        message: event.message?,
-        conversation: event.conversation,
-        created_at: origin.created_at,
-        grams,
-    })
+    // Only authors edit.
+    grams.push(grams::of_sender(event.sender));
+    grams.extend(grams::of_position(created));
+    let (position, conversation) = (event.position, event.conversation);
+    Some(Row { position, created, message: event.message?, conversation, created_at, grams })
 }

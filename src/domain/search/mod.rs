@@ -15,12 +15,12 @@ mod reindex;
 pub use index::Indexer;
 pub use reindex::{Advance, reindex};
 
+use super::showing::{self, Sights};
 use super::{Caller, Domain, Error, invalid, names, visibility};
 use crate::ids::{ConversationId, Position, UserId};
-use crate::log::history::Interval;
-use crate::log::{Event, read};
+use crate::log::{Cursor, Event, read};
 use crate::store::search::{self, Candidates, Filter};
-use crate::store::{ANSWER, Connection, StoreError, Time};
+use crate::store::{ANSWER, Connection, EventKind, StoreError, Time};
 use crate::wire::{self, MessagePayload};
 use std::collections::BTreeSet;
 
@@ -96,14 +96,12 @@ async fn page(connection: &mut Connection, caller: &Caller, wanted: &Wanted) -> 
         Some(text) => Some(sender(connection, caller, text).await?),
         None => None,
     };
-    let seen = match wanted.conversation {
-        Some(id) => {
-            let sight = visibility::of(connection, caller, id).await?;
-            sight.intervals.iter().map(|interval| (id, *interval)).collect()
-        }
-        None => visibility::everywhere(connection, caller).await?,
+    let sights = match wanted.conversation {
+        Some(id) => visibility::of(connection, caller, id).await?.sights(),
+        None => visibility::everywhere(connection, caller.user.id).await?,
     };
-    let filter = filter(wanted, sender, &seen);
+    let reading = Reading { reader: caller.user.id, sights, words: &wanted.words, sender };
+    let filter = filter(wanted, &reading);
     let mut items = Vec::new();
     let mut before = wanted.before.unwrap_or(Position::MAX);
     let mut unread = MOST_READ;
@@ -113,7 +111,7 @@ async fn page(connection: &mut Connection, caller: &Caller, wanted: &Wanted) -> 
         let candidates = search::find(connection, &filter, before, (missing + missing / 4 + 8).min(unread)).await?;
         before = candidates.reached;
         unread = unread.saturating_sub(candidates.versions.len());
-        items.extend(hits(connection, &candidates, sender, &wanted.words).await?);
+        items.extend(reading.hits(connection, &candidates).await?);
         if items.len() > wanted.limit {
             items.truncate(wanted.limit);
             let next = items.last().map(|(position, _)| *position);
@@ -138,50 +136,64 @@ async fn sender(connection: &mut Connection, caller: &Caller, text: &str) -> Res
     }
 }
 
-fn filter(wanted: &Wanted, sender: Option<UserId>, seen: &[(ConversationId, Interval)]) -> Filter {
+fn filter(wanted: &Wanted, reading: &Reading<'_>) -> Filter {
     let mut grams = grams::of_words(&wanted.words.0);
-    grams.extend(sender.map(grams::of_sender));
-    let scope = grams::sorted(seen.iter().map(|(id, _)| grams::of_conversation(*id)).collect());
-    Filter {
-        grams,
-        scope: (scope.len() <= MOST_SCOPED).then_some(scope),
-        conversations: seen.iter().map(|(id, _)| *id).collect(),
-        firsts: seen.iter().map(|(_, interval)| interval.first).collect(),
-        lasts: seen.iter().map(|(_, interval)| interval.last).collect(),
-        since: wanted.since,
-        until: wanted.until,
+    grams.extend(reading.sender.map(grams::of_sender));
+    let scope = (reading.sights.len() <= MOST_SCOPED).then(|| {
+        let conversations = reading.sights.keys();
+        grams::sorted(conversations.map(|id| grams::of_conversation(*id)).collect())
+    });
+    let mut filter = Filter { grams, scope, since: wanted.since, until: wanted.until, ..Filter::default() };
+    for (id, interval) in reading.sights.iter().flat_map(|(id, all)| all.iter().map(move |one| (*id, one))) {
+        filter.conversations.push(id);
+        filter.firsts.push(interval.first);
+        filter.lasts.push(interval.last);
     }
+    filter
 }
 
-/// Looks at the texts of candidates; answers the hits, the newest first.
-async fn hits(
-    connection: &mut Connection,
-    candidates: &Candidates,
+/// Somebody who reads candidates to find hits among them.
+struct Reading<'a> {
+    reader: UserId,
+    sights: Sights,
+    words: &'a Words,
     sender: Option<UserId>,
-    words: &Words,
-) -> Result<Vec<(Position, wire::Hit)>, Error> {
-    let mut matching = BTreeSet::new();
-    let pairs: std::collections::BTreeMap<_, _> = candidates.versions.iter().zip(&candidates.created).collect();
-    for event in events(connection, pairs.keys().map(|version| **version).collect()).await? {
-        let from_them = sender.is_none_or(|sender| sender == event.sender);
-        if from_them && text(&event).is_some_and(|text| words.are_in(&text)) {
-            matching.extend(pairs.get(&event.position).map(|created| **created));
-        }
-    }
-    // A version that matched may be an earlier one, or one that the caller may not see.
-    let mut hits = Vec::new();
-    for event in events(connection, matching.into_iter().collect()).await?.into_iter().rev() {
-        let message = wire::Message::created(&event)?;
-        if let Some(text) = message.text.as_deref().filter(|text| words.are_in(text)) {
-            let excerpt = excerpt::around(text, &words.0);
-            hits.push((event.position, wire::Hit { message, excerpt }));
-        }
-    }
-    Ok(hits)
 }
 
-/// Reads the events at positions, which are in order, a page at a time.
-async fn events(connection: &mut Connection, positions: Vec<Position>) -> Result<Vec<Event>, StoreError> {
+impl Reading<'_> {
+    /// Looks at the texts of candidates; answers the hits, the newest first.
+    async fn hits(
+        &self,
+        connection: &mut Connection,
+        candidates: &Candidates,
+    ) -> Result<Vec<(Position, wire::Hit)>, Error> {
+        let mut matching = BTreeSet::new();
+        let versions: BTreeSet<_> = candidates.versions.iter().copied().collect();
+        for event in events(connection, versions).await? {
+            let from_them = self.sender.is_none_or(|sender| sender == event.sender);
+            matching.extend(
+                version(&event)
+                    .filter(|version| from_them && self.words.are_in(&version.text))
+                    .map(|version| version.created),
+            );
+        }
+        // What matched may be an earlier version, or one that the reader may not see.
+        let created = events(connection, matching).await?;
+        let sight = |event: &Event| Some((event.conversation, self.sights.get(&event.conversation)?.clone()));
+        let sights: Sights = created.iter().filter_map(sight).collect();
+        let messages = showing::show(connection, self.reader, &created, &sights).await?;
+        let hits = created.iter().zip(messages).rev().filter_map(|(event, message)| {
+            let text = message.text.as_deref().filter(|text| self.words.are_in(text))?;
+            let excerpt = excerpt::around(text, &self.words.0);
+            Some((event.position, wire::Hit { message, excerpt }))
+        });
+        Ok(hits.collect())
+    }
+}
+
+/// Reads events, in order, a page at a time.
+async fn events(connection: &mut Connection, positions: BTreeSet<Position>) -> Result<Vec<Event>, StoreError> {
+    let positions: Vec<_> = positions.into_iter().collect();
     let mut found: Vec<Event> = Vec::new();
     let mut rest = &positions[..];
     while !rest.is_empty() {
@@ -197,13 +209,26 @@ async fn events(connection: &mut Connection, positions: Vec<Position>) -> Result
     Ok(found)
 }
 
-/// The text of a version of a message, if there is one still.
-fn text(event: &Event) -> Option<String> {
-    match MessagePayload::parse(&event.payload) {
-        Ok(payload) => Some(payload.text.into_owned()),
-        Err(error) => {
-            tracing::error!(position = event.position.0, %error, "cannot read a message");
-            None
-        }
+/// A version of a message.
+struct Version {
+    text: String,
+    /// Where and when the message was sent.
+    created: Position,
+    created_at: Time,
+}
+
+/// Reads a version of a message; `None` for other events, and where the text is gone.
+fn version(event: &Event) -> Option<Version> {
+    if !matches!(event.kind, EventKind::MessageCreated | EventKind::MessageEdited) {
+        return None;
     }
+    let payload = MessagePayload::parse(&event.payload).inspect_err(|error| {
+        tracing::error!(position = event.position.0, %error, "cannot read a message");
+    });
+    let payload = payload.ok()?;
+    let (created, created_at) = match payload.first {
+        Some(first) => (Cursor::parse(&first.cursor)?.position, first.created_at),
+        None => (event.position, event.created_at),
+    };
+    Some(Version { text: payload.text?.into_owned(), created, created_at })
 }
