@@ -5,14 +5,16 @@
 //! from there, and is live in the same breath.
 
 use super::close::Close;
+use super::hub::Counts;
 use super::membership::Effect;
 use super::question::{Ask, Knowledge};
 use super::ring::{Door, Passed, Ring};
-use super::roster::{Key, ROOM, Roster, Seat};
+use super::roster::{Circle, Key, ROOM, Roster, Seat};
 use super::subscription::{MOST_BYTES, Newcomer, Phase, Poll, Question, Receiver, Subscription};
 use crate::ids::{ConversationId, Epoch, Position, SessionId, UserId};
 use crate::log::{Cursor, Event};
 use crate::shutdown::Held;
+use crate::store::EventKind;
 use crate::wire::Encoded;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -38,8 +40,8 @@ pub struct Answered {
     pub held: Held,
 }
 
-/// Lets a subscription go over to another history of the log, under which its cursor must be judged anew.
-fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask> {
+/// Lets the cursor of a subscription be judged anew: the log has another history, or no longer all of what comes next.
+pub(super) fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask> {
     if subscription.closed.is_some() {
         return None;
     }
@@ -64,6 +66,8 @@ pub struct Audience {
     gate: Gate,
     streams_per_user: usize,
     draining: bool,
+    /// As of the last sweep.
+    counts: Counts,
 }
 
 impl Audience {
@@ -81,6 +85,7 @@ impl Audience {
             gate,
             streams_per_user,
             draining: false,
+            counts: Counts::default(),
         }
     }
 
@@ -94,9 +99,19 @@ impl Audience {
         self.ring.floor()
     }
 
+    /// How many receive here, as of the last sweep.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
     /// Whether nothing can be done for anybody.
     pub fn is_idle(&self) -> bool {
         self.line.is_empty() && self.answered.is_empty()
+    }
+
+    /// How many streams are open.
+    pub fn count_streams(&self) -> usize {
+        self.subscriptions.iter().filter(|(_, one)| one.is_stream() && one.closed.is_none()).count()
     }
 
     /// The polls that are over.
@@ -192,6 +207,7 @@ impl Audience {
     pub fn sweep(&mut self, now: Instant) {
         let head = self.head;
         let (mut due, mut gone) = (Vec::new(), Vec::new());
+        let mut counts = Counts::default();
         for (key, subscription) in &mut self.subscriptions {
             let (until, reason) = subscription.subscriber.until;
             // A poll first looks at what it missed, however long that takes.
@@ -202,6 +218,7 @@ impl Audience {
                 gone.push(key as Key);
                 continue;
             }
+            *(if subscription.is_stream() { &mut counts.streams } else { &mut counts.polls }) += 1;
             // Not all in one breath: what is written to all at the same time would be so for ever after.
             let early = Duration::from_millis(key as u64 % 64 * 15);
             if now.saturating_duration_since(subscription.written_at) >= HEARTBEAT - early {
@@ -217,6 +234,7 @@ impl Audience {
         gone.into_iter().for_each(|key| drop(self.remove(key, now)));
         due.into_iter().for_each(|key| self.queue(key));
         self.roster.forget_the_absent(now);
+        self.counts = counts;
     }
 
     /// Forgets a subscription, and with it its connection.
@@ -274,8 +292,8 @@ impl Audience {
     fn missed(&self, seat: Seat, covered: Position, only: Option<ConversationId>) -> Option<Vec<Position>> {
         let present = self.roster.user(seat);
         let rooms = present.rooms.as_ref()?;
-        let only = only.map(|conversation| self.roster.find_door(conversation));
-        let wanted = |door: Door| only.is_none_or(|only| only == Some(door));
+        let only_door = only.map(|conversation| self.roster.find_door(Circle::Conversation(conversation)));
+        let wanted = |door: Door| only_door.is_none_or(|only| only == Some(door));
         let mut positions = Vec::new();
         let mut look = |door: Door, member: bool| {
             let last = self.roster.room(door).last;
@@ -292,14 +310,23 @@ impl Audience {
                 look(passed.room, false);
             }
         }
+        if let Some(own) = self.roster.find_door(Circle::Own(present.user)) {
+            let events = self.ring.visible(present.user, true, self.roster.room(own).last, covered);
+            let wanted = |at: &Position| {
+                let conversation = self.ring.get(*at).map(|passed| passed.event.event.conversation);
+                only.is_none_or(|only| conversation == Some(only))
+            };
+            positions.extend(events.filter(wanted));
+        }
         positions.sort_unstable();
         Some(positions)
     }
 
     fn pass(&mut self, event: Arc<Encoded>, now: Instant) {
         let conversation = event.event.conversation;
-        let room = self.roster.door(conversation);
+        let room = self.roster.door(Circle::of(&event.event));
         let effect = Effect::of(&event.event);
+        self.blank(room, &event.event);
         self.let_in(room, &effect);
         for key in self.roster.listeners(room) {
             let Some(subscription) = self.subscriptions.get_mut(key as usize) else { continue };
@@ -312,6 +339,16 @@ impl Audience {
         let previous = self.roster.pass(room, event.event.position);
         self.head = event.event.cursor();
         self.ring.push(Passed { event, room, previous, effect });
+    }
+
+    /// Blanks in memory what an event deletes.
+    fn blank(&mut self, room: Door, event: &Event) {
+        let message = match event.kind {
+            EventKind::MessageDeleted => event.message,
+            EventKind::ConversationDeleted => None,
+            _ => return,
+        };
+        self.ring.blank(self.roster.room(room).last, message);
     }
 
     /// Lets those enter who get an event, and what comes after it.

@@ -4,17 +4,22 @@
 //! handler is `<verb>_<resource>`, which is also its operation id. Whatever is refused becomes one problem document
 //! ([`problem`]). [`server`] takes connections and ends them.
 
+mod account;
 mod answer;
 mod asked;
 mod body;
+mod bots;
 mod caller;
 mod conversations;
+mod csv;
 mod cursors;
 mod docs;
+mod export;
 mod health;
 mod me;
 mod members;
 mod messages;
+mod metrics;
 mod middleware;
 pub mod openapi;
 mod page;
@@ -23,17 +28,23 @@ mod path;
 mod problem;
 mod query;
 mod rates;
+mod reactions;
+mod reads;
 mod receive;
 mod routes;
+mod search;
 pub mod server;
 mod sessions;
 mod socket;
+mod statistics;
 mod stream;
 mod text_body;
 mod tickets;
 mod updates;
 mod users;
+mod webhooks;
 
+pub use metrics::Metrics;
 pub use rates::Rates;
 pub use routes::router;
 
@@ -68,6 +79,7 @@ pub struct Parts {
     pub hub: Hub,
     pub epochs: Epochs,
     pub tailer: Tailer,
+    pub metrics: Metrics,
     /// None: nobody is limited.
     pub rates: Option<Rates>,
     pub shutdown: Shutdown,

@@ -1,8 +1,10 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, health, me, members, messages, sessions, stream, tickets};
-use super::{updates, users};
+use super::{
+    App, account, bots, conversations, cursors, docs, export, health, me, members, messages, metrics, reactions, reads,
+};
+use super::{search, sessions, statistics, stream, tickets, updates, users, webhooks};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,25 +15,45 @@ pub(super) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(users::create_user, users::list_users))
         .routes(routes!(users::get_user))
-        .routes(routes!(me::get_me, me::patch_me))
+        .routes(routes!(me::get_me, me::patch_me, account::delete_me))
         .routes(routes!(me::put_password))
         .routes(routes!(sessions::create_session, sessions::list_sessions))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::delete_session))
         .routes(routes!(conversations::create_conversation, conversations::list_conversations))
-        .routes(routes!(conversations::get_conversation))
+        .routes(routes!(
+            conversations::get_conversation,
+            conversations::update_conversation,
+            conversations::delete_conversation
+        ))
+        .routes(routes!(reads::put_read))
+        .routes(routes!(export::export_conversation))
         .routes(routes!(members::list_members))
         .routes(routes!(members::put_member, members::delete_member))
         .routes(routes!(messages::create_message, messages::list_messages))
         .routes(routes!(messages::send_message))
-        .routes(routes!(messages::get_message))
+        .routes(routes!(messages::get_message, messages::update_message, messages::delete_message))
+        .routes(routes!(messages::list_edits))
+        .routes(routes!(messages::list_replies))
+        .routes(routes!(reactions::put_reaction, reactions::delete_reaction))
+        .routes(routes!(reads::list_receipts))
+        .routes(routes!(search::search_messages))
         .routes(routes!(tickets::create_ticket))
         .routes(routes!(stream::get_stream))
         .routes(routes!(updates::get_updates))
         .routes(routes!(cursors::list_cursors))
         .routes(routes!(cursors::get_cursor, cursors::put_cursor, cursors::delete_cursor))
+        .routes(routes!(webhooks::create_webhook, webhooks::list_webhooks))
+        .routes(routes!(webhooks::get_webhook, webhooks::patch_webhook, webhooks::delete_webhook))
+        .routes(routes!(webhooks::replay_webhook))
+        .routes(routes!(bots::create_bot, bots::list_bots))
+        .routes(routes!(bots::create_bot_token, bots::list_bot_tokens))
+        .routes(routes!(bots::delete_bot_token))
+        .routes(routes!(statistics::get_conversation_statistics))
+        .routes(routes!(statistics::get_deployment_statistics))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
+        .routes(routes!(metrics::get_metrics))
 }
 
 /// Everything that a node serves.

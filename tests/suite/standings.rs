@@ -121,7 +121,7 @@ async fn a_page_ends_at_its_bytes_but_has_one_event_at_least() {
 }
 
 /// Users in many, in some and in one of sixty conversations, most of which they leave and join again, and a log of 600
-/// in which many events stand at the ends of memberships.
+/// in which many events stand at the ends of memberships, and some are for one member alone.
 const RANDOM: &str = "
     SELECT setseed(0.7);
     INSERT INTO users (id, name, display_name)
@@ -139,7 +139,11 @@ const RANDOM: &str = "
                          WHERE (joined_at = n OR left_at = n) AND random() < 0.8 ORDER BY random() LIMIT 1),
                        md5('conversation' || 1 + floor(power(random(), 2) * 60))::uuid),
            'message.created', gen_random_uuid(), md5('user1')::uuid, now(), '{}'
-      FROM generate_series(1, 600) n;";
+      FROM generate_series(1, 600) n;
+    UPDATE events SET only_for = (SELECT user_id FROM members m
+                                   WHERE m.conversation_id = events.conversation_id AND m.joined_at <= position
+                                     AND coalesce(m.left_at >= position, true) ORDER BY random() LIMIT 1)
+     WHERE position % 5 = 0;";
 
 /// What a user missed, as its definition has it, and as it is found, for spans of all lengths.
 const COMPARED: &str = "
@@ -147,6 +151,7 @@ const COMPARED: &str = "
            log_missed(user_id, p_after, p_upto, p_only, most) AS found,
            ARRAY(SELECT e.position FROM events e
                   WHERE e.position > p_after AND e.position <= p_upto AND (p_only IS NULL OR e.conversation_id = p_only)
+                    AND coalesce(e.only_for = s.user_id, true)
                     AND EXISTS (SELECT FROM members m
                                  WHERE m.conversation_id = e.conversation_id AND m.user_id = s.user_id
                                    AND m.joined_at <= e.position AND (m.left_at IS NULL OR e.position <= m.left_at))
