@@ -21,8 +21,10 @@ use uuid::Uuid;
 const POLL: Duration = Duration::from_secs(2);
 /// The least time between two looks: events that come one by one are found together.
 const REST: Duration = Duration::from_millis(100);
-/// A look is followed by a rest this many times as long, so that looking takes a fifth of one connection at most.
+/// A look is followed by a rest this many times as long, so that looking takes a fifth of one connection.
 const RESTS: u32 = 4;
+/// The longest rest, also while PostgreSQL is away.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Webhooks that are read at once.
 const AT_ONCE: i64 = 500;
 /// How far behind the head a webhook is left that has nothing to deliver.
@@ -39,7 +41,7 @@ const RUNS_OF_OWNER: usize = 8;
 pub fn start(domain: &Domain, pool: Pool, shutdown: &Shutdown) -> Result<(), SetupError> {
     let office = Office {
         pool,
-        courier: Courier::new(domain.0.targets)?,
+        courier: Courier::new(domain.0.targets.clone())?,
         slots: Arc::new(Semaphore::new(RUNS)),
         running: Mutex::default(),
         ended: Notify::new(),
@@ -70,7 +72,7 @@ async fn follow(office: Arc<Office>, wakeups: Wakeups) {
             Ok(found) => begin(&office, found),
             Err(error) => tracing::warn!(error = chain(&error), "cannot look for webhooks to deliver"),
         }
-        tokio::time::sleep((began.elapsed() * RESTS).max(REST)).await;
+        tokio::time::sleep((began.elapsed() * RESTS).clamp(REST, LONGEST_REST)).await;
         // Woken or not, it looks.
         tokio::select! {
             _ = head.changed() => {}
