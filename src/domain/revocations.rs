@@ -60,6 +60,12 @@ impl Revocations {
         }
     }
 
+    /// Takes in that a user was disabled.
+    pub fn disable(&self, user: UserId) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).disabled.insert(user);
+        self.changed.send_replace(());
+    }
+
     fn set_disabled(&self, users: HashSet<UserId>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.sessions.retain(|_, since| since.elapsed() < MEMORY);

@@ -4,17 +4,21 @@
 //! handler is `<verb>_<resource>`, which is also its operation id. Whatever is refused becomes one problem document
 //! ([`problem`]). [`server`] takes connections and ends them.
 
+mod account;
 mod answer;
 mod asked;
 mod body;
 mod bots;
 mod caller;
 mod conversations;
+mod csv;
 mod cursors;
 mod docs;
+mod export;
 mod health;
 mod members;
 mod messages;
+mod metrics;
 mod middleware;
 pub mod openapi;
 mod page;
@@ -27,9 +31,11 @@ mod reactions;
 mod reads;
 mod receive;
 mod routes;
+mod search;
 pub mod server;
 mod sessions;
 mod socket;
+mod statistics;
 mod stream;
 mod text_body;
 mod tickets;
@@ -37,6 +43,7 @@ mod updates;
 mod users;
 mod webhooks;
 
+pub use metrics::Metrics;
 pub use rates::Rates;
 pub use routes::router;
 
@@ -71,6 +78,7 @@ pub struct Parts {
     pub hub: Hub,
     pub epochs: Epochs,
     pub tailer: Tailer,
+    pub metrics: Metrics,
     /// None: nobody is limited.
     pub rates: Option<Rates>,
     pub shutdown: Shutdown,

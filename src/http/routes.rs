@@ -1,8 +1,10 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, bots, conversations, cursors, docs, health, members, messages, reactions, reads, sessions};
-use super::{stream, tickets, updates, users, webhooks};
+use super::{
+    App, account, bots, conversations, cursors, docs, export, health, members, messages, metrics, reactions, reads,
+};
+use super::{search, sessions, statistics, stream, tickets, updates, users, webhooks};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,7 +15,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(users::create_user))
         .routes(routes!(users::get_user))
-        .routes(routes!(users::get_me))
+        .routes(routes!(users::get_me, account::delete_me))
         .routes(routes!(sessions::create_session))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::delete_session))
@@ -24,6 +26,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
             conversations::delete_conversation
         ))
         .routes(routes!(reads::put_read))
+        .routes(routes!(export::export_conversation))
         .routes(routes!(members::list_members))
         .routes(routes!(members::put_member, members::delete_member))
         .routes(routes!(messages::create_message, messages::list_messages))
@@ -33,6 +36,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(messages::list_replies))
         .routes(routes!(reactions::put_reaction, reactions::delete_reaction))
         .routes(routes!(reads::list_receipts))
+        .routes(routes!(search::search_messages))
         .routes(routes!(tickets::create_ticket))
         .routes(routes!(stream::get_stream))
         .routes(routes!(updates::get_updates))
@@ -44,8 +48,11 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(bots::create_bot, bots::list_bots))
         .routes(routes!(bots::create_bot_token, bots::list_bot_tokens))
         .routes(routes!(bots::delete_bot_token))
+        .routes(routes!(statistics::get_conversation_statistics))
+        .routes(routes!(statistics::get_deployment_statistics))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
+        .routes(routes!(metrics::get_metrics))
 }
 
 /// Everything that a node serves.

@@ -119,13 +119,42 @@ pub async fn hold(connection: &mut Connection, id: UserId) -> Result<(), StoreEr
     Ok(())
 }
 
-/// The users that are disabled, and the bots whose owners are.
+/// Gives a person another role; answers whether there is one of this name. Bots stay what they are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn set_role(connection: &mut Connection, name: &str, role: UserRole) -> Result<bool, StoreError> {
+    let changed = diesel::update(users::table.filter(users::name.eq(name).and(users::role.ne(UserRole::Bot))))
+        .set(users::role.eq(role))
+        .execute(connection)
+        .await?;
+    Ok(changed > 0)
+}
+
+/// How many accounts there are that are not disabled.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn count(connection: &mut Connection) -> Result<i64, StoreError> {
+    Ok(users::table.filter(users::disabled_at.is_null()).count().get_result(connection).await?)
+}
+
+/// The hash of a user's password, if they have one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn password_hash(connection: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
+    let query = users::table.find(id).select(users::password_hash);
+    Ok(query.first(connection).await.optional()?.flatten())
+}
+
+/// The users that are disabled, without those whose deletion is long past, and the bots whose owners are.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn disabled(connection: &mut Connection) -> Result<Vec<UserId>, StoreError> {
     let query = sql::<Uuid>(
-        "SELECT id FROM users WHERE disabled_at IS NOT NULL
+        "SELECT id FROM users WHERE disabled_at IS NOT NULL AND freed_at IS NULL
          UNION SELECT b.user_id FROM bots b JOIN users o ON o.id = b.owner_id WHERE o.disabled_at IS NOT NULL",
     );
     Ok(query.load(connection).await?)

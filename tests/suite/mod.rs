@@ -1,5 +1,6 @@
 //! The tests, one file a theme.
 
+mod account_deletion;
 mod accounts;
 mod bots;
 mod commits;
@@ -7,6 +8,7 @@ mod conversations;
 mod cursors;
 mod durability;
 mod edits;
+mod export;
 mod handover;
 mod history;
 mod idempotency;
@@ -22,12 +24,16 @@ mod polls;
 mod problems;
 mod reactions;
 mod reads;
+mod retention;
+mod search;
 mod sessions;
 mod settings;
 mod slow;
 mod snapshot;
 mod standby;
 mod standings;
+mod stats;
 mod streams;
 mod tokens;
+mod visibility;
 mod webhooks;

@@ -19,6 +19,7 @@ pub mod tokens;
 pub mod truth;
 mod user;
 pub mod ways;
+pub mod world;
 
 pub use answer::Answer;
 pub use app::{SOON, TestApp};
