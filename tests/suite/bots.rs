@@ -202,6 +202,18 @@ async fn a_bot_is_disabled_with_its_owner() {
 }
 
 #[tokio::test]
+async fn a_bot_that_is_deleted_is_none_any_more() {
+    let app = TestApp::start().await;
+    let anna = app.guest("anna").await;
+    make(&anna, "weather").await;
+    let weather = bearer(&app, &token(&anna, "weather").await);
+    weather.delete("/v1/me").await.expect(204);
+    weather.me().await.problem(401, "session_revoked");
+    assert_eq!(anna.get("/v1/bots").await.expect(200)["items"], json!([]));
+    anna.post("/v1/bots/weather/tokens", json!({})).await.problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn keys_hold_for_bots_and_tokens() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;

@@ -521,6 +521,21 @@ async fn the_webhook_of_a_disabled_owner_stops() {
 }
 
 #[tokio::test]
+async fn the_webhooks_of_a_deleted_account_are_removed() {
+    let app = start(1).await;
+    let (anna, bert, _) = setting(&app).await;
+    let target = Target::start().await;
+    for user in [&anna, &bert] {
+        register(user, &target).await;
+    }
+    bert.delete("/v1/me").await.expect(204);
+    let query =
+        "SELECT count(*) FILTER (WHERE name = 'anna'), count(*) FROM webhooks w JOIN users u ON u.id = w.owner_id";
+    let row = app.sql().await.query_one(query, &[]).await.expect("a row");
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 1));
+}
+
+#[tokio::test]
 async fn only_events_of_the_types_and_the_conversation_are_posted() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
