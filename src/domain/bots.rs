@@ -200,6 +200,10 @@ impl Domain {
 /// The bot that a path names, for who may manage it.
 async fn managed(connection: &mut Connection, caller: &Caller, named: &str) -> Result<UserId, Error> {
     let user = names::find(connection, caller, named).await?;
+    // One that was deleted is no bot any more.
+    if user.role != UserRole::Bot {
+        return Err(Error::NotFound);
+    }
     let made = bots::made(connection, user.id).await?.ok_or(Error::NotFound)?;
     if made.owner != caller.user.id && caller.user.role != UserRole::Admin {
         return Err(Error::NotFound);

@@ -11,7 +11,7 @@ use crate::ids::{ConversationId, Position, UserId};
 use crate::log::history::{self, Interval};
 use crate::log::{Applying, Change, ChangeError, Key, Locked, SESSIONS_CHANNEL, Stop, read};
 use crate::store::users::User;
-use crate::store::{Connection, StoreError, deletions, users};
+use crate::store::{Connection, StoreError, deletions, users, webhooks};
 use diesel_async::SimpleAsyncConnection;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,10 +104,11 @@ impl Domain {
         Ok(deletions::free_names(&mut *self.connection().await?, NAME_KEPT).await?)
     }
 
-    /// Ends the memberships and deletes the messages of a deleted account.
+    /// Removes the webhooks, ends the memberships and deletes the messages of a deleted account.
     async fn erase(&self, user: UserId) -> Result<(), Error> {
         let mut connection = self.connection().await?;
         let user = Arc::new(users::by_id(&mut connection, user).await?.ok_or(Error::NotFound)?);
+        webhooks::delete_all(&mut connection, user.id).await?;
         let memberships = deletions::memberships(&mut connection, user.id).await?;
         drop(connection);
         for conversation in memberships {

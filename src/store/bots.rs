@@ -105,7 +105,7 @@ pub async fn made(connection: &mut Connection, bot: UserId) -> Result<Option<Mad
     Ok(query.first(connection).await.optional()?)
 }
 
-/// A user's bots after one of them, by id, at most `limit`.
+/// A user's bots after one of them, by id, at most `limit`; those that were deleted are none any more.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -118,6 +118,7 @@ pub async fn list(
     let query = bots::table
         .inner_join(user_rows::table.on(user_rows::id.eq(bots::user_id)))
         .filter(bots::owner_id.eq(owner).and(bots::user_id.gt(after)))
+        .filter(user_rows::role.eq(UserRole::Bot))
         .order(bots::user_id)
         .limit(limit)
         .select(User::as_select());
@@ -130,7 +131,11 @@ pub async fn list(
 /// [`StoreError`].
 pub async fn lock_and_count(connection: &mut Connection, owner: UserId) -> Result<i64, StoreError> {
     users::hold(connection, owner).await?;
-    Ok(bots::table.filter(bots::owner_id.eq(owner)).count().get_result(connection).await?)
+    let query = bots::table
+        .inner_join(user_rows::table.on(user_rows::id.eq(bots::user_id)))
+        .filter(bots::owner_id.eq(owner).and(user_rows::role.eq(UserRole::Bot)))
+        .count();
+    Ok(query.get_result(connection).await?)
 }
 
 /// How many tokens a bot has that are not revoked, in the same way.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{SOON, TestApp, User, eventually};
+use crate::support::{Database, SOON, TestApp, User, eventually};
 
 async fn make(user: &User, name: &str) -> Value {
     user.post("/v1/bots", json!({"name": name})).await.expect(201)
@@ -115,10 +115,10 @@ async fn a_revoked_token_ends_its_streams_on_every_node_and_no_others() {
     assert_eq!(anna.get("/v1/bots/weather/tokens").await.expect(200)["items"][0]["id"], kept["id"]);
     anna.post("/v1/conversations", json!({"kind": "direct", "members": ["weather"]})).await.expect(201);
     others.next_event().await;
-    let later = TestApp::builder().database(crate::support::Database::at(app.database.url())).start().await;
-    // A node that was not there when it was revoked, and long after.
+    // Long after, a node knows of it only by looking.
     let old = "UPDATE sessions SET revoked_at = now() - interval '1 day' WHERE revoked_at IS NOT NULL";
     app.sql().await.batch_execute(old).await.expect("an update");
+    let later = TestApp::builder().database(Database::at(app.database.url())).start().await;
     bearer(&later, &revoked).me().await.problem(401, "session_revoked");
 }
 
@@ -135,7 +135,7 @@ async fn an_expired_token_is_refused_and_no_stream_outlives_it() {
     };
     expire(&over, "-1 s").await;
     bearer(&app, &over).me().await.problem(401, "token_expired");
-    expire(&ending, "12 s").await;
+    expire(&ending, "8 s").await;
     bearer(&app, &ending).ready_stream("").await.expect_end("token_expiring").await;
 }
 
@@ -199,6 +199,18 @@ async fn a_bot_is_disabled_with_its_owner() {
     app.sql().await.batch_execute(disable).await.expect("an update");
     stream.expect_end("revoked").await;
     eventually("its token is refused", SOON, async || (weather.me().await.status == 401).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_bot_that_is_deleted_is_none_any_more() {
+    let app = TestApp::start().await;
+    let anna = app.guest("anna").await;
+    make(&anna, "weather").await;
+    let weather = bearer(&app, &token(&anna, "weather").await);
+    weather.delete("/v1/me").await.expect(204);
+    weather.me().await.problem(401, "session_revoked");
+    assert_eq!(anna.get("/v1/bots").await.expect(200)["items"], json!([]));
+    anna.post("/v1/bots/weather/tokens", json!({})).await.problem(404, "not_found");
 }
 
 #[tokio::test]

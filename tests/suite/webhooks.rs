@@ -1,8 +1,10 @@
 //! Webhooks: what is posted, when, to whom, and to whom not.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::support::{Answer, Database, Posted, Reply, SOON, Target, TestApp, User, cursors, eventually};
@@ -246,14 +248,30 @@ async fn a_replay_goes_on_from_any_cursor_with_the_same_ids() {
     let all = target.take(3).await;
     assert_eq!((all[0].kind(), texts(&all[1..])), ("conversation.created".into(), vec!["one".into(), "two".into()]));
     patch(&bert, &webhook, json!({"state": "paused"})).await.expect(200);
-    anna.say(&group, "three").await;
+    let three = anna.say(&group, "three").await;
     let now = replay(&bert, &webhook, "now").await.expect(200);
-    assert_eq!((&now["state"], &now["cursor"]), (&json!("active"), &json!(bert.now().await)));
+    assert_eq!((&now["state"], &now["cursor"]), (&json!("active"), &three["cursor"]));
     anna.say(&group, "four").await;
     assert_eq!(target.next().await.text(), "four");
     replay(&bert, &webhook, "nonsense").await.problem(400, "cursor_malformed");
     replay(&bert, &webhook, &cursors::foreign(&two)).await.problem(410, "cursor_unknown");
     replay(&bert, &webhook, &cursors::moved(&two, 1000)).await.problem(410, "cursor_unknown");
+}
+
+#[tokio::test]
+async fn a_replay_wins_over_an_attempt_that_is_under_way() {
+    let app = start(1).await;
+    let (anna, bert, group) = setting(&app).await;
+    let mut target = Target::start().await;
+    let gate = Arc::new(Notify::new());
+    target.reply([Reply::Held(gate.clone())]);
+    let webhook = register(&bert, &target).await;
+    anna.say(&group, "one").await;
+    assert_eq!(target.next().await.text(), "one");
+    replay(&bert, &webhook, "start").await.expect(200);
+    gate.notify_one();
+    let again = target.take(2).await;
+    assert_eq!((again[0].kind(), again[1].text()), ("conversation.created".into(), "one".into()));
 }
 
 #[tokio::test]
@@ -500,6 +518,21 @@ async fn the_webhook_of_a_disabled_owner_stops() {
     assert!(target.is_idle());
     set("NULL").await;
     assert_eq!(target.next().await.text(), "one");
+}
+
+#[tokio::test]
+async fn the_webhooks_of_a_deleted_account_are_removed() {
+    let app = start(1).await;
+    let (anna, bert, _) = setting(&app).await;
+    let target = Target::start().await;
+    for user in [&anna, &bert] {
+        register(user, &target).await;
+    }
+    bert.delete("/v1/me").await.expect(204);
+    let query =
+        "SELECT count(*) FILTER (WHERE name = 'anna'), count(*) FROM webhooks w JOIN users u ON u.id = w.owner_id";
+    let row = app.sql().await.query_one(query, &[]).await.expect("a row");
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 1));
 }
 
 #[tokio::test]

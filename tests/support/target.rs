@@ -16,6 +16,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::app::SOON;
@@ -29,6 +30,8 @@ pub enum Reply {
     With(u16, &'static str, String),
     /// 200, and a body without an end.
     Endless,
+    /// 200, once it is let go.
+    Held(Arc<Notify>),
     /// None, ever.
     Never,
 }
@@ -158,6 +161,10 @@ async fn take(State(shared): State<Shared>, request: Request) -> Response {
             let chunks =
                 futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 8192])));
             Body::from_stream(chunks).into_response()
+        }
+        Reply::Held(gate) => {
+            gate.notified().await;
+            200.into_reply()
         }
         Reply::Never => std::future::pending().await,
     }

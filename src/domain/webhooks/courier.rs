@@ -64,7 +64,7 @@ impl Courier {
             .no_proxy()
             .redirect(Policy::none())
             .referer(false)
-            .dns_resolver(Arc::new(Resolver(targets)))
+            .dns_resolver(Arc::new(Resolver(targets.clone())))
             .connect_timeout(CONNECTED_WITHIN)
             .timeout(ANSWERED_WITHIN)
             .pool_idle_timeout(KEPT)

@@ -21,12 +21,16 @@ use uuid::Uuid;
 const POLL: Duration = Duration::from_secs(2);
 /// The least time between two looks: events that come one by one are found together.
 const REST: Duration = Duration::from_millis(100);
-/// A look is followed by a rest this many times as long, so that looking takes a fifth of one connection at most.
+/// A look is followed by a rest this many times as long, so that looking takes a fifth of one connection.
 const RESTS: u32 = 4;
+/// The longest rest, also while PostgreSQL is away.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 /// Webhooks that are read at once.
 const AT_ONCE: i64 = 500;
-/// How far behind the head a webhook is left that has nothing to deliver.
+/// How far behind the head a webhook is left that has nothing to deliver,
 const BEHIND: i64 = 1_000;
+/// and for how long: what is retired from the log meanwhile would look like something that it has missed.
+const BEHIND_FOR: Duration = Duration::from_secs(60);
 /// Runs of a node. Each waits most of the time, for a target.
 const RUNS: usize = 64;
 /// Runs of one owner, whose targets may all be slow.
@@ -39,7 +43,7 @@ const RUNS_OF_OWNER: usize = 8;
 pub fn start(domain: &Domain, pool: Pool, shutdown: &Shutdown) -> Result<(), SetupError> {
     let office = Office {
         pool,
-        courier: Courier::new(domain.0.targets)?,
+        courier: Courier::new(domain.0.targets.clone())?,
         slots: Arc::new(Semaphore::new(RUNS)),
         running: Mutex::default(),
         ended: Notify::new(),
@@ -63,14 +67,14 @@ pub struct Office {
 
 async fn follow(office: Arc<Office>, wakeups: Wakeups) {
     let mut head = wakeups.head();
-    let mut known = Position::ZERO;
+    let (mut known, mut passed) = (Position::ZERO, None);
     loop {
         let began = Instant::now();
-        match look(&office, &mut known).await {
+        match look(&office, &mut known, &mut passed).await {
             Ok(found) => begin(&office, found),
             Err(error) => tracing::warn!(error = chain(&error), "cannot look for webhooks to deliver"),
         }
-        tokio::time::sleep((began.elapsed() * RESTS).max(REST)).await;
+        tokio::time::sleep((began.elapsed() * RESTS).clamp(REST, LONGEST_REST)).await;
         // Woken or not, it looks.
         tokio::select! {
             _ = head.changed() => {}
@@ -81,7 +85,9 @@ async fn follow(office: Arc<Office>, wakeups: Wakeups) {
 }
 
 /// Finds the webhooks that have something to deliver, those that wait longest first.
-async fn look(office: &Office, known: &mut Position) -> Result<Vec<Due>, StoreError> {
+async fn look(office: &Office, known: &mut Position, passed: &mut Option<Instant>) -> Result<Vec<Due>, StoreError> {
+    let all = passed.is_none_or(|at| at.elapsed() > BEHIND_FOR);
+    let behind = if all { 0 } else { BEHIND };
     let mut found = Vec::new();
     let mut after = WebhookId(Uuid::nil());
     let mut connection = office.pool.get().await?;
@@ -99,9 +105,9 @@ async fn look(office: &Office, known: &mut Position) -> Result<Vec<Due>, StoreEr
                 due.into_iter().zip(news).partition(|(due, news)| *news || !is_good(&state, due));
             found.extend(busy.into_iter().map(|(due, _)| due));
             let idle = idle.into_iter().map(|(due, _)| due);
-            let behind: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > BEHIND).collect();
-            if !behind.is_empty() {
-                leases::pass(&mut connection, &behind, head.epoch, head.position).await?;
+            let left: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > behind).collect();
+            if !left.is_empty() {
+                leases::pass(&mut connection, &left, head.epoch, head.position).await?;
             }
         }
         Ok::<_, StoreError>(())
@@ -109,6 +115,9 @@ async fn look(office: &Office, known: &mut Position) -> Result<Vec<Due>, StoreEr
     // Many webhooks take many queries.
     let looked = tokio::time::timeout(ANSWER * 6, looking).await;
     connection.settle(looked)?;
+    if all {
+        *passed = Some(Instant::now());
+    }
     found.sort_by_key(|due| due.since);
     Ok(found)
 }

@@ -169,7 +169,7 @@ impl Domain {
     }
 
     async fn check_target(&self, text: &str) -> Result<(), Error> {
-        let targets = self.0.targets;
+        let targets = &self.0.targets;
         let url = targets.read(text).map_err(|fault| invalid("url", fault))?;
         targets.look_up(&url).await.map_err(|fault| invalid("url", fault))
     }

@@ -4,7 +4,7 @@
 use super::address::is_public;
 use super::target::Targets;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 
 /// No address that may be connected to stands behind a name.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub struct Resolver(pub Targets);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (name, targets) = (name.as_str().to_owned(), self.0);
+        let (name, targets) = (name.as_str().to_owned(), self.0.clone());
         Box::pin(async move {
             let found = resolve(name, targets).await?;
             Ok(Box::new(found.into_iter()) as Addrs)
@@ -32,19 +32,25 @@ pub async fn resolve(
     name: String,
     targets: Targets,
 ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
-    let found = tokio::net::lookup_host((name, 0)).await?;
-    let allowed: Vec<_> = found.filter(|address| targets.private || is_public(address.ip())).collect();
+    let permit = targets.lookups.acquire_owned().await?;
+    let found = tokio::task::spawn_blocking(move || {
+        // Held until the system answers, whether or not anybody still waits for it.
+        let _permit = permit;
+        (name.as_str(), 0).to_socket_addrs()
+    });
+    let allowed: Vec<_> = found.await??.filter(|address| targets.private || is_public(address.ip())).collect();
     if allowed.is_empty() { Err(NoAddress.into()) } else { Ok(allowed) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Switch;
 
     #[tokio::test]
     async fn a_name_of_this_machine_has_no_address_unless_private_ones_are_allowed() {
-        let resolve = |private| resolve("localhost".into(), Targets { private });
-        assert!(resolve(false).await.unwrap_err().is::<NoAddress>());
-        assert!(resolve(true).await.unwrap().iter().all(|address| address.ip().is_loopback()));
+        let resolve = |private| resolve("localhost".into(), Targets::new(private));
+        assert!(resolve(Switch::Off).await.unwrap_err().is::<NoAddress>());
+        assert!(resolve(Switch::On).await.unwrap().iter().all(|address| address.ip().is_loopback()));
     }
 }

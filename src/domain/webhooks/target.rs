@@ -5,7 +5,9 @@ use super::resolver;
 use crate::config::Switch;
 use reqwest::Url;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Bytes of an address.
 const LONGEST: usize = 2_048;
@@ -14,21 +16,26 @@ const PORTS: [u16; 4] = [80, 443, 8080, 8443];
 /// How long a name may take to be resolved while somebody waits for the answer.
 const RESOLVED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Which targets are taken.
-#[derive(Clone, Copy, Debug)]
+/// Names that are resolved at once: each takes a thread of those that passwords and files need too, for as long as the
+/// name's own servers like.
+const LOOKUPS: usize = 64;
+
+/// Which targets are taken. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Targets {
     /// Whether they may be private, and on any port.
     pub private: bool,
+    pub lookups: Arc<Semaphore>,
 }
 
 impl Targets {
     /// Takes the setting.
     pub fn new(private: Switch) -> Self {
-        Self { private: private == Switch::On }
+        Self { private: private == Switch::On, lookups: Arc::new(Semaphore::new(LOOKUPS)) }
     }
 
     /// Reads the address of a target; says what is wrong with it otherwise.
-    pub fn read(self, text: &str) -> Result<Url, &'static str> {
+    pub fn read(&self, text: &str) -> Result<Url, &'static str> {
         if text.len() > LONGEST {
             return Err("has more than 2048 bytes");
         }
@@ -57,10 +64,10 @@ impl Targets {
     }
 
     /// Checks that a public address stands behind the name of a target, if it is a name.
-    pub async fn look_up(self, url: &Url) -> Result<(), &'static str> {
+    pub async fn look_up(&self, url: &Url) -> Result<(), &'static str> {
         match host(url) {
             Some(Host::Name(name)) if !self.private => {
-                let resolving = resolver::resolve(name.to_owned(), self);
+                let resolving = resolver::resolve(name.to_owned(), self.clone());
                 match tokio::time::timeout(RESOLVED_WITHIN, resolving).await {
                     Ok(Ok(_)) => Ok(()),
                     // One answer for all, so that nobody learns which names there are behind this server.
@@ -96,7 +103,7 @@ mod tests {
     use super::*;
 
     fn judged(text: &str) -> bool {
-        Targets { private: false }.read(text).is_ok()
+        Targets::new(Switch::Off).read(text).is_ok()
     }
 
     #[test]
@@ -173,7 +180,7 @@ mod tests {
 
     #[test]
     fn private_targets_are_taken_where_they_are_allowed_but_not_with_user_names() {
-        let targets = Targets { private: true };
+        let targets = Targets::new(Switch::On);
         assert!(targets.read("http://127.0.0.1:5432/x").is_ok() && targets.read("http://localhost:1/").is_ok());
         assert!(targets.read("http://a@127.0.0.1/").is_err() && targets.read("file:///x").is_err());
     }

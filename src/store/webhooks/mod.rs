@@ -205,6 +205,16 @@ pub async fn replay(
     Ok(query.load(connection).await?.into_iter().next())
 }
 
+/// Removes all webhooks of `owner`.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn delete_all(connection: &mut Connection, owner: UserId) -> Result<(), StoreError> {
+    let query = sql::<Id>("DELETE FROM webhooks WHERE owner_id = ").bind::<Id, _>(owner).sql(" RETURNING id");
+    query.load::<WebhookId>(connection).await?;
+    Ok(())
+}
+
 /// Removes a webhook of `owner`; answers whether there was one.
 ///
 /// # Errors
