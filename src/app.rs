@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Database, Switch};
 use crate::delivery::{self, Close, Epochs, Hub, Tailer};
-use crate::domain::Domain;
+use crate::domain::{Domain, webhooks};
 use crate::http::{self, App, Parts, Rates};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
@@ -119,6 +119,8 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let forgetting = domain.clone();
     working.spawn(async move { forgetting.forget_identities().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
+    // It delivers to others, and must not take their connections from who waits here.
+    webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
     let rates = (config.rate_limits == Switch::On).then(Rates::default);
     Ok(App::new(Parts { domain, hub, epochs, tailer, rates, shutdown: serving.clone() }))
 }

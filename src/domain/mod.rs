@@ -4,6 +4,7 @@
 //! nowhere else, so that what is delivered live is what history holds. Called by `http`; one [`Domain`] a node.
 
 pub mod accounts;
+pub mod bots;
 pub mod conversations;
 pub mod cursors;
 mod editing;
@@ -33,6 +34,7 @@ mod telling;
 mod text;
 mod tokens;
 mod visibility;
+pub mod webhooks;
 
 pub use error::{Error, invalid};
 pub use identity::Caller;
@@ -68,6 +70,7 @@ struct Parts {
     marker: Marker,
     max_members: usize,
     registration: Switch,
+    targets: webhooks::Targets,
     /// Places for what reads much, so that it leaves connections to others.
     reports: Semaphore,
     /// The names of all time zones, once they were asked for.
@@ -98,6 +101,7 @@ impl Domain {
             marker,
             max_members: config.max_members as usize,
             registration: config.registration,
+            targets: webhooks::Targets::new(config.webhook_private_targets),
             reports: Semaphore::new(REPORTS),
             zones: OnceCell::new(),
         })))

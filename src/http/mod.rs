@@ -8,6 +8,7 @@ mod account;
 mod answer;
 mod asked;
 mod body;
+mod bots;
 mod caller;
 mod conversations;
 mod csv;
@@ -38,6 +39,7 @@ mod text_body;
 mod tickets;
 mod updates;
 mod users;
+mod webhooks;
 
 pub use rates::Rates;
 pub use routes::router;

@@ -2,9 +2,9 @@
 
 use super::openapi::Document;
 use super::{
-    App, account, conversations, cursors, docs, export, health, members, messages, reactions, reads, sessions,
+    App, account, bots, conversations, cursors, docs, export, health, members, messages, reactions, reads, sessions,
 };
-use super::{statistics, stream, tickets, updates, users};
+use super::{statistics, stream, tickets, updates, users, webhooks};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,6 +41,12 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(updates::get_updates))
         .routes(routes!(cursors::list_cursors))
         .routes(routes!(cursors::get_cursor, cursors::put_cursor, cursors::delete_cursor))
+        .routes(routes!(webhooks::create_webhook, webhooks::list_webhooks))
+        .routes(routes!(webhooks::get_webhook, webhooks::patch_webhook, webhooks::delete_webhook))
+        .routes(routes!(webhooks::replay_webhook))
+        .routes(routes!(bots::create_bot, bots::list_bots))
+        .routes(routes!(bots::create_bot_token, bots::list_bot_tokens))
+        .routes(routes!(bots::delete_bot_token))
         .routes(routes!(statistics::get_conversation_statistics))
         .routes(routes!(statistics::get_deployment_statistics))
         .routes(routes!(health::get_health))

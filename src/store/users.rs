@@ -2,9 +2,11 @@
 
 use super::error::violates;
 use super::schema::users;
+use super::sql::sql;
 use super::{Connection, StoreError, Time, UserRole};
 use crate::ids::UserId;
 use diesel::prelude::*;
+use diesel::sql_types::Uuid;
 use diesel_async::RunQueryDsl;
 
 /// An account, without its password.
@@ -107,6 +109,16 @@ pub async fn replace_password_hash(
     Ok(())
 }
 
+/// Holds back, until the transaction ends, others who do this for the same user: what is counted in between stays true.
+/// Rows that name the user can be written all the same.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn hold(connection: &mut Connection, id: UserId) -> Result<(), StoreError> {
+    users::table.find(id).select(users::id).for_no_key_update().load::<UserId>(connection).await?;
+    Ok(())
+}
+
 /// Gives a person another role; answers whether there is one of this name. Bots stay what they are.
 ///
 /// # Errors
@@ -136,11 +148,14 @@ pub async fn password_hash(connection: &mut Connection, id: UserId) -> Result<Op
     Ok(query.first(connection).await.optional()?.flatten())
 }
 
-/// The users that are disabled, without those whose deletion is long past.
+/// The users that are disabled, without those whose deletion is long past, and the bots whose owners are.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn disabled(connection: &mut Connection) -> Result<Vec<UserId>, StoreError> {
-    let query = users::table.filter(users::disabled_at.is_not_null().and(users::freed_at.is_null())).select(users::id);
+    let query = sql::<Uuid>(
+        "SELECT id FROM users WHERE disabled_at IS NOT NULL AND freed_at IS NULL
+         UNION SELECT b.user_id FROM bots b JOIN users o ON o.id = b.owner_id WHERE o.disabled_at IS NOT NULL",
+    );
     Ok(query.load(connection).await?)
 }

@@ -2,6 +2,7 @@
 
 mod account_deletion;
 mod accounts;
+mod bots;
 mod commits;
 mod conversations;
 mod cursors;
@@ -34,3 +35,4 @@ mod stats;
 mod streams;
 mod tokens;
 mod visibility;
+mod webhooks;
