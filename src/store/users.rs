@@ -155,7 +155,8 @@ pub async fn password_hash(connection: &mut Connection, id: UserId) -> Result<Op
 pub async fn disabled(connection: &mut Connection) -> Result<Vec<UserId>, StoreError> {
     let query = sql::<Uuid>(
         "SELECT id FROM users WHERE disabled_at IS NOT NULL AND freed_at IS NULL
-         UNION SELECT b.user_id FROM bots b JOIN users o ON o.id = b.owner_id WHERE o.disabled_at IS NOT NULL",
+         UNION SELECT b.user_id FROM bots b JOIN users o ON o.id = b.owner_id
+          WHERE o.disabled_at IS NOT NULL AND o.freed_at IS NULL",
     );
     Ok(query.load(connection).await?)
 }
