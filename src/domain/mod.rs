@@ -26,6 +26,7 @@ pub mod names;
 mod passwords;
 mod reacting;
 pub mod revocations;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 mod showing;
@@ -67,6 +68,8 @@ struct Parts {
     passwords: Passwords,
     identities: Identities,
     revocations: Revocations,
+    /// Leave to search.
+    searches: Semaphore,
     marker: Marker,
     max_members: usize,
     registration: Switch,
@@ -98,6 +101,7 @@ impl Domain {
             passwords: Passwords::default(),
             identities,
             revocations,
+            searches: Semaphore::new(search::AT_ONCE),
             marker,
             max_members: config.max_members as usize,
             registration: config.registration,

@@ -18,6 +18,7 @@ mod export;
 mod health;
 mod members;
 mod messages;
+mod metrics;
 mod middleware;
 pub mod openapi;
 mod page;
@@ -30,6 +31,7 @@ mod reactions;
 mod reads;
 mod receive;
 mod routes;
+mod search;
 pub mod server;
 mod sessions;
 mod socket;
@@ -41,6 +43,7 @@ mod updates;
 mod users;
 mod webhooks;
 
+pub use metrics::Metrics;
 pub use rates::Rates;
 pub use routes::router;
 
@@ -75,6 +78,7 @@ pub struct Parts {
     pub hub: Hub,
     pub epochs: Epochs,
     pub tailer: Tailer,
+    pub metrics: Metrics,
     /// None: nobody is limited.
     pub rates: Option<Rates>,
     pub shutdown: Shutdown,
