@@ -9,7 +9,7 @@ use super::passwords::Verdict;
 use super::{Caller, Domain, Error, editing, idempotency};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::history::{self, Interval};
-use crate::log::{Applying, Change, ChangeError, Key, Locked, SESSIONS_CHANNEL, Stop, read};
+use crate::log::{Applying, Change, ChangeError, Changed, Key, Locked, SESSIONS_CHANNEL, Stop, read};
 use crate::store::users::User;
 use crate::store::{Connection, StoreError, deletions, users, webhooks};
 use diesel_async::SimpleAsyncConnection;
@@ -68,11 +68,15 @@ impl Domain {
     }
 
     async fn close_account(&self, user: Arc<User>) -> Result<(), Error> {
-        let key = idempotency::fresh(user.id);
-        self.0.log.change(Closing { key, user: user.id }).await?;
-        self.announce_disabled(user.id).await;
-        let (domain, user) = (self.clone(), user.id);
-        let erasing = tokio::spawn(async move { domain.erase(user).await });
+        let closed = self.close(user.id).await?;
+        self.announce_disabled(&closed).await;
+        let domain = self.clone();
+        let erasing = tokio::spawn(async move {
+            for user in closed {
+                domain.erase(user).await?;
+            }
+            Ok::<_, Error>(())
+        });
         match tokio::time::timeout(PATIENCE, erasing).await {
             Ok(Ok(Err(error))) => tracing::warn!(%error, "an account is closed, but not erased yet"),
             Ok(Err(error)) => std::panic::resume_unwind(error.into_panic()),
@@ -81,9 +85,18 @@ impl Domain {
         Ok(())
     }
 
-    /// Ends the user's streams here at once, and tells the other nodes, which look by themselves if they do not hear it.
-    async fn announce_disabled(&self, user: UserId) {
-        self.revocations().disable(user);
+    /// Closes an account with its bots, and answers which accounts that are.
+    async fn close(&self, user: UserId) -> Result<Vec<UserId>, Error> {
+        match self.0.log.change(Closing { key: idempotency::fresh(user), user }).await? {
+            Changed::Now(closed, _) => Ok(closed),
+            // An earlier attempt of this very change went through: the next look finds what else there is.
+            Changed::Before(_) => Ok(vec![user]),
+        }
+    }
+
+    /// Ends the users' streams here at once, and tells the other nodes, which look by themselves if they do not hear it.
+    async fn announce_disabled(&self, users: &[UserId]) {
+        self.revocations().disable(users);
         let told = async {
             let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
             Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)
@@ -96,6 +109,8 @@ impl Domain {
     async fn erase_all(&self) -> Result<(), Error> {
         let found = deletions::to_erase(&mut *self.connection().await?, SETTLED).await?;
         for (user, settled) in found {
+            // Once more: a bot or a webhook may have come that was asked for before.
+            self.close(user).await?;
             self.erase(user).await?;
             if settled {
                 deletions::set_erased(&mut *self.connection().await?, user).await?;
@@ -163,18 +178,15 @@ struct Closing {
 }
 
 impl Change for Closing {
-    type Done = ();
+    type Done = Vec<UserId>;
     type Refusal = Error;
 
     fn key(&self) -> &Key {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
-        Box::pin(async move {
-            deletions::delete(connection, self.user, DISPLAY_NAME).await?;
-            Ok((Vec::new(), ()))
-        })
+    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Vec<UserId>, Error> {
+        Box::pin(async move { Ok((Vec::new(), deletions::delete(connection, self.user, DISPLAY_NAME).await?)) })
     }
 }
 

@@ -60,9 +60,9 @@ impl Revocations {
         }
     }
 
-    /// Takes in that a user was disabled.
-    pub fn disable(&self, user: UserId) {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).disabled.insert(user);
+    /// Takes in that users were disabled.
+    pub fn disable(&self, users: &[UserId]) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).disabled.extend(users);
         self.changed.send_replace(());
     }
 

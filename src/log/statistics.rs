@@ -14,7 +14,7 @@ use diesel::sql_types::{Array, BigInt, Date, Text, Uuid};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use std::collections::HashSet;
 
-/// How long a count may take: longer, and its client has given up.
+/// How long a query of a count may take: longer, and its client has given up.
 const TIMEOUT: &str = "SET LOCAL statement_timeout = '30s'";
 /// Most figures of one count: as many as a conversation can have members.
 const MOST: i64 = 10_000;
@@ -91,21 +91,27 @@ pub async fn of_conversation(
     days: &Days,
     by: By,
 ) -> Result<Vec<Count>, CountError> {
-    let range = range(connection, days).await?;
-    let cut = |interval: &Interval| (interval.first.max(range.first), interval.last.min(range.last));
-    let (firsts, lasts): (Vec<_>, Vec<_>) = intervals.iter().map(cut).unzip();
-    let query = counting(by)
-        .bind::<Text, _>(&days.zone)
-        .sql(
-            " AS local FROM unnest(",
-        )
-        .bind::<Array<BigInt>, _>(firsts)
-        .sql(", ")
-        .bind::<Array<BigInt>, _>(lasts)
-        .sql(") i (first, last) CROSS JOIN LATERAL (SELECT e.sender_id, e.created_at FROM events e WHERE e.conversation_id = ")
-        .bind::<Uuid, _>(conversation)
-        .sql(" AND e.position >= i.first AND e.position <= i.last AND e.only_for IS NULL AND e.kind = 'message.created') e");
-    count(connection, query, days).await
+    connection
+        .transaction(async |connection| {
+            let range = range(connection, days).await?;
+            let cut = |interval: &Interval| (interval.first.max(range.first), interval.last.min(range.last));
+            let (firsts, lasts): (Vec<_>, Vec<_>) = intervals.iter().map(cut).unzip();
+            let query = counting(by, days)
+                .sql(" FROM unnest(")
+                .bind::<Array<BigInt>, _>(firsts)
+                .sql(", ")
+                .bind::<Array<BigInt>, _>(lasts)
+                .sql(
+                    ") i (first, last) CROSS JOIN LATERAL (
+                        SELECT e.sender_id, e.created_at FROM events e
+                         WHERE e.only_for IS NULL AND e.kind = 'message.created'
+                           AND e.position >= i.first AND e.position <= i.last AND e.conversation_id = ",
+                )
+                .bind::<Uuid, _>(conversation)
+                .sql(") e");
+            Ok(counted(query, days).load(connection).await?)
+        })
+        .await
 }
 
 /// Counts all messages, the largest figure first. What there is none of is left out.
@@ -113,19 +119,23 @@ pub async fn of_conversation(
 /// # Errors
 /// [`CountError`].
 pub async fn of_all(connection: &mut Connection, days: &Days, by: By) -> Result<Vec<Count>, CountError> {
-    let range = range(connection, days).await?;
-    let query = counting(by)
-        .bind::<Text, _>(&days.zone)
-        .sql(" AS local FROM events e WHERE e.kind = 'message.created' AND e.position >= ")
-        .bind::<BigInt, _>(range.first)
-        .sql(" AND e.position <= ")
-        .bind::<BigInt, _>(range.last);
-    count(connection, query, days).await
+    connection
+        .transaction(async |connection| {
+            let range = range(connection, days).await?;
+            let query = counting(by, days)
+                .sql(" FROM events e WHERE e.kind = 'message.created' AND e.position >= ")
+                .bind::<BigInt, _>(range.first)
+                .sql(" AND e.position <= ")
+                .bind::<BigInt, _>(range.last);
+            Ok(counted(query, days).load(connection).await?)
+        })
+        .await
 }
 
 /// The positions among which all events of the days are: two hours more at either end, for clocks that jumped and for
-/// midnights that came twice.
-async fn range(connection: &mut Connection, days: &Days) -> Result<Interval, StoreError> {
+/// midnights that came twice. From here on, no query of the transaction takes longer than it may.
+async fn range(connection: &mut Connection, days: &Days) -> Result<Interval, CountError> {
+    connection.batch_execute(TIMEOUT).await?;
     let query = sql::<(BigInt, BigInt)>("SELECT log_position_at(")
         .bind::<Date, _>(days.first)
         .sql("::timestamp AT TIME ZONE ")
@@ -141,8 +151,8 @@ async fn range(connection: &mut Connection, days: &Days) -> Result<Interval, Sto
 
 type Figures = (Text, BigInt, BigInt);
 
-/// The beginning of a count, up to the name of the time zone.
-fn counting<'a>(by: By) -> Sql<'a, Figures> {
+/// The beginning of a count, up to where the messages are from.
+fn counting(by: By, days: &Days) -> Sql<'_, Figures> {
     sql("SELECT key, sum(messages)::bigint, count(*) FROM (SELECT ")
         .sql(match by {
             By::Day => "to_char(local, 'YYYY-MM-DD')",
@@ -150,21 +160,17 @@ fn counting<'a>(by: By) -> Sql<'a, Figures> {
             By::Sender => "sender_id::text",
         })
         .sql(" AS key, sender_id, count(*) AS messages FROM (SELECT e.sender_id, e.created_at AT TIME ZONE ")
+        .bind::<Text, _>(&days.zone)
+        .sql(" AS local")
 }
 
-/// Finishes a count, and runs it.
-async fn count(connection: &mut Connection, query: Sql<'_, Figures>, days: &Days) -> Result<Vec<Count>, CountError> {
-    let query = query
+/// The end of a count.
+fn counted<'a>(query: Sql<'a, Figures>, days: &Days) -> Sql<'a, Figures> {
+    query
         .sql(") m WHERE local >= ")
         .bind::<Date, _>(days.first)
         .sql(" AND local < ")
         .bind::<Date, _>(days.last)
         .sql(" + 1 GROUP BY 1, 2) s GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ")
-        .bind::<BigInt, _>(MOST);
-    connection
-        .transaction(async |connection| {
-            connection.batch_execute(TIMEOUT).await?;
-            Ok(query.load(connection).await?)
-        })
-        .await
+        .bind::<BigInt, _>(MOST)
 }

@@ -1,37 +1,46 @@
 //! Accounts that were deleted: the columns of `users` that say how far it has got.
 
-use super::schema::{cursors, members, sessions, tickets, users};
+use super::schema::{bots, cursors, members, sessions, tickets, users};
 use super::sql::{from_now, now, seconds_ago, sql};
 use super::{Connection, UserRole};
 use crate::ids::{ConversationId, Position, UserId};
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
 
-/// Deletes an account: it is disabled, without a password, a display name and sessions. Answers whether it was there.
+/// Deletes an account, and the bots that it answers for: they are disabled, without a password, a display name, sessions,
+/// cursors and webhooks. Answers which are deleted now.
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn delete(connection: &mut Connection, user: UserId, display_name: &str) -> Result<bool, Error> {
-    let deleted = diesel::update(users::table.find(user).filter(users::deleted_at.is_null()))
+pub async fn delete(connection: &mut Connection, user: UserId, display_name: &str) -> Result<Vec<UserId>, Error> {
+    let mut all: Vec<UserId> =
+        bots::table.filter(bots::owner_id.eq(user)).select(bots::user_id).load(connection).await?;
+    all.push(user);
+    diesel::update(users::table.filter(users::id.eq_any(&all).and(users::deleted_at.is_null())))
         .set((
             users::deleted_at.eq(now().nullable()),
             users::disabled_at.eq(now().nullable()),
             users::display_name.eq(display_name),
             users::password_hash.eq(None::<String>),
-            users::role.eq(UserRole::User),
         ))
         .execute(connection)
         .await?;
-    diesel::update(sessions::table.filter(sessions::user_id.eq(user).and(sessions::revoked_at.is_null())))
+    diesel::update(users::table.find(user).filter(users::role.eq(UserRole::Admin)))
+        .set(users::role.eq(UserRole::User))
+        .execute(connection)
+        .await?;
+    diesel::update(sessions::table.filter(sessions::user_id.eq_any(&all).and(sessions::revoked_at.is_null())))
         .set(sessions::revoked_at.eq(now().nullable()))
         .execute(connection)
         .await?;
-    diesel::delete(tickets::table.filter(tickets::user_id.eq(user))).execute(connection).await?;
-    diesel::delete(cursors::table.filter(cursors::user_id.eq(user))).execute(connection).await?;
-    Ok(deleted > 0)
+    diesel::delete(tickets::table.filter(tickets::user_id.eq_any(&all))).execute(connection).await?;
+    diesel::delete(cursors::table.filter(cursors::user_id.eq_any(&all))).execute(connection).await?;
+    let query = sql::<()>("DELETE FROM webhooks WHERE owner_id = ANY(").bind::<Array<Uuid>, _>(&all).sql(")");
+    query.execute(connection).await?;
+    Ok(all)
 }
 
 /// Deleted accounts of which something may be left, and whether each was deleted more than `age` ago.

@@ -189,7 +189,8 @@ pub async fn count(connection: &mut Connection) -> Result<i64, StoreError> {
 pub async fn disabled(connection: &mut Connection) -> Result<Vec<UserId>, StoreError> {
     let query = sql::<Uuid>(
         "SELECT id FROM users WHERE disabled_at IS NOT NULL AND freed_at IS NULL
-         UNION SELECT b.user_id FROM bots b JOIN users o ON o.id = b.owner_id WHERE o.disabled_at IS NOT NULL",
+         UNION SELECT b.user_id FROM bots b JOIN users o ON o.id = b.owner_id
+          WHERE o.disabled_at IS NOT NULL AND o.freed_at IS NULL",
     );
     Ok(query.load(connection).await?)
 }

@@ -143,6 +143,30 @@ async fn nobody_writes_to_a_deleted_account_or_invites_it() {
 }
 
 #[tokio::test]
+async fn bots_and_webhooks_go_with_their_owner() {
+    let app = TestApp::start().await;
+    let [anna, bert] = app.guests(["anna", "bert"]).await;
+    let group = bert.create_group(&[&anna]).await;
+    let made = anna.post("/v1/bots", json!({"name": "robot"})).await.expect(201);
+    let token = anna.post("/v1/bots/robot/tokens", json!({"name": "server"})).await.expect(201);
+    let bot = app.stranger().with_token(token["token"].as_str().expect("a token"));
+    bert.put_member(&group, "robot", json!({})).await.expect(201);
+    bot.say(&group, "secret of the bot").await;
+    bot.post("/v1/webhooks", json!({"url": "https://1.1.1.1/hook"})).await.expect(201);
+    anna.post("/v1/webhooks", json!({"url": "https://1.1.1.1/hook"})).await.expect(201);
+    let mut stream = bot.ready_stream("").await;
+    delete_account(&anna).await.expect(204);
+    stream.expect_end("revoked").await;
+    bot.me().await.problem(401, "session_revoked");
+    assert_eq!(count(&app, "secret").await, 0);
+    let hooks: i64 = app.sql().await.query_one("SELECT count(*) FROM webhooks", &[]).await.expect("a count").get(0);
+    assert_eq!(hooks, 0);
+    let left = bert.get(&format!("/v1/users/{}", id(&made))).await.expect(200);
+    assert_eq!((&left["display_name"], &left["role"]), (&json!("deleted user"), &json!("bot")));
+    assert_eq!(bert.members(&group).await.expect(200)["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
 async fn what_a_node_that_died_has_left_is_erased_by_the_next() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;

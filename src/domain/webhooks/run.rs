@@ -155,10 +155,12 @@ async fn batch(office: &Office, webhook: &Webhook) -> Result<Batch, StoreError> 
             }
             let span = Span { after: cursor.position, upto: state.head().position, only };
             let positions = read::missed_positions(connection, owner, span, PAGE_EVENTS).await?;
-            if positions.is_empty() {
-                return Ok(Batch::Nothing(state.head()));
+            let events = read::page(connection, &positions).await?;
+            // Asked afterwards: retention tells what it will drop before it drops anything.
+            if cursor.position < epoch::oldest(connection).await?.previous() {
+                return Ok(Batch::Dead(Judgement::Expired));
             }
-            Ok(Batch::Events(read::page(connection, &positions).await?))
+            Ok(if positions.is_empty() { Batch::Nothing(state.head()) } else { Batch::Events(events) })
         })
     })
     .await

@@ -107,7 +107,25 @@ async fn check_conversation(model: &Model, world: &World, user: &User, conversat
         view.problem(404, "not_found");
         user.members(conversation).await.problem(404, "not_found");
     }
+    check_reports(model, user, conversation, messages.len()).await;
     check_messages(model, world, user, conversation, &messages).await;
+}
+
+/// Checks what members alone get of a whole conversation.
+async fn check_reports(model: &Model, user: &User, conversation: &str, messages: usize) {
+    let export = user.get(&format!("/v1/conversations/{conversation}/export")).await;
+    let stats = user.get(&format!("/v1/conversations/{conversation}/stats?by=member")).await;
+    if !model.is_member(&user.id, conversation) {
+        export.problem(404, "not_found");
+        stats.problem(404, "not_found");
+        return;
+    }
+    let lines = export.text();
+    let events: Vec<_> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(positions(&events), model.exported(&user.id, conversation), "{} exports", user.name);
+    let stats = stats.expect(200);
+    let counts = stats["items"].as_array().expect("items").iter().filter_map(|item| item["messages"].as_u64());
+    assert_eq!(counts.sum::<u64>(), messages as u64, "{} has counted", user.name);
 }
 
 /// Checks each message of the world that is of a conversation, one by one.

@@ -147,6 +147,16 @@ impl Model {
         self.knows(user, conversation) && (all || self.memberships(user, conversation).iter().any(within))
     }
 
+    /// Where the events stand that a member's export of a conversation has.
+    pub fn exported(&self, user: &str, conversation: &str) -> Vec<i64> {
+        let visible = |event: &&Event| {
+            event.conversation == conversation
+                && event.only_for.as_deref().is_none_or(|only| only == user)
+                && self.reads(user, conversation, event.position)
+        };
+        self.events.iter().filter(visible).map(|event| event.position).collect()
+    }
+
     /// The messages that a user may read of a conversation, in order, as the user sees them now.
     pub fn messages(&self, user: &str, conversation: &str) -> Vec<Shown> {
         let mut shown: BTreeMap<i64, Shown> = BTreeMap::new();
