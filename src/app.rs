@@ -2,8 +2,8 @@
 
 use crate::config::{Config, Database, Switch};
 use crate::delivery::{self, Close, Epochs, Hub, Tailer};
-use crate::domain::Domain;
 use crate::domain::search::Indexer;
+use crate::domain::{Domain, webhooks};
 use crate::http::{self, App, Metrics, Parts, Rates};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
@@ -117,9 +117,13 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     working.spawn(async move { following.follow_revocations().await });
     let blanking = domain.clone();
     working.spawn(async move { blanking.blank_the_deleted().await });
+    let erasing = domain.clone();
+    working.spawn(async move { erasing.erase_the_deleted().await });
     let forgetting = domain.clone();
     working.spawn(async move { forgetting.forget_identities().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
+    // It delivers to others, and must not take their connections from who waits here.
+    webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
     let rates = (config.rate_limits == Switch::On).then(Rates::default);
     Ok(App::new(Parts { domain, hub, epochs, tailer, metrics, rates, shutdown: serving.clone() }))
 }

@@ -40,8 +40,8 @@ pub struct Answered {
     pub held: Held,
 }
 
-/// Lets a subscription go over to another history of the log, under which its cursor must be judged anew.
-fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask> {
+/// Lets the cursor of a subscription be judged anew: the log has another history, or no longer all of what comes next.
+pub(super) fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask> {
     if subscription.closed.is_some() {
         return None;
     }
@@ -107,6 +107,11 @@ impl Audience {
     /// Whether nothing can be done for anybody.
     pub fn is_idle(&self) -> bool {
         self.line.is_empty() && self.answered.is_empty()
+    }
+
+    /// How many streams are open.
+    pub fn count_streams(&self) -> usize {
+        self.subscriptions.iter().filter(|(_, one)| one.is_stream() && one.closed.is_none()).count()
     }
 
     /// The polls that are over.

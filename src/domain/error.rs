@@ -48,6 +48,8 @@ pub enum Error {
     Busy,
     #[error("the outcome is not known yet, try again with the same idempotency key")]
     Unresolved,
+    #[error("there is too much to count, take fewer days")]
+    TooMany,
     #[error("the log refused the write")]
     WriteFailed,
     #[error("{0}")]

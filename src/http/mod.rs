@@ -4,13 +4,17 @@
 //! handler is `<verb>_<resource>`, which is also its operation id. Whatever is refused becomes one problem document
 //! ([`problem`]). [`server`] takes connections and ends them.
 
+mod account;
 mod answer;
 mod asked;
 mod body;
+mod bots;
 mod caller;
 mod conversations;
+mod csv;
 mod cursors;
 mod docs;
+mod export;
 mod health;
 mod members;
 mod messages;
@@ -31,11 +35,13 @@ mod search;
 pub mod server;
 mod sessions;
 mod socket;
+mod statistics;
 mod stream;
 mod text_body;
 mod tickets;
 mod updates;
 mod users;
+mod webhooks;
 
 pub use metrics::Metrics;
 pub use rates::Rates;

@@ -212,7 +212,7 @@ pub async fn roles(
         .await
 }
 
-/// The other present members of direct conversations.
+/// The other users of direct conversations, also those who deleted their accounts: nobody else leaves one.
 ///
 /// # Errors
 /// As PostgreSQL has it.
@@ -223,8 +223,7 @@ pub async fn peers(
 ) -> Result<Vec<(ConversationId, User)>, Error> {
     members::table
         .inner_join(users::table.on(users::id.eq(members::user_id)))
-        .filter(members::left_at.is_null().and(members::conversation_id.eq_any(conversations)))
-        .filter(members::user_id.ne(user))
+        .filter(members::conversation_id.eq_any(conversations).and(members::user_id.ne(user)))
         .select((members::conversation_id, User::as_select()))
         .load(connection)
         .await

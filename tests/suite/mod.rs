@@ -1,11 +1,14 @@
 //! The tests, one file a theme.
 
+mod account_deletion;
 mod accounts;
+mod bots;
 mod commits;
 mod conversations;
 mod cursors;
 mod durability;
 mod edits;
+mod export;
 mod handover;
 mod history;
 mod idempotency;
@@ -21,6 +24,7 @@ mod polls;
 mod problems;
 mod reactions;
 mod reads;
+mod retention;
 mod search;
 mod sessions;
 mod settings;
@@ -28,5 +32,8 @@ mod slow;
 mod snapshot;
 mod standby;
 mod standings;
+mod stats;
 mod streams;
 mod tokens;
+mod visibility;
+mod webhooks;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Map, Value, json};
 
-use super::actions::World;
+use crate::support::world::World;
 use crate::support::{User, cursors, query};
 
 /// A conversation as a client keeps it.

@@ -1,6 +1,5 @@
 //! The snapshot law: an old snapshot and the events since make a fresh snapshot, for every user, whatever was done.
 
-mod actions;
 mod client;
 
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use crate::support::TestApp;
-use actions::{Action, World};
+use crate::support::world::{self, Action, World};
 use client::Client;
 
 /// Sequences in all.
@@ -18,12 +17,20 @@ const SEQUENCES: u32 = 512;
 /// Sequences that run at the same time: read marks are paced, so that one alone would mostly wait.
 const AT_ONCE: u32 = 16;
 
+async fn snapshots(world: &World) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for user in &world.users {
+        clients.push(Client::fetch(user, &world.conversations).await);
+    }
+    clients
+}
+
 /// Does the first part of the actions, takes snapshots, does the rest, and compares.
 async fn obey(app: &TestApp, number: usize, first: &[Action], rest: &[Action]) -> Result<(), TestCaseError> {
     let mut world = World::new(app, number).await;
-    let empty = world.snapshots().await;
+    let empty = snapshots(&world).await;
     world.perform_all(first).await?;
-    let half = world.snapshots().await;
+    let half = snapshots(&world).await;
     world.perform_all(rest).await?;
     for snapshots in [empty, half] {
         for (user, mut client) in world.users.iter().zip(snapshots) {
@@ -44,8 +51,10 @@ async fn an_old_snapshot_and_the_events_since_make_a_fresh_one() {
         let (app, number, handle) = (app.clone(), number.clone(), handle.clone());
         tokio::task::spawn_blocking(move || {
             let config = Config { cases: SEQUENCES / AT_ONCE, failure_persistence: None, ..Config::default() };
-            let sequences =
-                (proptest::collection::vec(actions::any(), 1..14), proptest::collection::vec(actions::any(), 1..14));
+            let sequences = (
+                proptest::collection::vec(world::actions(), 1..14),
+                proptest::collection::vec(world::actions(), 1..14),
+            );
             TestRunner::new(config).run(&sequences.no_shrink(), |(first, rest)| {
                 handle.block_on(obey(&app, number.fetch_add(1, Ordering::Relaxed), &first, &rest))
             })

@@ -7,11 +7,12 @@ use proptest::test_runner::TestCaseError;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::Client;
-use crate::support::{Answer, TestApp, User};
+use super::{Answer, TestApp, User};
 
 /// Users of one world.
-const USERS: usize = 3;
+pub const USERS: usize = 3;
+/// Conversations of one world, but for those that sending makes.
+const MOST: usize = 3;
 const EMOJI: [&str; 3] = ["👍", "❤️", "🦀"];
 const ROLES: [&str; 3] = ["member", "admin", "owner"];
 
@@ -37,7 +38,7 @@ pub enum Action {
 }
 
 /// Answers any action, with frequent things more often.
-pub fn any() -> impl Strategy<Value = Action> {
+pub fn actions() -> impl Strategy<Value = Action> {
     let n = 0..64_usize;
     let flag = proptest::bool::ANY;
     prop_oneof![
@@ -46,16 +47,16 @@ pub fn any() -> impl Strategy<Value = Action> {
         16 => (n.clone(), n.clone(), flag).prop_map(|(by, to, mentions)| Action::Send { by, to, mentions }),
         2 => (n.clone(), n.clone()).prop_map(|(by, to)| Action::SendTo { by, to }),
         2 => (n.clone(), n.clone()).prop_map(|(by, to)| Action::Reply { by, to }),
-        6 => (flag, n.clone(), n.clone(), n.clone())
+        9 => (flag, n.clone(), n.clone(), n.clone())
             .prop_map(|(own, by, message, number)| Action::Edit { own, by, message, number }),
         4 => (flag, n.clone(), n.clone()).prop_map(|(own, by, message)| Action::Delete { own, by, message }),
         7 => (n.clone(), n.clone(), n.clone()).prop_map(|(by, message, emoji)| Action::React { by, message, emoji }),
         4 => (n.clone(), n.clone(), n.clone()).prop_map(|(by, message, emoji)| Action::Unreact { by, message, emoji }),
         4 => (n.clone(), n.clone()).prop_map(|(by, message)| Action::Read { by, message }),
         2 => (n.clone(), n.clone()).prop_map(|(by, conversation)| Action::ReadAll { by, conversation }),
-        8 => (n.clone(), n.clone(), n.clone(), proptest::option::of(n.clone()))
+        12 => (n.clone(), n.clone(), n.clone(), proptest::option::of(n.clone()))
             .prop_map(|(by, conversation, user, role)| Action::Put { by, conversation, user, role }),
-        5 => (n.clone(), n.clone(), n.clone())
+        9 => (n.clone(), n.clone(), n.clone())
             .prop_map(|(by, conversation, user)| Action::Remove { by, conversation, user }),
         3 => (n.clone(), n.clone(), n.clone())
             .prop_map(|(by, conversation, number)| Action::Title { by, conversation, number }),
@@ -71,10 +72,12 @@ pub struct World {
     pub users: Vec<User>,
     pub conversations: Vec<String>,
     /// Message, author.
-    messages: Vec<(String, usize)>,
+    pub messages: Vec<(String, usize)>,
     pub deleted: HashSet<String>,
     /// Who was ever removed from what.
     pub left: HashSet<(String, String)>,
+    /// Texts that were made so far: no two have a word in common that is searched for.
+    pub texts: usize,
 }
 
 impl World {
@@ -85,16 +88,7 @@ impl World {
             users.push(app.guest(&format!("u{number}-{index}")).await);
         }
         let (conversations, messages) = (Vec::new(), Vec::new());
-        Self { users, conversations, messages, deleted: HashSet::new(), left: HashSet::new() }
-    }
-
-    /// Takes a snapshot for each user.
-    pub async fn snapshots(&self) -> Vec<Client> {
-        let mut clients = Vec::new();
-        for user in &self.users {
-            clients.push(Client::fetch(user, &self.conversations).await);
-        }
-        clients
+        Self { users, conversations, messages, deleted: HashSet::new(), left: HashSet::new(), texts: 0 }
     }
 
     /// Does one thing after the other. What is refused changes nothing; nothing may fail.
@@ -126,6 +120,12 @@ impl World {
 
     async fn perform(&mut self, action: Action) -> Option<Answer> {
         match action {
+            // A few that are busy tell more than many in which nothing happens.
+            Action::Group { by, members, .. } if self.conversations.len() >= MOST => {
+                let text = self.word();
+                let answer = self.user(by).send(self.conversation(members)?, &text).await;
+                Some(self.sent(by, answer))
+            }
             Action::Group { by, members, shared } => {
                 let members: Vec<_> =
                     (0..USERS).filter(|user| members >> user & 1 == 1).map(|user| &self.users[user].id).collect();
@@ -139,14 +139,16 @@ impl World {
                 Some(self.made(answer))
             }
             Action::Send { by, to, mentions } => {
-                let text = if mentions { format!("hi @{}", self.user(to + by).name) } else { "hi".to_owned() };
+                let named = if mentions { format!("@{}", self.user(to + by).name) } else { String::new() };
+                let text = format!("{} {named}", self.word());
                 let answer = self.user(by).send(self.conversation(to)?, &text).await;
                 Some(self.sent(by, answer))
             }
             Action::SendTo { by, to } => {
+                let text = self.word();
                 let to: Vec<_> =
                     (0..USERS).filter(|user| to >> user & 1 == 1).map(|user| self.users[user].id.as_str()).collect();
-                let answer = self.user(by).send_to(&to, "to you").await;
+                let answer = self.user(by).send_to(&to, &text).await;
                 if answer.status == 201 {
                     self.remember(&answer.json()["conversation_id"]);
                 }
@@ -159,12 +161,13 @@ impl World {
                     return Some(found);
                 }
                 let conversation = found.json()["conversation_id"].as_str().expect("an id").to_owned();
-                let answer = self.user(by).reply(&conversation, &message, "re").await;
+                let text = self.word();
+                let answer = self.user(by).reply(&conversation, &message, &text).await;
                 Some(self.sent(by, answer))
             }
             Action::Edit { own, by, message, number } => {
+                let text = format!("{} @{}", self.word(), self.user(number).name);
                 let (message, author) = self.message(message)?;
-                let text = format!("edited {number} @{}", self.user(number).name);
                 Some(self.changer(own, by, *author).edit(message, &text).await)
             }
             Action::Delete { own, by, message } => {
@@ -193,12 +196,12 @@ impl World {
             }
             Action::Put { by, conversation, user, role } => {
                 let body = role.map_or_else(|| json!({}), |role| json!({"role": ROLES[role % ROLES.len()]}));
-                let user = self.user(user).id.clone();
-                Some(self.user(by).put_member(self.conversation(conversation)?, &user, body).await)
+                let (user, conversation) = (self.user(user).id.clone(), self.conversation(conversation)?);
+                Some(self.by_whom_may(by, async |by| by.put_member(conversation, &user, body.clone()).await).await)
             }
             Action::Remove { by, conversation, user } => {
                 let (conversation, user) = (self.conversation(conversation)?.clone(), self.user(user).id.clone());
-                let answer = self.user(by).remove_member(&conversation, &user).await;
+                let answer = self.by_whom_may(by, async |by| by.remove_member(&conversation, &user).await).await;
                 if answer.status == 204 {
                     self.left.insert((user, conversation));
                 }
@@ -223,6 +226,23 @@ impl World {
                 Some(answer)
             }
         }
+    }
+
+    /// Lets one user after the other try, so that members come and go often; answers what the last one got.
+    async fn by_whom_may(&self, first: usize, act: impl AsyncFn(&User) -> Answer) -> Answer {
+        let mut answer = act(self.user(first)).await;
+        for next in 1..USERS {
+            if answer.status < 300 {
+                break;
+            }
+            answer = act(self.user(first + next)).await;
+        }
+        answer
+    }
+
+    fn word(&mut self) -> String {
+        self.texts += 1;
+        format!("word{}", self.texts)
     }
 
     fn remember(&mut self, id: &Value) {
