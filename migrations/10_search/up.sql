@@ -42,6 +42,20 @@ CREATE FUNCTION search_lock_key() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELE
 COMMENT ON FUNCTION search_lock_key() IS
     'Advisory lock between who fills `search` and who deletes texts: taken at the end of a batch, shared by deletions.';
 
+-- Forgets a part of a conversation, whose number among the grams is `p_gram`; answers how many rows it was.
+CREATE FUNCTION search_forget(p_gram integer, p_conversation uuid, p_limit integer) RETURNS bigint
+-- Not by a scan of everything, whatever the planner expects.
+LANGUAGE sql SET enable_seqscan = off AS $$
+    WITH forgotten AS (
+        DELETE FROM search
+         WHERE position = ANY (ARRAY(SELECT position FROM search
+                                      WHERE grams @> ARRAY[p_gram] AND conversation_id = p_conversation LIMIT p_limit))
+        RETURNING 1
+    )
+    SELECT count(*) FROM forgotten;
+$$;
+COMMENT ON FUNCTION search_forget(integer, uuid, integer) IS 'Forgets a part of a conversation.';
+
 -- Finds the versions of messages that have all of `p_grams`, lie in the intervals of their conversations, and are of
 -- messages below `p_before`: of the newest messages first, until there are `p_limit`. `o_reached`: messages from there on
 -- were looked at.

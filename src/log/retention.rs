@@ -16,7 +16,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 /// Pages of a table that are swept in one transaction: 8 MiB, some 80,000 ids.
 const SWEEP: i64 = 1_024;
 /// What refers to events, and the column that says to which.
-const REFERENCES: [(&str, &str); 2] = [("ids", "position"), ("reactions", "added_at")];
+const REFERENCES: [(&str, &str); 3] = [("ids", "position"), ("reactions", "added_at"), ("search", "created")];
 /// What marks a partition that is to be dropped when it is no longer part of the log. Others keep theirs.
 const MARK: &str = "Retired: to be dropped by longwave retention.";
 /// No setting of the server may end the wait for a long query.

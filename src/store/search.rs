@@ -206,7 +206,7 @@ pub async fn forget_versions(connection: &mut Connection, positions: &[Position]
     Ok(())
 }
 
-/// Forgets a conversation, whose number among the grams is `gram`.
+/// Forgets at most `limit` rows of a conversation, whose number among the grams is `gram`; answers how many it was.
 ///
 /// # Errors
 /// As PostgreSQL has it.
@@ -214,14 +214,17 @@ pub async fn forget_conversation(
     connection: &mut Connection,
     conversation: ConversationId,
     gram: i32,
-) -> Result<(), Error> {
-    sql::<()>("DELETE FROM search WHERE grams @> ")
-        .bind::<Array<Integer>, _>(vec![gram])
-        .sql(" AND conversation_id = ")
+    limit: usize,
+) -> Result<usize, Error> {
+    let query = sql::<BigInt>("SELECT search_forget(")
+        .bind::<Integer, _>(gram)
+        .sql(", ")
         .bind::<Uuid, _>(conversation)
-        .execute(connection)
-        .await?;
-    Ok(())
+        .sql(", ")
+        .bind::<Integer, _>(i32::try_from(limit).unwrap_or(i32::MAX))
+        .sql(")");
+    let count: i64 = only(query.load(connection).await?)?;
+    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// Finds versions of messages whose texts may match, of the newest messages below `before` first; about `limit`.

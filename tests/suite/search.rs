@@ -269,15 +269,20 @@ async fn a_deleted_conversation_is_found_by_nobody_and_leaves_nothing() {
 async fn who_is_in_very_many_conversations_finds_what_is_in_them() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
-    let groups = join_all((0..510).map(|_| anna.create_group(&[]))).await;
-    let foreign = bert.create_group(&[]).await;
-    for (index, group) in [&groups[3], &foreign, &groups[507]].into_iter().enumerate() {
-        let user = if *group == foreign { &bert } else { &anna };
-        user.say(group, &format!("apple {index}")).await;
-    }
+    let (first, foreign) = (anna.create_group(&[]).await, bert.create_group(&[]).await);
+    anna.say(&first, "apple 1").await;
+    bert.say(&foreign, "apple 2").await;
+    // More than are asked for one by one.
+    let many = "WITH made AS (INSERT INTO conversations (id, kind, history, created_by, created_at)
+                              SELECT gen_random_uuid(), 'group', 'joined', $1::text::uuid, now() FROM generate_series(1, 600)
+                              RETURNING id)
+                INSERT INTO members (conversation_id, user_id, role, joined_at, read, since)
+                SELECT id, $1::text::uuid, 'member', 0, 0, now() FROM made RETURNING conversation_id::text";
+    let rows = app.sql().await.query(many, &[&anna.id]).await.expect("many conversations");
+    anna.say(rows[300].get(0), "apple 3").await;
     indexed(&app).await;
-    assert_eq!(finds(&anna, "apple").await, ["apple 2", "apple 0"]);
-    assert_eq!(finds(&bert, "apple").await, ["apple 1"]);
+    assert_eq!(finds(&anna, "apple").await, ["apple 3", "apple 1"]);
+    assert_eq!(finds(&bert, "apple").await, ["apple 2"]);
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ const GATHER: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Events of a batch.
 const MOST_EVENTS: usize = 500;
+/// Rows of a deleted conversation that are forgotten at once.
+const MOST_FORGOTTEN: usize = 5_000;
 /// Numbers of a batch, but for a single event: 2 MiB, or some 3,000 usual messages.
 const MOST_GRAMS: usize = 512 * 1024;
 
@@ -60,8 +62,17 @@ async fn run(pool: Pool, mut head: watch::Receiver<Position>, reached: watch::Se
 
 async fn attempt(pool: &Pool) -> Result<Step, StoreError> {
     let mut connection = pool.get().await?;
-    let filled = tokio::time::timeout(PATIENCE, fill(&mut connection, Claim::Try)).await;
+    let filled = tokio::time::timeout(PATIENCE, fill_if_behind(&mut connection)).await;
     connection.settle(filled)
+}
+
+/// Looks first whether there is anything to do: the claim alone is a write.
+async fn fill_if_behind(connection: &mut Connection) -> Result<Step, StoreError> {
+    let progress = search::progress(connection).await?;
+    if read::tail(connection, progress.position, 1).await?.events.is_empty() {
+        return Ok(Step::Filled { progress, more: false });
+    }
+    fill(connection, Claim::Try).await
 }
 
 /// What came of an attempt.
@@ -93,7 +104,10 @@ pub async fn fill(connection: &mut Connection, claim: Claim) -> Result<Step, Sto
                 return Ok(Step::Busy(search::progress(connection).await?));
             };
             let events = read::tail(connection, progress.position, MOST_EVENTS as i64).await?.events;
-            let taken = take(connection, &events).await?;
+            let taken = match events.first() {
+                Some(first) if first.kind == EventKind::ConversationDeleted => forget(connection, first).await?,
+                _ => take(connection, &events).await?,
+            };
             if let Some(last) = taken {
                 progress.position = last;
                 progress.rebuilding = progress.rebuilding.filter(|end| last < *end);
@@ -109,7 +123,7 @@ pub async fn fill(connection: &mut Connection, claim: Claim) -> Result<Step, Sto
 async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Position>, StoreError> {
     let (mut rows, mut size, mut last) = (Vec::new(), 0, None);
     for event in events {
-        if size > MOST_GRAMS {
+        if size > MOST_GRAMS || event.kind == EventKind::ConversationDeleted {
             break;
         }
         if let Some(row) = row(event) {
@@ -126,13 +140,15 @@ async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Po
         let blank = texts::blank(connection, &positions).await?;
         search::forget_versions(connection, &blank).await?;
     }
-    for event in events.iter().filter(|event| Some(event.position) <= last) {
-        if event.kind == EventKind::ConversationDeleted {
-            let gram = grams::of_conversation(event.conversation);
-            search::forget_conversation(connection, event.conversation, gram).await?;
-        }
-    }
     Ok(last)
+}
+
+/// Forgets a part of a deleted conversation; answers the position of its end when nothing is left. It is a step of its
+/// own, because nobody who deletes a text may wait for so much.
+async fn forget(connection: &mut Connection, end: &Event) -> Result<Option<Position>, StoreError> {
+    let gram = grams::of_conversation(end.conversation);
+    let forgotten = search::forget_conversation(connection, end.conversation, gram, MOST_FORGOTTEN).await?;
+    Ok((forgotten < MOST_FORGOTTEN).then_some(end.position))
 }
 
 /// What the index holds of an event, if it is a version of a message with a text.
