@@ -1,9 +1,11 @@
 //! Making a conversation, alone or with its first message, in one transaction.
 
+use super::attachments::attach;
 use super::messages::Draft;
 use super::{Error, idempotency};
 use crate::ids::{ConversationId, MessageId};
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Payload, Stop};
+use crate::store::attachments::Place;
 use crate::store::conversations::Conversation;
 use crate::store::members::Joining;
 use crate::store::users::User;
@@ -68,7 +70,10 @@ impl Change for Founding {
                 None => (self.id, vec![self.found(connection, locked).await?]),
             };
             if let Some(draft) = &self.message {
-                events.push(draft.event(self.key.clone(), MessageId(self.key.id.0), id, &self.founder));
+                let message = MessageId(self.key.id.0);
+                let place = Place { message, conversation: id, position: locked.next.plus(events.len()) };
+                let attachments = attach(connection, &draft.attachments, &self.founder, place).await?;
+                events.push(draft.event(self.key.clone(), message, id, &self.founder, attachments));
             }
             Ok((events, Founded { id, existed: found.is_some() }))
         })

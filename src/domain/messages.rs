@@ -1,10 +1,11 @@
 //! Messages: sending and reading them.
 
+use super::attachments::{self, Sending};
 use super::conversations::Created;
 use super::founding::{Founding, direct_key, names};
 use super::idempotency::Asked;
 use super::{Caller, Domain, Error, invalid, text, visibility};
-use crate::ids::{ConversationId, MessageId, Position};
+use crate::ids::{AttachmentId, ConversationId, MessageId, Position};
 use crate::log::epoch::{self, Judgement};
 use crate::log::history::{self, Interval, Order};
 use crate::log::{Changed, Cursor, Event, Key, NewEvent, Receipt, read};
@@ -19,6 +20,8 @@ pub struct Draft {
     pub text: String,
     pub reply_to: Option<MessageId>,
     pub metadata: Option<Box<RawValue>>,
+    /// Uploads of the sender.
+    pub attachments: Vec<AttachmentId>,
 }
 
 /// A place in a conversation.
@@ -52,16 +55,25 @@ impl Draft {
     fn checked(mut self) -> Result<Self, Error> {
         text::check_text(&self.text)?;
         self.metadata = self.metadata.as_deref().map(text::check_metadata).transpose()?;
+        attachments::check_named(&self.attachments)?;
         Ok(self)
     }
 
-    /// The event of the message.
-    pub(super) fn event(&self, key: Key, id: MessageId, conversation: ConversationId, sender: &User) -> NewEvent {
+    /// The event of the message, which has these attachments.
+    pub(super) fn event(
+        &self,
+        key: Key,
+        id: MessageId,
+        conversation: ConversationId,
+        sender: &User,
+        attachments: Vec<wire::Attachment>,
+    ) -> NewEvent {
         let payload = MessagePayload {
             sender: names(sender),
             text: self.text.as_str().into(),
             reply_to: self.reply_to,
             metadata: self.metadata.as_deref(),
+            attachments,
         };
         NewEvent {
             key,
@@ -96,20 +108,32 @@ impl Domain {
             sight.present()?;
             self.check_reply(&sight, original).await?;
         }
-        self.post(caller, conversation, &draft, key).await
+        self.post(caller, conversation, draft, key).await
     }
 
     async fn post(
         &self,
         caller: &Caller,
         conversation: ConversationId,
-        draft: &Draft,
+        draft: Draft,
         key: Key,
     ) -> Result<Created<wire::Message>, Error> {
+        if !draft.attachments.is_empty() {
+            let sending = Sending { key, conversation, sender: caller.user.clone(), draft };
+            return self.sent_by(self.0.log.change(sending).await?).await;
+        }
         let id = MessageId(key.id.0);
-        match self.0.log.send(draft.event(key, id, conversation, &caller.user)).await? {
+        match self.0.log.send(draft.event(key, id, conversation, &caller.user, Vec::new())).await? {
             Receipt::Now(event) => sent(&event),
             Receipt::Before(position) => self.replayed_message(position).await,
+        }
+    }
+
+    /// What a change answers whose last event is a message.
+    async fn sent_by<Done>(&self, changed: Changed<Done>) -> Result<Created<wire::Message>, Error> {
+        match changed {
+            Changed::Now(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
+            Changed::Before(position) => self.replayed_message(position).await,
         }
     }
 
@@ -144,7 +168,7 @@ impl Domain {
         }
         // The members of a direct conversation never change, so it needs no decision under the lock.
         if let Some(direct) = found.filter(|_| kind == ConversationKind::Direct) {
-            return self.post(caller, direct.id, &draft, key).await;
+            return self.post(caller, direct.id, draft, key).await;
         }
         let founding = Founding {
             key,
@@ -157,10 +181,7 @@ impl Domain {
             direct_key: Some(direct_key),
             message: Some(draft),
         };
-        match self.0.log.change(founding).await? {
-            Changed::Now(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
-            Changed::Before(position) => self.replayed_message(position).await,
-        }
+        self.sent_by(self.0.log.change(founding).await?).await
     }
 
     /// What a replay answers: the message as it is now, also for who has left.

@@ -4,6 +4,7 @@
 //! nowhere else, so that what is delivered live is what history holds. Called by `http`; one [`Domain`] a node.
 
 pub mod accounts;
+pub mod attachments;
 pub mod conversations;
 pub mod cursors;
 mod error;
@@ -28,6 +29,7 @@ pub use text::is_lone_surrogate;
 
 use crate::config::{Config, Switch, Tokens};
 use crate::log::Log;
+use crate::store::files::Files;
 use crate::store::{Pool, Pooled, StoreError};
 use idempotency::Marks;
 use identity::Identities;
@@ -42,6 +44,7 @@ pub struct Domain(Arc<Parts>);
 
 struct Parts {
     log: Log,
+    files: Files,
     signer: Signer,
     marks: Marks,
     passwords: Passwords,
@@ -56,7 +59,7 @@ impl Domain {
     ///
     /// # Errors
     /// PostgreSQL cannot be reached.
-    pub async fn open(log: Log, config: &Config) -> Result<Self, StoreError> {
+    pub async fn open(log: Log, files: Files, config: &Config) -> Result<Self, StoreError> {
         let mut connection = log.pool().get().await?;
         let signer = Signer::open(&mut connection, &config.tokens).await?;
         let marks = Marks::open(&mut connection).await?;
@@ -66,6 +69,7 @@ impl Domain {
         let identities = Identities::new(log.pool().clone());
         Ok(Self(Arc::new(Parts {
             log,
+            files,
             signer,
             marks,
             passwords: Passwords::default(),

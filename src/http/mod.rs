@@ -6,10 +6,12 @@
 
 mod answer;
 mod asked;
+mod attachments;
 mod body;
 mod caller;
 mod conversations;
 mod cursors;
+mod disposition;
 mod docs;
 mod health;
 mod members;
@@ -18,6 +20,7 @@ mod middleware;
 pub mod openapi;
 mod page;
 mod park;
+mod partial;
 mod path;
 mod problem;
 mod query;
@@ -31,10 +34,12 @@ mod stream;
 mod text_body;
 mod tickets;
 mod updates;
+mod uploads;
 mod users;
 
 pub use rates::Rates;
 pub use routes::router;
+pub use uploads::Uploads;
 
 use crate::delivery::{Epochs, Hub, Tailer};
 use crate::domain::Domain;
@@ -64,6 +69,7 @@ impl Deref for App {
 /// What an [`App`] is made of.
 pub struct Parts {
     pub domain: Domain,
+    pub uploads: Uploads,
     pub hub: Hub,
     pub epochs: Epochs,
     pub tailer: Tailer,

@@ -1,7 +1,7 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
+use super::{App, attachments, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
 use super::{updates, users};
 use axum::Router;
 use utoipa::OpenApi;
@@ -24,6 +24,8 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(messages::create_message, messages::list_messages))
         .routes(routes!(messages::send_message))
         .routes(routes!(messages::get_message))
+        .routes(routes!(attachments::create_attachment))
+        .routes(routes!(attachments::get_attachment))
         .routes(routes!(tickets::create_ticket))
         .routes(routes!(stream::get_stream))
         .routes(routes!(updates::get_updates))

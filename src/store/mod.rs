@@ -3,11 +3,14 @@
 //! Nothing here knows a rule of the domain; nothing above writes SQL but `log`, which owns its own tables. Rows of
 //! `conversations` and `members` are written by callers that hold the log's lock (lock first, rows after).
 
+pub mod attachments;
 mod connect;
 pub mod conversations;
 pub mod cursors;
+pub mod discards;
 pub mod embedded;
 mod error;
+pub mod files;
 pub mod members;
 mod migrations;
 mod pool;

@@ -86,4 +86,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    attachments (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        mac -> Bytea,
+        object -> Uuid,
+        name -> Text,
+        #[sql_name = "type"]
+        media_type -> Text,
+        size -> BigInt,
+        sha256 -> Bytea,
+        created_at -> Timestamptz,
+        message_id -> Nullable<Uuid>,
+        conversation_id -> Nullable<Uuid>,
+        position -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    attachment_discards (object) {
+        object -> Uuid,
+        due_at -> Timestamptz,
+        claimed -> Bool,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(users, sessions, conversations, members);

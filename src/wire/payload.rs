@@ -1,5 +1,6 @@
 //! What stands in `events.payload`.
 
+use super::Attachment;
 use crate::ids::{MessageId, UserId};
 use crate::log::Payload;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub struct MessagePayload<'a> {
     /// A JSON object on one line.
     #[serde(borrow)]
     pub metadata: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
 }
 
 /// The payload of all other events: their `data`, as everybody gets it.

@@ -1,6 +1,9 @@
 //! The tests, one file a theme.
 
 mod accounts;
+mod attached;
+mod attachments;
+mod bucket;
 mod commits;
 mod conversations;
 mod cursors;
@@ -23,4 +26,5 @@ mod slow;
 mod standby;
 mod standings;
 mod streams;
+mod sweeping;
 mod tokens;
