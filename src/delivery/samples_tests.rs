@@ -53,7 +53,7 @@ pub fn message(position: i64, room: ConversationId) -> Arc<Event> {
 /// A message of so many letters.
 pub fn long_message(position: i64, room: ConversationId, letters: usize) -> Arc<Event> {
     let text = "x".repeat(letters).into();
-    let payload = MessagePayload { sender: names(), text, reply_to: None, metadata: None };
+    let payload = MessagePayload { sender: names(), text, reply_to: None, metadata: None, attachments: Vec::new() };
     event(position, room, EventKind::MessageCreated, payload.to_payload())
 }
 

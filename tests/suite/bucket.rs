@@ -98,11 +98,12 @@ async fn answer(State(bucket): State<Bucket>, method: Method, uri: Uri, headers:
 }
 
 fn delete(kept: &mut Kept, request: &str) -> Response {
-    let keys = request.split("<Key>").skip(1).filter_map(|rest| rest.split('<').next());
-    for key in keys {
+    let mut told = String::new();
+    for key in request.split("<Key>").skip(1).filter_map(|rest| rest.split('<').next()) {
         kept.objects.remove(&format!("/files/{key}"));
+        told.push_str(&format!("<Deleted><Key>{key}</Key></Deleted>"));
     }
-    "<DeleteResult></DeleteResult>".into_response()
+    format!("<DeleteResult>{told}</DeleteResult>").into_response()
 }
 
 fn part(all: &[u8], headers: &HeaderMap) -> Response {
@@ -143,6 +144,9 @@ async fn a_bucket_keeps_what_is_uploaded_and_every_request_to_it_is_signed() {
     sql.execute("UPDATE attachments SET created_at = now() - interval '25 hours'", &[]).await.expect("an update");
     let cleared = async || bucket.kept().objects.is_empty().then_some(());
     eventually("the bucket is empty", 3 * SOON, cleared).await;
+    let noted = "SELECT count(*) FROM attachment_discards";
+    let forgotten = async || (sql.query_one(noted, &[]).await.ok()?.get::<_, i64>(0) == 0).then_some(());
+    eventually("nothing is left to be removed", 3 * SOON, forgotten).await;
 }
 
 #[tokio::test]
