@@ -33,7 +33,7 @@ struct Sizes {
 }
 
 /// Each time costs a change of threads, and a reading one to open the file.
-const OF_FILES: Sizes = Sizes { part: 256 * 1024, piece: 128 * 1024 };
+const OF_FILES: Sizes = Sizes { part: 256 * 1024, piece: 64 * 1024 };
 /// S3 takes no smaller parts, but the last; each time costs a request.
 const OF_OBJECTS: Sizes = Sizes { part: 5 * 1024 * 1024, piece: 1024 * 1024 };
 /// How long one request to a bucket may take: a part of the largest size at 256 KiB/s.
@@ -116,11 +116,4 @@ impl Files {
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Files(Box::new(error))
-}
-
-fn failed_to_read(error: object_store::Error) -> StoreError {
-    match error {
-        error @ object_store::Error::NotFound { .. } => StoreError::BytesMissing(Box::new(error)),
-        error => failed(error),
-    }
 }
