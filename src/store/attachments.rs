@@ -93,6 +93,7 @@ pub async fn bind(
 }
 
 /// Lets go of the attachments of messages: nobody gets them from the commit on, and their bytes are removed soon after.
+/// It runs under the log's lock, as all that changes what is sent.
 ///
 /// # Errors
 /// As PostgreSQL has it.

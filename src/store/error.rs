@@ -16,7 +16,7 @@ pub enum StoreError {
     #[error("the storage of attachments fails")]
     Files(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The bytes of an attachment are not where they were put.
-    #[error("bytes of an attachment are missing")]
+    #[error("bytes of an attachment are missing, do all nodes have the same --attachments?")]
     BytesMissing(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The schema could not be brought up or down.
     #[error("migration failed")]

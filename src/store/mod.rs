@@ -1,4 +1,4 @@
-//! PostgreSQL: connections, schema, and one file a table.
+//! PostgreSQL: connections, schema, and one file a table. Beside it, the bytes of attachments ([`files`]).
 //!
 //! Nothing here knows a rule of the domain; nothing above writes SQL but `log`, which owns its own tables. Rows of
 //! `conversations` and `members` are written by callers that hold the log's lock (lock first, rows after).

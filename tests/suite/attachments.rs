@@ -253,6 +253,17 @@ async fn the_key_of_a_message_is_no_key_of_an_upload() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_missing_are_a_fault_of_the_server() {
+    let (app, files) = FileStore::start(1).await;
+    let anna = app.guest("anna").await;
+    let id = uploaded(&anna, "x").await;
+    let (names, _) = files.names();
+    std::fs::remove_file(files.path().join(&names[0])).expect("a file");
+    let problem = anna.attachment(&id, &[]).await.problem(500, "internal");
+    assert!(!problem.to_string().contains(&names[0]), "{problem}");
+}
+
+#[tokio::test]
 async fn a_fifth_upload_at_once_has_to_wait() {
     let (app, files) = FileStore::start(1).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;

@@ -14,7 +14,7 @@ impl FileStore {
     /// Names a directory that is not there yet.
     pub fn new() -> Self {
         let own = std::env::temp_dir().join(format!("longwave-test-{}", std::process::id()));
-        Self(own.join(format!("attachments-{}", Uuid::now_v7().simple())))
+        Self(own.join(format!("attachments of #1, 100%41 ü {}", Uuid::now_v7().simple())))
     }
 
     /// Describes a deployment that keeps its attachments here.

@@ -5,6 +5,7 @@
 //! is written beside its place, flushed, and renamed; in a bucket it is put or completed. What an upload that broke off
 //! may leave is noted before its first byte ([`discards`](super::discards)) and removed by that note.
 
+mod bucket;
 mod directory;
 mod reading;
 mod writing;
@@ -15,20 +16,27 @@ pub use writing::Writing;
 use super::StoreError;
 use crate::config::Storage;
 use crate::ids::ObjectId;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::local::LocalFileSystem;
-use object_store::path::Path;
-use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, ObjectStoreExt, RetryConfig};
+use bucket::Bucket;
+use bytes::Bytes;
+use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+
+/// Where the bytes are kept. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Files(Place);
+
+#[derive(Clone, Debug)]
+enum Place {
+    Directory(PathBuf),
+    Bucket(Bucket),
+}
 
 /// How much is written and read at once.
 #[derive(Clone, Copy, Debug)]
 struct Sizes {
     /// Bytes that are written at once. An upload holds two such parts in memory.
     part: usize,
-    /// Bytes that are read at once. A download holds one such piece in memory.
+    /// Bytes that are read at once. A download holds one such piece in memory, and the connection as much again.
     piece: u64,
 }
 
@@ -36,22 +44,6 @@ struct Sizes {
 const OF_FILES: Sizes = Sizes { part: 256 * 1024, piece: 64 * 1024 };
 /// S3 takes no smaller parts, but the last; each time costs a request.
 const OF_OBJECTS: Sizes = Sizes { part: 5 * 1024 * 1024, piece: 1024 * 1024 };
-/// How long one request to a bucket may take: a part of the largest size at 256 KiB/s.
-const REQUEST: &str = "20 seconds";
-/// How often, and how long in all, a request to a bucket is repeated: a client waits for it.
-const RETRIES: usize = 3;
-const RETRY_TIME: Duration = Duration::from_secs(30);
-
-/// Where the bytes are kept. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Files {
-    store: Arc<dyn ObjectStore>,
-    /// What all objects are under.
-    base: Path,
-    sizes: Sizes,
-    /// The directory, where it is one.
-    directory: Option<PathBuf>,
-}
 
 impl Files {
     /// Gets ready to use a storage; nothing is asked of it yet. How to reach a bucket is taken from the usual `AWS_…`
@@ -60,28 +52,10 @@ impl Files {
     /// # Errors
     /// [`StoreError::Files`]: the settings make no sense.
     pub fn open(storage: &Storage) -> Result<Self, StoreError> {
-        match storage {
-            Storage::Directory(directory) => {
-                let directory = std::path::absolute(directory).map_err(failed)?;
-                let base = Path::from_absolute_path(&directory).map_err(failed)?;
-                let store = Arc::new(LocalFileSystem::new().with_fsync(true));
-                Ok(Self { store, base, sizes: OF_FILES, directory: Some(directory) })
-            }
-            Storage::Bucket { name, prefix } => {
-                let retry =
-                    RetryConfig { backoff: BackoffConfig::default(), max_retries: RETRIES, retry_timeout: RETRY_TIME };
-                let store = AmazonS3Builder::from_env()
-                    .with_bucket_name(name)
-                    .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
-                    // Whoever names an endpoint without TLS means it.
-                    .with_allow_http(true)
-                    .with_retry(retry)
-                    .build()
-                    .map_err(failed)?;
-                let base = Path::parse(prefix).map_err(failed)?;
-                Ok(Self { store: Arc::new(store), base, sizes: OF_OBJECTS, directory: None })
-            }
-        }
+        Ok(Self(match storage {
+            Storage::Directory(directory) => Place::Directory(std::path::absolute(directory).map_err(failed)?),
+            Storage::Bucket { name, prefix } => Place::Bucket(Bucket::open(name, prefix)?),
+        }))
     }
 
     /// Begins to write an object.
@@ -89,10 +63,11 @@ impl Files {
     /// # Errors
     /// [`StoreError::Files`].
     pub async fn write(&self, object: ObjectId) -> Result<Writing, StoreError> {
-        if let Some(directory) = self.directory.clone() {
-            directory::make(directory).await.map_err(failed)?;
-        }
-        Ok(Writing::begin(self.store.clone(), self.path(object), self.sizes.part))
+        let (store, path) = match &self.0 {
+            Place::Directory(directory) => directory::place(directory.clone(), object).await?,
+            Place::Bucket(bucket) => bucket.place(object),
+        };
+        Ok(Writing::begin(store, path, self.sizes().part))
     }
 
     /// Removes an object, and what a broken upload of it left; it may be gone already.
@@ -100,17 +75,24 @@ impl Files {
     /// # Errors
     /// [`StoreError::Files`].
     pub async fn remove(&self, object: ObjectId) -> Result<(), StoreError> {
-        if let Some(directory) = &self.directory {
-            directory::remove_leftover(directory, object).await.map_err(failed)?;
-        }
-        match self.store.delete(&self.path(object)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failed(error)),
+        match &self.0 {
+            Place::Directory(directory) => directory::remove(directory, object).await,
+            Place::Bucket(bucket) => bucket.remove(object).await,
         }
     }
 
-    fn path(&self, object: ObjectId) -> Path {
-        self.base.clone().join(object.to_string())
+    async fn read_at(&self, object: ObjectId, range: Range<u64>) -> Result<Bytes, StoreError> {
+        match &self.0 {
+            Place::Directory(directory) => directory::read(directory, object, range).await,
+            Place::Bucket(bucket) => bucket.read(object, range).await,
+        }
+    }
+
+    fn sizes(&self) -> Sizes {
+        match &self.0 {
+            Place::Directory(_) => OF_FILES,
+            Place::Bucket(_) => OF_OBJECTS,
+        }
     }
 }
 

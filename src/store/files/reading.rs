@@ -1,10 +1,8 @@
-use super::{Files, directory, failed};
+use super::Files;
 use crate::ids::ObjectId;
 use crate::store::StoreError;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use object_store::ObjectStoreExt;
-use std::io::ErrorKind;
 use std::ops::Range;
 
 /// The bytes of an object, as they are read.
@@ -35,22 +33,6 @@ impl Files {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let end = range.end.min(range.start + self.sizes.piece);
-        if let Some(directory) = &self.directory {
-            let read = directory::read(directory, object, range.start..end).await;
-            return read.map_err(|error| match error.kind() {
-                ErrorKind::NotFound | ErrorKind::UnexpectedEof => StoreError::BytesMissing(Box::new(error)),
-                _ => failed(error),
-            });
-        }
-        let read = self.store.get_range(&self.path(object), range.start..end).await;
-        let piece = read.map_err(|error| match error {
-            object_store::Error::NotFound { .. } => StoreError::BytesMissing(Box::new(error)),
-            _ => failed(error),
-        })?;
-        if piece.len() as u64 == end - range.start {
-            return Ok(piece);
-        }
-        Err(StoreError::BytesMissing(format!("{object} ends before {end}").into()))
+        self.read_at(object, range.start..range.end.min(range.start + self.sizes().piece)).await
     }
 }
