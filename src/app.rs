@@ -114,6 +114,8 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
+    let blanking = domain.clone();
+    working.spawn(async move { blanking.blank_the_deleted().await });
     let forgetting = domain.clone();
     working.spawn(async move { forgetting.forget_identities().await });
     let sweeping = domain.clone();

@@ -20,6 +20,8 @@ mod ends;
 mod histories;
 #[path = "audience_member_tests.rs"]
 mod members;
+#[path = "audience_own_tests.rs"]
+mod own;
 #[path = "audience_past_tests.rs"]
 mod past;
 #[path = "audience_poll_tests.rs"]

@@ -7,18 +7,27 @@ pub mod accounts;
 pub mod attachments;
 pub mod conversations;
 pub mod cursors;
+mod editing;
+mod ending;
 mod error;
 mod founding;
+pub mod history;
 pub mod idempotency;
 pub mod identity;
 mod joining;
 mod leaving;
+pub mod marking;
 pub mod members;
+mod mentions;
 pub mod messages;
 pub mod names;
 mod passwords;
+mod reacting;
 pub mod revocations;
 pub mod sessions;
+pub mod settings;
+mod showing;
+mod telling;
 mod text;
 mod tokens;
 mod visibility;
@@ -33,6 +42,7 @@ use crate::store::files::Files;
 use crate::store::{Pool, Pooled, StoreError};
 use idempotency::Marks;
 use identity::Identities;
+use marking::Marker;
 use passwords::Passwords;
 use revocations::Revocations;
 use std::sync::Arc;
@@ -50,6 +60,7 @@ struct Parts {
     passwords: Passwords,
     identities: Identities,
     revocations: Revocations,
+    marker: Marker,
     max_members: usize,
     registration: Switch,
 }
@@ -67,6 +78,7 @@ impl Domain {
         let revocations = Revocations::default();
         revocations.look_back(log.pool()).await?;
         let identities = Identities::new(log.pool().clone());
+        let marker = Marker::start(log.clone());
         Ok(Self(Arc::new(Parts {
             log,
             files,
@@ -75,6 +87,7 @@ impl Domain {
             passwords: Passwords::default(),
             identities,
             revocations,
+            marker,
             max_members: config.max_members as usize,
             registration: config.registration,
         })))

@@ -25,6 +25,8 @@ mod path;
 mod problem;
 mod query;
 mod rates;
+mod reactions;
+mod reads;
 mod receive;
 mod routes;
 pub mod server;

@@ -1,8 +1,8 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, attachments, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
-use super::{updates, users};
+use super::{App, attachments, conversations, cursors, docs, health, members, messages, reactions, reads, sessions};
+use super::{stream, tickets, updates, users};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,12 +18,21 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::delete_session))
         .routes(routes!(conversations::create_conversation, conversations::list_conversations))
-        .routes(routes!(conversations::get_conversation))
+        .routes(routes!(
+            conversations::get_conversation,
+            conversations::update_conversation,
+            conversations::delete_conversation
+        ))
+        .routes(routes!(reads::put_read))
         .routes(routes!(members::list_members))
         .routes(routes!(members::put_member, members::delete_member))
         .routes(routes!(messages::create_message, messages::list_messages))
         .routes(routes!(messages::send_message))
-        .routes(routes!(messages::get_message))
+        .routes(routes!(messages::get_message, messages::update_message, messages::delete_message))
+        .routes(routes!(messages::list_edits))
+        .routes(routes!(messages::list_replies))
+        .routes(routes!(reactions::put_reaction, reactions::delete_reaction))
+        .routes(routes!(reads::list_receipts))
         .routes(routes!(attachments::create_attachment))
         .routes(routes!(attachments::get_attachment))
         .routes(routes!(tickets::create_ticket))

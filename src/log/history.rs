@@ -22,6 +22,13 @@ pub struct Interval {
     pub last: Position,
 }
 
+impl Interval {
+    /// Whether a position lies in it.
+    pub fn contains(&self, position: Position) -> bool {
+        (self.first..=self.last).contains(&position)
+    }
+}
+
 /// Reads messages that lie in the intervals, which are disjoint and in ascending order; at most `limit`.
 ///
 /// It costs what the page costs, at any length of the log: holes between the intervals are not read.
@@ -59,7 +66,7 @@ async fn page(
 ) -> Result<Vec<Event>, StoreError> {
     let query: Sql<'_, Columns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.conversation_id = "))
         .bind::<Uuid, _>(conversation)
-        .sql(" AND e.kind = 'message.created' AND e.position >= ")
+        .sql(" AND e.only_for IS NULL AND e.kind = 'message.created' AND e.position >= ")
         .bind::<BigInt, _>(interval.first)
         .sql(" AND e.position <= ")
         .bind::<BigInt, _>(interval.last)

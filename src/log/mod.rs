@@ -18,6 +18,7 @@ pub mod inbox;
 mod listener;
 pub mod read;
 mod session;
+pub mod versions;
 mod writer;
 
 pub use change::{Applying, Change, ChangeError, Changed, Locked, Stop};

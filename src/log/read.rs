@@ -11,7 +11,8 @@ use diesel::sql_types::{Array, BigInt, Bytea, Integer, Json, Nullable, Text, Tim
 use diesel_async::RunQueryDsl;
 
 /// The SQL types of `columns!`.
-pub(super) type Columns = (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json);
+pub(super) type Columns =
+    (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json, Nullable<BigInt>, Nullable<Uuid>);
 
 /// What an [`Event`] is made of, from `events e`. The present epoch, which nearly all are of, is read once a query.
 macro_rules! columns {
@@ -20,7 +21,8 @@ macro_rules! columns {
          CASE WHEN e.position >= (SELECT first_position FROM log_epoch ORDER BY number DESC LIMIT 1)
               THEN (SELECT epoch FROM log_epoch ORDER BY number DESC LIMIT 1)
               ELSE (SELECT epoch FROM log_epoch WHERE first_position <= e.position ORDER BY number DESC LIMIT 1) END,
-         e.conversation_id, e.kind, e.message_id, e.sender_id, e.created_at, e.payload"
+         e.conversation_id, e.kind, e.message_id, e.sender_id, e.created_at, e.payload,
+         e.current, e.only_for"
     };
 }
 pub(super) use columns;
@@ -77,6 +79,8 @@ type TailRow = (
     Option<UserId>,
     Option<Time>,
     Option<Payload>,
+    Option<Position>,
+    Option<UserId>,
 );
 
 type TailColumns = (
@@ -90,6 +94,8 @@ type TailColumns = (
     Nullable<Uuid>,
     Nullable<Timestamptz>,
     Nullable<Json>,
+    Nullable<BigInt>,
+    Nullable<Uuid>,
 );
 
 /// Reads what follows `after`, with the epoch of the same snapshot.
@@ -114,7 +120,7 @@ pub async fn tail(connection: &mut Connection, after: Position, limit: i64) -> R
 }
 
 fn event_of(row: TailRow) -> Option<Event> {
-    let (_, _, position, epoch, conversation, kind, message, sender, created_at, payload) = row;
+    let (_, _, position, epoch, conversation, kind, message, sender, created_at, payload, current, only_for) = row;
     Some(Event {
         position: position?,
         epoch: epoch?,
@@ -124,6 +130,8 @@ fn event_of(row: TailRow) -> Option<Event> {
         sender: sender?,
         created_at: created_at?,
         payload: payload?,
+        current,
+        only_for,
     })
 }
 
@@ -149,7 +157,8 @@ pub const PAGE_EVENTS: usize = (PAGE / OVERHEAD) as usize;
 /// `limit`.
 ///
 /// What is answered stays true: nobody becomes a member, or ceases to be one, at a position that has passed. Each
-/// conversation costs a probe of its index, and more only if it has news.
+/// conversation costs a probe of its index, and more only if it has news; a span of fewer events than that is read as it
+/// stands in the log instead.
 ///
 /// # Errors
 /// [`StoreError`].

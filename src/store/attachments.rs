@@ -105,16 +105,25 @@ pub async fn release(connection: &mut Connection, messages: &[MessageId]) -> Res
     Ok(())
 }
 
-/// Lets go of all attachments of a conversation, as [`release`] does.
+/// Lets go of attachments of a conversation, as [`release`] does, at most `limit`; answers how many there were.
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn release_all(connection: &mut Connection, conversation: ConversationId) -> Result<(), Error> {
-    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE conversation_id = ")
-        .bind::<Uuid, _>(conversation)
-        .sql(" RETURNING object) INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone");
-    query.execute(connection).await?;
-    Ok(())
+pub async fn release_part(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    limit: i64,
+) -> Result<usize, Error> {
+    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE id IN (
+                         SELECT id FROM attachments WHERE conversation_id = ")
+    .bind::<Uuid, _>(conversation)
+    .sql(" LIMIT ")
+    .bind::<BigInt, _>(limit)
+    .sql(
+        ") RETURNING object)
+         INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone",
+    );
+    query.execute(connection).await
 }
 
 /// Lets go of attachments that were not sent for `age`, at most `limit`; answers how many there were.

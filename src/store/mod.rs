@@ -14,6 +14,7 @@ pub mod files;
 pub mod members;
 mod migrations;
 mod pool;
+pub mod reactions;
 mod rounds;
 pub mod schema;
 pub mod secrets;

@@ -61,6 +61,8 @@ diesel::table! {
         direct_key -> Nullable<Bytea>,
         created_by -> Uuid,
         created_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        blanked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -73,6 +75,19 @@ diesel::table! {
         left_at -> Nullable<BigInt>,
         read -> BigInt,
         since -> Timestamptz,
+        archived -> Bool,
+        muted -> Bool,
+    }
+}
+
+diesel::table! {
+    reactions (message_id, emoji, user_id, added_at) {
+        message_id -> Uuid,
+        emoji -> Text,
+        user_id -> Uuid,
+        conversation_id -> Uuid,
+        added_at -> BigInt,
+        removed_at -> Nullable<BigInt>,
     }
 }
 

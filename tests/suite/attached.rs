@@ -142,6 +142,23 @@ async fn of_racing_sends_one_gets_the_attachment() {
 }
 
 #[tokio::test]
+async fn an_edited_message_keeps_its_attachments() {
+    let (app, _files) = FileStore::start(1).await;
+    let [anna, bert] = app.guests(["anna", "bert"]).await;
+    let group = anna.create_group(&[&bert]).await;
+    let id = uploaded(&anna, "x").await;
+    let message = anna.send_files(&group, &[&id]).await.expect(201);
+    let start = bert.now().await;
+    for text in ["once", "twice"] {
+        let edited = anna.edit(&text_of(&message["id"]), text).await.expect(200);
+        assert_eq!((&edited["attachments"], &edited["text"]), (&message["attachments"], &json!(text)));
+    }
+    let (events, _) = bert.collect(&start, 2).await;
+    assert!(events.iter().all(|event| event["data"]["message"]["attachments"] == message["attachments"]), "{events:?}");
+    assert_seen(&id, &[&anna, &bert], &[]).await;
+}
+
+#[tokio::test]
 async fn a_repeated_send_with_attachments_is_one_message() {
     let (app, _files) = FileStore::start(2).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;

@@ -1,8 +1,6 @@
 //! Removing the bytes of attachments that nobody needs.
 
-use longwave::ids::{ConversationId, MessageId};
-use longwave::store::{Pool, attachments};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{FileStore, Raw, SOON, TestApp, User, eventually};
 
@@ -58,26 +56,43 @@ async fn what_was_not_sent_for_a_day_is_removed_and_what_was_sent_is_not() {
 }
 
 #[tokio::test]
-async fn a_released_file_is_gone_at_once_and_its_bytes_soon_after() {
-    let (app, files) = FileStore::start(1).await;
+async fn files_of_a_deleted_message_are_gone_at_once_and_their_bytes_soon_after() {
+    let (app, files) = FileStore::start(2).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     let ids = [uploaded(&anna, "1").await, uploaded(&anna, "2").await, uploaded(&anna, "3").await];
-    let message = anna.send_files(&group, &[&ids[0], &ids[1]]).await.expect(201);
+    let message = text_of(&anna.send_files(&group, &[&ids[0], &ids[1]]).await.expect(201)["id"]);
     anna.send_files(&group, &[&ids[2]]).await.expect(201);
-    let pool = Pool::new(app.database.url(), 1);
-    let message = MessageId::parse(&text_of(&message["id"])).expect("an id");
-    attachments::release(&mut pool.get().await.expect("a connection"), &[message]).await.expect("a release");
-    for id in &ids[..2] {
-        anna.attachment(id, &[]).await.problem(404, "not_found");
-        bert.attachment(id, &[]).await.problem(404, "not_found");
+    anna.delete_message(&message).await.expect(204);
+    for (id, node) in [(&ids[0], 0), (&ids[1], 1)] {
+        anna.on(node).attachment(id, &[]).await.problem(404, "not_found");
+        bert.on(node).attachment(id, &[]).await.problem(404, "not_found");
+        anna.send_files(&group, &[id]).await.problem(422, "invalid");
     }
+    let deleted = bert.message(&message).await.expect(200);
+    assert_eq!((&deleted["attachments"], &deleted["text"]), (&json!([]), &Value::Null));
+    let (events, _) = bert.collect("start", 4).await;
+    let of_message: Vec<_> = events.iter().filter(|event| event["data"]["message"]["id"] == message.as_str()).collect();
+    assert_eq!(of_message.len(), 2);
+    assert!(of_message.iter().all(|event| event["data"]["message"]["attachments"] == json!([])), "{of_message:?}");
     assert_eq!(bert.attachment(&ids[2], &[]).await.status, 200);
     files.wait_for(1, 0).await;
-    let group = ConversationId::parse(&group).expect("an id");
-    attachments::release_all(&mut pool.get().await.expect("a connection"), group).await.expect("a release");
-    anna.attachment(&ids[2], &[]).await.problem(404, "not_found");
-    files.wait_for(0, 0).await;
+    wait_until_clean(&app).await;
+}
+
+#[tokio::test]
+async fn files_of_a_deleted_conversation_are_gone_too() {
+    let (app, files) = FileStore::start(1).await;
+    let [anna, bert] = app.guests(["anna", "bert"]).await;
+    let (group, other) = (anna.create_group(&[&bert]).await, anna.create_group(&[&bert]).await);
+    let (gone, kept) = (uploaded(&bert, "gone").await, uploaded(&bert, "kept").await);
+    bert.send_files(&group, &[&gone]).await.expect(201);
+    bert.send_files(&other, &[&kept]).await.expect(201);
+    anna.delete(&format!("/v1/conversations/{group}")).await.expect(204);
+    anna.attachment(&gone, &[]).await.problem(404, "not_found");
+    bert.attachment(&gone, &[]).await.problem(404, "not_found");
+    assert_eq!(anna.attachment(&kept, &[]).await.status, 200);
+    files.wait_for(1, 0).await;
     wait_until_clean(&app).await;
 }
 

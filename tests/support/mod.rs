@@ -18,6 +18,8 @@ mod stream;
 pub mod tokens;
 pub mod truth;
 mod user;
+pub mod ways;
+pub mod world;
 
 pub use answer::Answer;
 pub use app::{SOON, TestApp};

@@ -1,7 +1,7 @@
 //! Sending with attachments: they become the message's in the transaction that appends it.
 
 use super::shown;
-use crate::domain::messages::Draft;
+use crate::domain::messages::Letter;
 use crate::domain::{Error, invalid};
 use crate::ids::{AttachmentId, ConversationId, MessageId};
 use crate::log::{Applying, Change, Key, Locked, Stop};
@@ -57,7 +57,7 @@ pub struct Sending {
     pub key: Key,
     pub conversation: ConversationId,
     pub sender: Arc<User>,
-    pub draft: Draft,
+    pub letter: Letter,
 }
 
 impl Change for Sending {
@@ -75,8 +75,8 @@ impl Change for Sending {
             }
             let message = MessageId(self.key.id.0);
             let place = Place { message, conversation: self.conversation, position: locked.next };
-            let attachments = attach(connection, &self.draft.attachments, &self.sender, place).await?;
-            let event = self.draft.event(self.key.clone(), message, self.conversation, &self.sender, attachments);
+            let attachments = attach(connection, self.letter.attachments(), &self.sender, place).await?;
+            let event = self.letter.event(self.key.clone(), message, self.conversation, &self.sender, attachments);
             Ok((vec![event], ()))
         })
     }
