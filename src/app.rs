@@ -2,8 +2,9 @@
 
 use crate::config::{Config, Database, Switch};
 use crate::delivery::{self, Close, Epochs, Hub, Tailer};
-use crate::domain::Domain;
-use crate::http::{self, App, Parts, Rates, Uploads};
+use crate::domain::search::Indexer;
+use crate::domain::{Domain, webhooks};
+use crate::http::{self, App, Metrics, Parts, Rates, Uploads};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
 use crate::shutdown::Shutdown;
@@ -112,17 +113,24 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     delivery::answer(hub.clone(), pool.clone(), epochs.clone(), questions, working);
     // The tailer waits for nobody's slow request.
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
+    let indexer = Indexer::start(Pool::new(url, 1), log.wakeups().head(), working);
+    let metrics = Metrics::new(log.clone(), hub.clone(), indexer);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
     let blanking = domain.clone();
     working.spawn(async move { blanking.blank_the_deleted().await });
+    let erasing = domain.clone();
+    working.spawn(async move { erasing.erase_the_deleted().await });
     let forgetting = domain.clone();
     working.spawn(async move { forgetting.forget_identities().await });
     let sweeping = domain.clone();
     working.spawn(async move { sweeping.sweep_attachments().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
+    // It delivers to others, and must not take their connections from who waits here.
+    webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
     let rates = (config.rate_limits == Switch::On).then(Rates::default);
-    Ok(App::new(Parts { domain, uploads: Uploads::default(), hub, epochs, tailer, rates, shutdown: serving.clone() }))
+    let uploads = Uploads::default();
+    Ok(App::new(Parts { domain, uploads, hub, epochs, tailer, metrics, rates, shutdown: serving.clone() }))
 }
 
 /// Ends the subscriptions of revoked sessions and disabled users.

@@ -25,6 +25,7 @@ COMMENT ON COLUMN attachments.message_id IS
 COMMENT ON COLUMN attachments.position IS 'Where the message stands: who may read there may have the file.';
 CREATE INDEX attachments_message ON attachments (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX attachments_conversation ON attachments (conversation_id) WHERE conversation_id IS NOT NULL;
+CREATE INDEX attachments_position ON attachments (position) WHERE position IS NOT NULL;
 CREATE INDEX attachments_unsent ON attachments (created_at) WHERE message_id IS NULL;
 
 CREATE TABLE attachment_discards (

@@ -5,6 +5,7 @@
 //! from there, and is live in the same breath.
 
 use super::close::Close;
+use super::hub::Counts;
 use super::membership::Effect;
 use super::question::{Ask, Knowledge};
 use super::ring::{Door, Passed, Ring};
@@ -39,8 +40,8 @@ pub struct Answered {
     pub held: Held,
 }
 
-/// Lets a subscription go over to another history of the log, under which its cursor must be judged anew.
-fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask> {
+/// Lets the cursor of a subscription be judged anew: the log has another history, or no longer all of what comes next.
+pub(super) fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask> {
     if subscription.closed.is_some() {
         return None;
     }
@@ -65,6 +66,8 @@ pub struct Audience {
     gate: Gate,
     streams_per_user: usize,
     draining: bool,
+    /// As of the last sweep.
+    counts: Counts,
 }
 
 impl Audience {
@@ -82,6 +85,7 @@ impl Audience {
             gate,
             streams_per_user,
             draining: false,
+            counts: Counts::default(),
         }
     }
 
@@ -95,9 +99,19 @@ impl Audience {
         self.ring.floor()
     }
 
+    /// How many receive here, as of the last sweep.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
     /// Whether nothing can be done for anybody.
     pub fn is_idle(&self) -> bool {
         self.line.is_empty() && self.answered.is_empty()
+    }
+
+    /// How many streams are open.
+    pub fn count_streams(&self) -> usize {
+        self.subscriptions.iter().filter(|(_, one)| one.is_stream() && one.closed.is_none()).count()
     }
 
     /// The polls that are over.
@@ -193,6 +207,7 @@ impl Audience {
     pub fn sweep(&mut self, now: Instant) {
         let head = self.head;
         let (mut due, mut gone) = (Vec::new(), Vec::new());
+        let mut counts = Counts::default();
         for (key, subscription) in &mut self.subscriptions {
             let (until, reason) = subscription.subscriber.until;
             // A poll first looks at what it missed, however long that takes.
@@ -203,6 +218,7 @@ impl Audience {
                 gone.push(key as Key);
                 continue;
             }
+            *(if subscription.is_stream() { &mut counts.streams } else { &mut counts.polls }) += 1;
             // Not all in one breath: what is written to all at the same time would be so for ever after.
             let early = Duration::from_millis(key as u64 % 64 * 15);
             if now.saturating_duration_since(subscription.written_at) >= HEARTBEAT - early {
@@ -218,6 +234,7 @@ impl Audience {
         gone.into_iter().for_each(|key| drop(self.remove(key, now)));
         due.into_iter().for_each(|key| self.queue(key));
         self.roster.forget_the_absent(now);
+        self.counts = counts;
     }
 
     /// Forgets a subscription, and with it its connection.

@@ -12,7 +12,7 @@ use crate::log::{Cursor, Event};
 use crate::wire::ResetCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// What the hub is told.
 pub enum Command {
@@ -21,11 +21,13 @@ pub enum Command {
     Rebase(Cursor),
     CloseAll(Close),
     CloseTheEnded,
+    CountStreams(oneshot::Sender<usize>),
     Know(Knowledge),
     FailToKnow(Vec<UserId>),
     Turn(Key, ConnectionId, Page),
     Judge(Key, ConnectionId, Start, Option<ResetCode>),
     Fail(Key, ConnectionId, Question),
+    Rejudge(Key, ConnectionId),
     Stop,
 }
 
@@ -51,6 +53,13 @@ impl Reach {
     }
 }
 
+/// How many receive here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub streams: usize,
+    pub polls: usize,
+}
+
 /// A node's hub. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(Arc<Shared>);
@@ -59,6 +68,7 @@ struct Shared {
     commands: mpsc::UnboundedSender<Command>,
     bell: Arc<Bell>,
     reach: watch::Sender<Reach>,
+    counts: watch::Sender<Counts>,
     /// What somebody waited for last.
     wanted: watch::Sender<Cursor>,
 }
@@ -67,6 +77,7 @@ struct Shared {
 pub struct Inside {
     pub commands: mpsc::UnboundedReceiver<Command>,
     pub reach: watch::Sender<Reach>,
+    pub counts: watch::Sender<Counts>,
 }
 
 /// Wakes the thread, if it sleeps.
@@ -124,8 +135,10 @@ impl Hub {
     pub fn with(head: Cursor, bell: Arc<Bell>) -> (Self, Inside) {
         let (commands, inside) = mpsc::unbounded_channel();
         let reach = watch::Sender::new(Reach { head, floor: head.position });
-        let shared = Shared { commands, bell, reach: reach.clone(), wanted: watch::Sender::new(head) };
-        (Self(Arc::new(shared)), Inside { commands: inside, reach })
+        let counts = watch::Sender::default();
+        let wanted = watch::Sender::new(head);
+        let shared = Shared { commands, bell, reach: reach.clone(), counts: counts.clone(), wanted };
+        (Self(Arc::new(shared)), Inside { commands: inside, reach, counts })
     }
 
     /// How far the log was published here.
@@ -136,6 +149,11 @@ impl Hub {
     /// How far the log was published here, and how far back it is in memory.
     pub fn reach(&self) -> Reach {
         *self.0.reach.borrow()
+    }
+
+    /// How many receive here, as of a moment ago.
+    pub fn counts(&self) -> Counts {
+        *self.0.counts.borrow()
     }
 
     /// Waits until the log was published here up to `head`, under its epoch.
@@ -185,6 +203,14 @@ impl Hub {
     /// Ends the subscriptions of sessions and users that have ended.
     pub fn close_the_ended(&self) {
         self.tell(Command::CloseTheEnded);
+    }
+
+    /// How many streams are open here.
+    pub async fn count_streams(&self) -> usize {
+        let (sender, count) = oneshot::channel();
+        self.tell(Command::CountStreams(sender));
+        // No answer: the node is ending.
+        count.await.unwrap_or(0)
     }
 
     /// Ends the thread, and drops what is still open.

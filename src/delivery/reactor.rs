@@ -98,6 +98,7 @@ impl Loop {
             if now >= self.swept_at + SWEEP {
                 self.audience.sweep(now);
                 self.swept_at = now;
+                self.inside.counts.send_replace(self.audience.counts());
             }
             for answered in self.audience.take_answered() {
                 self.answer(answered);
@@ -144,11 +145,14 @@ impl Loop {
             Command::Rebase(head) => audience.rebase(head, now),
             Command::CloseAll(reason) => audience.close_all(reason, now),
             Command::CloseTheEnded => audience.close_the_ended(now),
+            // Who asked may have gone.
+            Command::CountStreams(asker) => drop(asker.send(audience.count_streams())),
             Command::Know(knowledge) => audience.know(knowledge, now),
             Command::FailToKnow(users) => audience.fail_to_know(&users, now),
             Command::Turn(key, id, page) => audience.turn(key, id, page, now),
             Command::Judge(key, id, start, reset) => audience.judge(key, id, start, reset, now),
             Command::Fail(key, id, question) => audience.fail(key, id, question, now),
+            Command::Rejudge(key, id) => audience.rejudge(key, id, now),
             Command::Stop => {}
         }
     }

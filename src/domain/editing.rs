@@ -4,7 +4,8 @@ use super::telling::{Told, names};
 use super::{Caller, Domain, Error, idempotency, text, visibility};
 use crate::ids::{MessageId, UserId};
 use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop, read, versions};
-use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, reactions};
+use crate::store::users::User;
+use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, reactions, search};
 use crate::wire::{self, First, Message, MessageData, MessagePayload};
 
 impl Domain {
@@ -47,6 +48,14 @@ fn check_author(created: &Event, caller: &Caller) -> Result<(), Error> {
 pub(super) async fn current(connection: &mut Connection, created: &Event) -> Result<Event, Error> {
     let Some(position) = created.current else { return Ok(created.clone()) };
     read::at(connection, &[position]).await?.pop().ok_or(Error::NotFound)
+}
+
+/// Whether a message was deleted.
+///
+/// # Errors
+/// [`crate::store::StoreError`].
+pub(super) async fn is_deleted(connection: &mut Connection, created: &Event) -> Result<bool, Error> {
+    Ok(current(connection, created).await?.kind == EventKind::MessageDeleted)
 }
 
 struct Editing {
@@ -131,10 +140,10 @@ impl Change for Deleting {
             if !own && !manages {
                 return Err(Stop::Refused(Error::Forbidden("only its author, admins and owners delete a message")));
             }
-            if current(connection, &created).await?.kind == EventKind::MessageDeleted {
+            if is_deleted(connection, &created).await? {
                 return Ok((Vec::new(), ()));
             }
-            let event = delete(connection, self.key.clone(), &self.caller, &created, locked).await?;
+            let event = delete(connection, self.key.clone(), &self.caller.user, &created, locked).await?;
             Ok((vec![event], ()))
         })
     }
@@ -147,7 +156,7 @@ impl Change for Deleting {
 pub(super) async fn delete(
     connection: &mut Connection,
     key: Key,
-    actor: &Caller,
+    actor: &User,
     created: &Event,
     locked: Locked,
 ) -> Result<NewEvent, Stop<Error>> {
@@ -155,13 +164,14 @@ pub(super) async fn delete(
     versions::delete(connection, message, created.position, locked.next).await?;
     reactions::forget(connection, &[message]).await?;
     attachments::release(connection, &[message]).await?;
+    search::forget(connection, &[message]).await?;
     let left = Message::told(created).map_err(Error::from)?.deleted(locked.now);
     let event = Told {
         key,
         conversation: created.conversation,
         kind: EventKind::MessageDeleted,
         message: Some(message),
-        actor: &actor.user,
+        actor,
         data: &MessageData { message: left },
         concerns: Vec::new(),
         only_for: None,

@@ -44,10 +44,12 @@ pub enum Error {
     /// Fields or parameters that cannot be read.
     #[error("the request has fields or parameters that cannot be read")]
     Malformed(Vec<FieldError>),
-    #[error("too many writes wait, try again")]
+    #[error("too many requests wait here, try again")]
     Busy,
     #[error("the outcome is not known yet, try again with the same idempotency key")]
     Unresolved,
+    #[error("there is too much to count, take fewer days")]
+    TooMany,
     #[error("the log refused the write")]
     WriteFailed,
     #[error("{0}")]

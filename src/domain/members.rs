@@ -95,7 +95,7 @@ impl Domain {
         let user = super::names::find(&mut connection, caller, named).await?;
         drop(connection);
         let key = idempotency::fresh(caller.user.id);
-        self.0.log.change(Leaving { key, conversation, caller: caller.user.clone(), user }).await?;
+        self.0.log.change(Leaving { key, conversation, caller: caller.user.clone(), user, for_good: false }).await?;
         Ok(())
     }
 }
@@ -112,7 +112,7 @@ impl Managed {
     /// Reads it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for who is not a member, [`Error::DirectFixed`].
+    /// [`Error::NotFound`] for who is not a member.
     pub async fn read(
         connection: &mut Connection,
         id: ConversationId,
@@ -121,11 +121,19 @@ impl Managed {
     ) -> Result<Self, Stop<Error>> {
         let conversation = conversations::by_id(connection, id).await?.ok_or(Stop::Refused(Error::NotFound))?;
         let caller = members::open(connection, id, caller).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        if conversation.kind == ConversationKind::Direct {
-            return Err(Stop::Refused(Error::DirectFixed));
-        }
         let member = members::open(connection, id, user).await?;
         Ok(Self { conversation, caller, member })
+    }
+
+    /// Checks that the conversation's members may change.
+    ///
+    /// # Errors
+    /// [`Error::DirectFixed`].
+    pub fn check_changes(&self) -> Result<(), Stop<Error>> {
+        match self.conversation.kind {
+            ConversationKind::Group => Ok(()),
+            ConversationKind::Direct => Err(Stop::Refused(Error::DirectFixed)),
+        }
     }
 
     /// Checks that the caller may manage members, and owners if it is about one.

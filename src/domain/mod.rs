@@ -5,11 +5,14 @@
 
 pub mod accounts;
 pub mod attachments;
+pub mod bots;
 pub mod conversations;
 pub mod cursors;
 mod editing;
 mod ending;
+mod erasing;
 mod error;
+pub mod exporting;
 mod founding;
 pub mod history;
 pub mod idempotency;
@@ -24,13 +27,16 @@ pub mod names;
 mod passwords;
 mod reacting;
 pub mod revocations;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 mod showing;
+pub mod statistics;
 mod telling;
 mod text;
 mod tokens;
 mod visibility;
+pub mod webhooks;
 
 pub use error::{Error, invalid};
 pub use identity::Caller;
@@ -39,14 +45,19 @@ pub use text::is_lone_surrogate;
 use crate::config::{Config, Switch, Tokens};
 use crate::log::Log;
 use crate::store::files::Files;
-use crate::store::{Pool, Pooled, StoreError};
+use crate::store::{self, Pool, Pooled, StoreError, UserRole};
 use idempotency::Marks;
 use identity::Identities;
 use marking::Marker;
 use passwords::Passwords;
 use revocations::Revocations;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokens::Signer;
+use tokio::sync::{OnceCell, Semaphore};
+
+/// Reports that are made at the same time.
+const REPORTS: usize = 2;
 
 /// What the rules need. Cheap to clone.
 #[derive(Clone)]
@@ -60,9 +71,16 @@ struct Parts {
     passwords: Passwords,
     identities: Identities,
     revocations: Revocations,
+    /// Leave to search.
+    searches: Semaphore,
     marker: Marker,
     max_members: usize,
     registration: Switch,
+    targets: webhooks::Targets,
+    /// Places for what reads much, so that it leaves connections to others.
+    reports: Semaphore,
+    /// The names of all time zones, once they were asked for.
+    zones: OnceCell<HashSet<String>>,
 }
 
 impl Domain {
@@ -87,9 +105,13 @@ impl Domain {
             passwords: Passwords::default(),
             identities,
             revocations,
+            searches: Semaphore::new(search::AT_ONCE),
             marker,
             max_members: config.max_members as usize,
             registration: config.registration,
+            targets: webhooks::Targets::new(config.webhook_private_targets),
+            reports: Semaphore::new(REPORTS),
+            zones: OnceCell::new(),
         })))
     }
 
@@ -111,6 +133,17 @@ impl Domain {
     async fn connection(&self) -> Result<Pooled, StoreError> {
         self.pool().get().await
     }
+}
+
+/// Makes a user an admin of the deployment, or an admin a user again; answers whether there is such a user. Nodes know it
+/// within some seconds.
+///
+/// # Errors
+/// PostgreSQL cannot be reached.
+pub async fn set_admin(pool: &Pool, name: &str, admin: bool) -> Result<bool, StoreError> {
+    let Some(name) = names::user_name(name) else { return Ok(false) };
+    let role = if admin { UserRole::Admin } else { UserRole::User };
+    store::users::set_role(&mut *pool.get().await?, &name, role).await
 }
 
 /// Makes an operator's token for the user `name`, who is made if need be.

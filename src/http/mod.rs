@@ -4,18 +4,23 @@
 //! handler is `<verb>_<resource>`, which is also its operation id. Whatever is refused becomes one problem document
 //! ([`problem`]). [`server`] takes connections and ends them.
 
+mod account;
 mod answer;
 mod asked;
 mod attachments;
 mod body;
+mod bots;
 mod caller;
 mod conversations;
+mod csv;
 mod cursors;
 mod disposition;
 mod docs;
+mod export;
 mod health;
 mod members;
 mod messages;
+mod metrics;
 mod middleware;
 pub mod openapi;
 mod page;
@@ -29,16 +34,20 @@ mod reactions;
 mod reads;
 mod receive;
 mod routes;
+mod search;
 pub mod server;
 mod sessions;
 mod socket;
+mod statistics;
 mod stream;
 mod text_body;
 mod tickets;
 mod updates;
 mod uploads;
 mod users;
+mod webhooks;
 
+pub use metrics::Metrics;
 pub use rates::Rates;
 pub use routes::router;
 pub use uploads::Uploads;
@@ -75,6 +84,7 @@ pub struct Parts {
     pub hub: Hub,
     pub epochs: Epochs,
     pub tailer: Tailer,
+    pub metrics: Metrics,
     /// None: nobody is limited.
     pub rates: Option<Rates>,
     pub shutdown: Shutdown,

@@ -25,7 +25,7 @@ macro_rules! named {
     )*};
 }
 
-named!(AttachmentId, ConversationId, MessageId, SessionId);
+named!(AttachmentId, ConversationId, MessageId, SessionId, WebhookId);
 
 impl Named for String {
     fn read(text: &str) -> Option<Self> {

@@ -1,8 +1,11 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, attachments, conversations, cursors, docs, health, members, messages, reactions, reads, sessions};
-use super::{stream, tickets, updates, users};
+use super::{
+    App, account, attachments, bots, conversations, cursors, docs, export, health, members, messages, metrics,
+    reactions, reads,
+};
+use super::{search, sessions, statistics, stream, tickets, updates, users, webhooks};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,7 +16,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(users::create_user))
         .routes(routes!(users::get_user))
-        .routes(routes!(users::get_me))
+        .routes(routes!(users::get_me, account::delete_me))
         .routes(routes!(sessions::create_session))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::delete_session))
@@ -24,6 +27,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
             conversations::delete_conversation
         ))
         .routes(routes!(reads::put_read))
+        .routes(routes!(export::export_conversation))
         .routes(routes!(members::list_members))
         .routes(routes!(members::put_member, members::delete_member))
         .routes(routes!(messages::create_message, messages::list_messages))
@@ -35,13 +39,23 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(reads::list_receipts))
         .routes(routes!(attachments::create_attachment))
         .routes(routes!(attachments::get_attachment))
+        .routes(routes!(search::search_messages))
         .routes(routes!(tickets::create_ticket))
         .routes(routes!(stream::get_stream))
         .routes(routes!(updates::get_updates))
         .routes(routes!(cursors::list_cursors))
         .routes(routes!(cursors::get_cursor, cursors::put_cursor, cursors::delete_cursor))
+        .routes(routes!(webhooks::create_webhook, webhooks::list_webhooks))
+        .routes(routes!(webhooks::get_webhook, webhooks::patch_webhook, webhooks::delete_webhook))
+        .routes(routes!(webhooks::replay_webhook))
+        .routes(routes!(bots::create_bot, bots::list_bots))
+        .routes(routes!(bots::create_bot_token, bots::list_bot_tokens))
+        .routes(routes!(bots::delete_bot_token))
+        .routes(routes!(statistics::get_conversation_statistics))
+        .routes(routes!(statistics::get_deployment_statistics))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
+        .routes(routes!(metrics::get_metrics))
 }
 
 /// Everything that a node serves.

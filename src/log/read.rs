@@ -7,7 +7,7 @@ use crate::store::sql::{Sql, only, sql};
 use crate::store::{Connection, EventKind, StoreError, Time};
 use diesel::prelude::Queryable;
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Bytea, Integer, Json, Nullable, Text, Timestamptz, Uuid};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Integer, Json, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
 /// The SQL types of `columns!`.
@@ -180,6 +180,40 @@ pub async fn missed_positions(
         .bind::<Integer, _>(i32::try_from(limit).unwrap_or(i32::MAX))
         .sql(")");
     Ok(only(query.load(connection).await?)?)
+}
+
+/// Whose news somebody asks for: all after a position.
+#[derive(Clone, Copy, Debug)]
+pub struct Interest {
+    pub user: UserId,
+    /// Exclusive.
+    pub after: Position,
+    /// Only this conversation.
+    pub only: Option<ConversationId>,
+}
+
+/// Answers which of the interests have an event, as [`missed_positions`] would find it, up to a position.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn have_news(
+    connection: &mut Connection,
+    interests: &[Interest],
+    upto: Position,
+) -> Result<Vec<bool>, StoreError> {
+    let users: Vec<_> = interests.iter().map(|interest| interest.user).collect();
+    let afters: Vec<_> = interests.iter().map(|interest| interest.after).collect();
+    let onlys: Vec<_> = interests.iter().map(|interest| interest.only).collect();
+    let query = sql::<Bool>("SELECT cardinality(log_missed(i.user_id, i.after, ")
+        .bind::<BigInt, _>(upto)
+        .sql(", i.conversation_id, 1)) > 0 FROM unnest(")
+        .bind::<Array<Uuid>, _>(users)
+        .sql(", ")
+        .bind::<Array<BigInt>, _>(afters)
+        .sql(", ")
+        .bind::<Array<Nullable<Uuid>>, _>(onlys)
+        .sql(") WITH ORDINALITY AS i (user_id, after, conversation_id, place) ORDER BY i.place");
+    Ok(query.load(connection).await?)
 }
 
 /// Reads the first of the events at `positions`, which are in order: about 48 KiB, but one at least if one is kept.

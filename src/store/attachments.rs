@@ -126,6 +126,24 @@ pub async fn release_part(
     query.execute(connection).await
 }
 
+/// Lets go of attachments whose messages stood before `oldest` and are no longer kept, at most `limit`; answers how many
+/// there were.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn release_retired(connection: &mut Connection, oldest: Position, limit: i64) -> Result<usize, StoreError> {
+    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE id IN (
+                         SELECT id FROM attachments WHERE position < ")
+    .bind::<BigInt, _>(oldest)
+    .sql(" ORDER BY position LIMIT ")
+    .bind::<BigInt, _>(limit)
+    .sql(
+        " FOR UPDATE SKIP LOCKED) RETURNING object)
+         INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone",
+    );
+    Ok(query.execute(connection).await?)
+}
+
 /// Lets go of attachments that were not sent for `age`, at most `limit`; answers how many there were.
 ///
 /// # Errors

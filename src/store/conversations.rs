@@ -77,6 +77,14 @@ pub async fn clear_direct_key(connection: &mut Connection, id: ConversationId) -
     Ok(())
 }
 
+/// How many conversations there are.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
+    kept().count().get_result(connection).await
+}
+
 /// Gives a conversation another title.
 ///
 /// # Errors

@@ -1,9 +1,10 @@
 //! Memberships, as intervals of the log. All writes happen under the log's lock.
 
+use super::schema::conversations;
 use super::schema::{members, users};
 use super::sql::sql;
 use super::users::User;
-use super::{Connection, MemberRole, Time};
+use super::{Connection, History, MemberRole, Time};
 use crate::ids::{ConversationId, Position, UserId};
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -121,6 +122,29 @@ pub async fn of_user(
         .await
 }
 
+/// A stretch of a user's memberships.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
+pub struct Stretch {
+    pub conversation: ConversationId,
+    pub joined_at: Position,
+    pub left_at: Option<Position>,
+    pub history: History,
+}
+
+/// All memberships of a user in conversations that were not deleted, the oldest first.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn stretches(connection: &mut Connection, user: UserId) -> Result<Vec<Stretch>, Error> {
+    members::table
+        .inner_join(conversations::table.on(conversations::id.eq(members::conversation_id)))
+        .filter(members::user_id.eq(user).and(conversations::deleted_at.is_null()))
+        .order(members::joined_at)
+        .select((members::conversation_id, members::joined_at, members::left_at, conversations::history))
+        .load(connection)
+        .await
+}
+
 /// Present members with their accounts, in order of joining, after one of them, at most `limit`.
 ///
 /// # Errors
@@ -188,7 +212,7 @@ pub async fn roles(
         .await
 }
 
-/// The other present members of direct conversations.
+/// The other users of direct conversations, also those who deleted their accounts: nobody else leaves one.
 ///
 /// # Errors
 /// As PostgreSQL has it.
@@ -199,8 +223,7 @@ pub async fn peers(
 ) -> Result<Vec<(ConversationId, User)>, Error> {
     members::table
         .inner_join(users::table.on(users::id.eq(members::user_id)))
-        .filter(members::left_at.is_null().and(members::conversation_id.eq_any(conversations)))
-        .filter(members::user_id.ne(user))
+        .filter(members::conversation_id.eq_any(conversations).and(members::user_id.ne(user)))
         .select((members::conversation_id, User::as_select()))
         .load(connection)
         .await

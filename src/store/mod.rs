@@ -4,9 +4,12 @@
 //! `conversations` and `members` are written by callers that hold the log's lock (lock first, rows after).
 
 pub mod attachments;
+pub mod bots;
+mod confirm;
 mod connect;
 pub mod conversations;
 pub mod cursors;
+pub mod deletions;
 pub mod discards;
 pub mod embedded;
 mod error;
@@ -17,19 +20,22 @@ mod pool;
 pub mod reactions;
 mod rounds;
 pub mod schema;
+pub mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod sql;
 pub mod tickets;
 pub mod users;
+pub mod webhooks;
 mod words;
 
+pub use confirm::confirm;
 pub use connect::{Driver, connect};
 pub use error::StoreError;
 pub use migrations::{migrate, revert_all};
 pub use pool::{ANSWER, Pool, Pooled};
 pub use rounds::Rounds;
-pub use words::{ConversationKind, EventKind, History, MemberRole, UserRole};
+pub use words::{ConversationKind, EventKind, History, MemberRole, UserRole, WebhookState};
 
 /// A time as PostgreSQL has it.
 pub type Time = chrono::DateTime<chrono::Utc>;

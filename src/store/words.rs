@@ -80,6 +80,12 @@ words! {
         Owner = "owner",
     }
 
+    /// Whether a webhook gets events.
+    WebhookState {
+        Active = "active",
+        Paused = "paused",
+    }
+
     /// What an event of the log tells.
     EventKind {
         MessageCreated = "message.created",

@@ -1,14 +1,17 @@
 //! The tests, one file a theme.
 
+mod account_deletion;
 mod accounts;
 mod attached;
 mod attachments;
+mod bots;
 mod bucket;
 mod commits;
 mod conversations;
 mod cursors;
 mod durability;
 mod edits;
+mod export;
 mod handover;
 mod history;
 mod idempotency;
@@ -24,13 +27,17 @@ mod polls;
 mod problems;
 mod reactions;
 mod reads;
+mod retention;
+mod search;
 mod sessions;
 mod settings;
 mod slow;
 mod snapshot;
 mod standby;
 mod standings;
+mod stats;
 mod streams;
 mod sweeping;
 mod tokens;
 mod visibility;
+mod webhooks;

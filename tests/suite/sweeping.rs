@@ -97,6 +97,21 @@ async fn files_of_a_deleted_conversation_are_gone_too() {
 }
 
 #[tokio::test]
+async fn files_of_messages_that_are_no_longer_kept_are_gone() {
+    let (app, files) = FileStore::start(1).await;
+    let [anna, bert] = app.guests(["anna", "bert"]).await;
+    let group = anna.create_group(&[&bert]).await;
+    let (old, young) = (uploaded(&anna, "old").await, uploaded(&anna, "young").await);
+    anna.send_files(&group, &[&old]).await.expect(201);
+    anna.send_files(&group, &[&young]).await.expect(201);
+    // As retention moves it, whose partitions are too wide for a test.
+    app.sql().await.execute("UPDATE log_epoch SET oldest_position = 3", &[]).await.expect("an update");
+    files.wait_for(1, 0).await;
+    anna.attachment(&old, &[]).await.problem(404, "not_found");
+    assert_eq!(bert.attachment(&young, &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_upload_whose_client_goes_away_leaves_nothing() {
     let (app, files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;

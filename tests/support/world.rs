@@ -11,6 +11,8 @@ use super::{Answer, TestApp, User};
 
 /// Users of one world.
 pub const USERS: usize = 3;
+/// Conversations of one world, but for those that sending makes.
+const MOST: usize = 3;
 const EMOJI: [&str; 3] = ["👍", "❤️", "🦀"];
 const ROLES: [&str; 3] = ["member", "admin", "owner"];
 
@@ -45,16 +47,16 @@ pub fn actions() -> impl Strategy<Value = Action> {
         16 => (n.clone(), n.clone(), flag).prop_map(|(by, to, mentions)| Action::Send { by, to, mentions }),
         2 => (n.clone(), n.clone()).prop_map(|(by, to)| Action::SendTo { by, to }),
         2 => (n.clone(), n.clone()).prop_map(|(by, to)| Action::Reply { by, to }),
-        6 => (flag, n.clone(), n.clone(), n.clone())
+        9 => (flag, n.clone(), n.clone(), n.clone())
             .prop_map(|(own, by, message, number)| Action::Edit { own, by, message, number }),
         4 => (flag, n.clone(), n.clone()).prop_map(|(own, by, message)| Action::Delete { own, by, message }),
         7 => (n.clone(), n.clone(), n.clone()).prop_map(|(by, message, emoji)| Action::React { by, message, emoji }),
         4 => (n.clone(), n.clone(), n.clone()).prop_map(|(by, message, emoji)| Action::Unreact { by, message, emoji }),
         4 => (n.clone(), n.clone()).prop_map(|(by, message)| Action::Read { by, message }),
         2 => (n.clone(), n.clone()).prop_map(|(by, conversation)| Action::ReadAll { by, conversation }),
-        8 => (n.clone(), n.clone(), n.clone(), proptest::option::of(n.clone()))
+        12 => (n.clone(), n.clone(), n.clone(), proptest::option::of(n.clone()))
             .prop_map(|(by, conversation, user, role)| Action::Put { by, conversation, user, role }),
-        5 => (n.clone(), n.clone(), n.clone())
+        9 => (n.clone(), n.clone(), n.clone())
             .prop_map(|(by, conversation, user)| Action::Remove { by, conversation, user }),
         3 => (n.clone(), n.clone(), n.clone())
             .prop_map(|(by, conversation, number)| Action::Title { by, conversation, number }),
@@ -118,6 +120,12 @@ impl World {
 
     async fn perform(&mut self, action: Action) -> Option<Answer> {
         match action {
+            // A few that are busy tell more than many in which nothing happens.
+            Action::Group { by, members, .. } if self.conversations.len() >= MOST => {
+                let text = self.word();
+                let answer = self.user(by).send(self.conversation(members)?, &text).await;
+                Some(self.sent(by, answer))
+            }
             Action::Group { by, members, shared } => {
                 let members: Vec<_> =
                     (0..USERS).filter(|user| members >> user & 1 == 1).map(|user| &self.users[user].id).collect();
@@ -188,12 +196,12 @@ impl World {
             }
             Action::Put { by, conversation, user, role } => {
                 let body = role.map_or_else(|| json!({}), |role| json!({"role": ROLES[role % ROLES.len()]}));
-                let user = self.user(user).id.clone();
-                Some(self.user(by).put_member(self.conversation(conversation)?, &user, body).await)
+                let (user, conversation) = (self.user(user).id.clone(), self.conversation(conversation)?);
+                Some(self.by_whom_may(by, async |by| by.put_member(conversation, &user, body.clone()).await).await)
             }
             Action::Remove { by, conversation, user } => {
                 let (conversation, user) = (self.conversation(conversation)?.clone(), self.user(user).id.clone());
-                let answer = self.user(by).remove_member(&conversation, &user).await;
+                let answer = self.by_whom_may(by, async |by| by.remove_member(&conversation, &user).await).await;
                 if answer.status == 204 {
                     self.left.insert((user, conversation));
                 }
@@ -218,6 +226,18 @@ impl World {
                 Some(answer)
             }
         }
+    }
+
+    /// Lets one user after the other try, so that members come and go often; answers what the last one got.
+    async fn by_whom_may(&self, first: usize, act: impl AsyncFn(&User) -> Answer) -> Answer {
+        let mut answer = act(self.user(first)).await;
+        for next in 1..USERS {
+            if answer.status < 300 {
+                break;
+            }
+            answer = act(self.user(first + next)).await;
+        }
+        answer
     }
 
     fn word(&mut self) -> String {

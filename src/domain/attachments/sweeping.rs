@@ -2,13 +2,14 @@
 
 use crate::domain::{Domain, Error};
 use crate::ids::ObjectId;
+use crate::log::epoch;
 use crate::store::{attachments, discards};
 use crate::telemetry::chain;
 use std::time::Duration;
 
 /// How long an upload may wait for its message: somebody who writes it in the evening may send it in the morning.
 const UNSENT: Duration = Duration::from_secs(24 * 3_600);
-/// How often to look, on each node, with as much again at random. It is two probes of indexes that are nearly empty.
+/// How often to look, on each node, with as much again at random. It is a few probes of indexes that are nearly empty.
 const EVERY: Duration = Duration::from_secs(5);
 /// Objects that are removed at once.
 const BATCH: i64 = 100;
@@ -27,6 +28,8 @@ impl Domain {
     }
 
     async fn sweep(&self) -> Result<(), Error> {
+        let oldest = epoch::oldest(&mut *self.connection().await?).await?;
+        while attachments::release_retired(&mut *self.connection().await?, oldest, BATCH).await? > 0 {}
         while attachments::release_unsent(&mut *self.connection().await?, UNSENT, BATCH).await? > 0 {}
         loop {
             let objects = discards::claim(&mut *self.connection().await?, LEASE, BATCH).await?;
