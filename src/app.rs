@@ -4,11 +4,12 @@ use crate::config::{Config, Database, Switch};
 use crate::delivery::{self, Close, Epochs, Hub, Tailer};
 use crate::domain::search::Indexer;
 use crate::domain::{Domain, webhooks};
-use crate::http::{self, App, Metrics, Parts, Rates};
+use crate::http::{self, App, Metrics, Parts, Rates, Uploads};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
 use crate::shutdown::Shutdown;
 use crate::store::embedded::{Embedded, Options};
+use crate::store::files::Files;
 use crate::store::{self, Pool};
 use anyhow::Context;
 use std::time::Duration;
@@ -101,7 +102,8 @@ async fn serve(
 async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdown) -> anyhow::Result<App> {
     let pool = Pool::new(url, config.pool_size.into());
     let (log, handed) = Log::open(url, pool.clone(), working).await.context("cannot open the log")?;
-    let domain = Domain::open(log.clone(), config).await.context("cannot fetch the deployment's keys")?;
+    let files = Files::open(&config.attachments()).context("cannot use the place of attachments")?;
+    let domain = Domain::open(log.clone(), files, config).await.context("cannot fetch the deployment's keys")?;
     let state = epoch::state(&mut *pool.get().await?, Position::ZERO).await?;
     let judging = domain.clone();
     let gate = Box::new(move |user, session| judging.revocations().has_ended(user, session));
@@ -121,11 +123,14 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     working.spawn(async move { erasing.erase_the_deleted().await });
     let forgetting = domain.clone();
     working.spawn(async move { forgetting.forget_identities().await });
+    let sweeping = domain.clone();
+    working.spawn(async move { sweeping.sweep_attachments().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
     // It delivers to others, and must not take their connections from who waits here.
     webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
     let rates = (config.rate_limits == Switch::On).then(Rates::default);
-    Ok(App::new(Parts { domain, hub, epochs, tailer, metrics, rates, shutdown: serving.clone() }))
+    let uploads = Uploads::default();
+    Ok(App::new(Parts { domain, uploads, hub, epochs, tailer, metrics, rates, shutdown: serving.clone() }))
 }
 
 /// Ends the subscriptions of revoked sessions and disabled users.

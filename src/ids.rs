@@ -72,6 +72,10 @@ id! {
     ConversationId;
     /// A message; also the id of the log write that made it.
     MessageId;
+    /// An uploaded file.
+    AttachmentId;
+    /// The bytes of one upload, in the storage of attachments.
+    ObjectId;
     /// A write to the log: what makes its repetition harmless.
     WriteId;
     /// One live stream or waiting poll.
@@ -142,6 +146,12 @@ impl From<MessageId> for WriteId {
 
 impl From<ConversationId> for WriteId {
     fn from(id: ConversationId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<WriteId> for AttachmentId {
+    fn from(id: WriteId) -> Self {
         Self(id.0)
     }
 }

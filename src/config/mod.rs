@@ -4,8 +4,10 @@
 //! hands each room what it needs.
 
 mod secret;
+mod storage;
 
 pub use secret::Secret;
+pub use storage::Storage;
 
 use clap::{Args, Parser, ValueEnum};
 use std::net::SocketAddr;
@@ -46,6 +48,12 @@ pub struct Config {
     #[command(flatten)]
     pub database: Database,
 
+    /// Where attachments are kept: a directory, or s3://BUCKET/PREFIX [default: attachments in the --data-dir]
+    // All nodes need the same one. Endpoint, region and keys of a bucket come from the AWS_… variables that every tool for
+    // S3 reads, so that roles of the machine work too and no key stands on a command line.
+    #[arg(long, env = "LONGWAVE_ATTACHMENTS", value_name = "PLACE", value_parser = Storage::parse)]
+    pub attachments: Option<Storage>,
+
     /// Leave the schema as it is; without this, pending migrations run at start
     #[arg(long, env = "LONGWAVE_NO_MIGRATE")]
     pub no_migrate: bool,
@@ -82,6 +90,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where attachments are kept.
+    pub fn attachments(&self) -> Storage {
+        let beside = || Storage::Directory(self.database.data_dir().join("attachments"));
+        self.attachments.clone().unwrap_or_else(beside)
+    }
+
     /// Reads settings from arguments alone (flags first take the environment, as on the command line).
     ///
     /// # Errors

@@ -54,9 +54,15 @@ pub fn message(position: i64, room: ConversationId) -> Arc<Event> {
 
 /// A message of so many letters.
 pub fn long_message(position: i64, room: ConversationId, letters: usize) -> Arc<Event> {
-    let text = Some("x".repeat(letters).into());
-    let payload =
-        MessagePayload { sender: names(), text, reply_to: None, mentions: Vec::new(), metadata: None, first: None };
+    let payload = MessagePayload {
+        sender: names(),
+        text: Some("x".repeat(letters).into()),
+        reply_to: None,
+        mentions: Vec::new(),
+        metadata: None,
+        attachments: Vec::new(),
+        first: None,
+    };
     event(position, room, EventKind::MessageCreated, payload.to_payload())
 }
 
@@ -68,6 +74,7 @@ pub fn version(kind: EventKind, position: i64, room: ConversationId, id: Message
         reply_to: None,
         mentions: Vec::new(),
         metadata: None,
+        attachments: Vec::new(),
         first: None,
     };
     let event = event(position, room, kind, payload.to_payload());

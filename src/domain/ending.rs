@@ -1,14 +1,14 @@
-//! Deleting a conversation: memberships end at once, and then the texts go, a part at a time.
+//! Deleting a conversation: memberships end at once, and then texts and attachments go, a part at a time.
 
 use super::telling::Told;
 use super::{Caller, Domain, Error, idempotency, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Applying, Change, Changed, Key, Locked, Stop, versions};
-use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
+use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, conversations, members};
 use crate::wire::{ConversationData, ConversationInEvent};
 use std::time::Duration;
 
-/// Texts that are blanked at once: the log's lock is held meanwhile.
+/// Texts that are blanked, and attachments that are let go of, at once: the log's lock is held meanwhile.
 const PART: i64 = 500;
 /// How often it is looked for conversations whose texts a node that died has left behind.
 const LOOK: Duration = Duration::from_secs(60);
@@ -104,7 +104,7 @@ impl Change for Ending {
     }
 }
 
-/// Blanks a part of a deleted conversation's texts, and answers how far it came.
+/// Blanks a part of a deleted conversation's texts, lets go of a part of its attachments, and answers how far it came.
 struct Blanking {
     key: Key,
     id: ConversationId,
@@ -122,10 +122,12 @@ impl Change for Blanking {
     fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Option<Position>, Error> {
         Box::pin(async move {
             let reached = versions::blank(connection, self.id, self.after, PART).await?;
-            if reached.is_none() {
+            let released = attachments::release_part(connection, self.id, PART).await?;
+            if reached.is_none() && released == 0 {
                 conversations::set_blanked(connection, self.id).await?;
+                return Ok((Vec::new(), None));
             }
-            Ok((Vec::new(), reached))
+            Ok((Vec::new(), Some(reached.unwrap_or(self.after))))
         })
     }
 }

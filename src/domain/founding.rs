@@ -1,10 +1,12 @@
 //! Making a conversation, alone or with its first message, in one transaction.
 
+use super::attachments::attach;
 use super::messages::Letter;
 use super::telling::Told;
 use super::{Error, idempotency};
 use crate::ids::{ConversationId, MessageId};
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
+use crate::store::attachments::Place;
 use crate::store::conversations::Conversation;
 use crate::store::members::Joining;
 use crate::store::users::User;
@@ -69,7 +71,10 @@ impl Change for Founding {
                 None => (self.id, vec![self.found(connection, locked).await?]),
             };
             if let Some(letter) = &self.message {
-                events.push(letter.event(self.key.clone(), MessageId(self.key.id.0), id, &self.founder));
+                let message = MessageId(self.key.id.0);
+                let place = Place { message, conversation: id, position: locked.next.plus(events.len()) };
+                let attachments = attach(connection, letter.attachments(), &self.founder, place).await?;
+                events.push(letter.event(self.key.clone(), message, id, &self.founder, attachments));
             }
             Ok((events, Founded { id, existed: found.is_some() }))
         })

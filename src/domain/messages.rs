@@ -1,12 +1,13 @@
 //! Sending messages.
 
+use super::attachments::{self, Sending};
 use super::conversations::Created;
 use super::founding::{Founding, direct_key};
 use super::idempotency::Asked;
 use super::telling::names;
 use super::visibility::{self, Sight};
 use super::{Caller, Domain, Error, invalid, text};
-use crate::ids::{ConversationId, MessageId, Position, UserId};
+use crate::ids::{AttachmentId, ConversationId, MessageId, Position, UserId};
 use crate::log::{Changed, Event, Key, NewEvent, Receipt, read};
 use crate::store::users::User;
 use crate::store::{ConversationKind, EventKind, History, conversations};
@@ -19,6 +20,8 @@ pub struct Draft {
     pub text: String,
     pub reply_to: Option<MessageId>,
     pub metadata: Option<Box<RawValue>>,
+    /// Uploads of the sender.
+    pub attachments: Vec<AttachmentId>,
 }
 
 /// A message that is ready to be sent.
@@ -33,19 +36,33 @@ impl Draft {
     fn checked(mut self) -> Result<Self, Error> {
         text::check_text(&self.text)?;
         self.metadata = self.metadata.as_deref().map(text::check_metadata).transpose()?;
+        attachments::check_named(&self.attachments)?;
         Ok(self)
     }
 }
 
 impl Letter {
-    /// The event of the message.
-    pub(super) fn event(&self, key: Key, id: MessageId, conversation: ConversationId, sender: &User) -> NewEvent {
+    /// The attachments that it names.
+    pub(super) fn attachments(&self) -> &[AttachmentId] {
+        &self.draft.attachments
+    }
+
+    /// The event of the message, which has these attachments.
+    pub(super) fn event(
+        &self,
+        key: Key,
+        id: MessageId,
+        conversation: ConversationId,
+        sender: &User,
+        attachments: Vec<wire::Attachment>,
+    ) -> NewEvent {
         let payload = MessagePayload {
             sender: names(sender),
             text: Some(self.draft.text.as_str().into()),
             reply_to: self.draft.reply_to,
             mentions: self.mentions.clone(),
             metadata: self.draft.metadata.as_deref(),
+            attachments,
             first: None,
         };
         NewEvent {
@@ -99,10 +116,22 @@ impl Domain {
         letter: &Letter,
         key: Key,
     ) -> Result<Created<wire::Message>, Error> {
+        if !letter.attachments().is_empty() {
+            let sending = Sending { key, conversation, sender: caller.user.clone(), letter: letter.clone() };
+            return self.sent_by(caller, self.0.log.change(sending).await?).await;
+        }
         let id = MessageId(key.id.0);
-        match self.0.log.send(letter.event(key, id, conversation, &caller.user)).await? {
+        match self.0.log.send(letter.event(key, id, conversation, &caller.user, Vec::new())).await? {
             Receipt::Now(event) => sent(&event),
             Receipt::Before(position) => self.replayed_message(caller, position).await,
+        }
+    }
+
+    /// What a change answers whose last event is a message.
+    async fn sent_by<Done>(&self, caller: &Caller, changed: Changed<Done>) -> Result<Created<wire::Message>, Error> {
+        match changed {
+            Changed::Now(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
+            Changed::Before(position) => self.replayed_message(caller, position).await,
         }
     }
 
@@ -151,10 +180,7 @@ impl Domain {
             direct_key: Some(direct_key),
             message: Some(letter),
         };
-        match self.0.log.change(founding).await? {
-            Changed::Now(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
-            Changed::Before(position) => self.replayed_message(caller, position).await,
-        }
+        self.sent_by(caller, self.0.log.change(founding).await?).await
     }
 
     /// What a replay answers: the message as the caller sees it now, also if they have left.

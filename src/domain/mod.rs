@@ -4,6 +4,7 @@
 //! nowhere else, so that what is delivered live is what history holds. Called by `http`; one [`Domain`] a node.
 
 pub mod accounts;
+pub mod attachments;
 pub mod bots;
 pub mod conversations;
 pub mod cursors;
@@ -45,6 +46,7 @@ pub use text::is_lone_surrogate;
 
 use crate::config::{Config, Switch, Tokens};
 use crate::log::Log;
+use crate::store::files::Files;
 use crate::store::{self, Pool, Pooled, StoreError, UserRole};
 use idempotency::Marks;
 use identity::Identities;
@@ -65,6 +67,7 @@ pub struct Domain(Arc<Parts>);
 
 struct Parts {
     log: Log,
+    files: Files,
     signer: Signer,
     marks: Marks,
     passwords: Passwords,
@@ -87,7 +90,7 @@ impl Domain {
     ///
     /// # Errors
     /// PostgreSQL cannot be reached.
-    pub async fn open(log: Log, config: &Config) -> Result<Self, StoreError> {
+    pub async fn open(log: Log, files: Files, config: &Config) -> Result<Self, StoreError> {
         let mut connection = log.pool().get().await?;
         let signer = Signer::open(&mut connection, &config.tokens).await?;
         let marks = Marks::open(&mut connection).await?;
@@ -98,6 +101,7 @@ impl Domain {
         let marker = Marker::start(log.clone());
         Ok(Self(Arc::new(Parts {
             log,
+            files,
             signer,
             marks,
             passwords: Passwords::default(),

@@ -16,6 +16,11 @@ pub struct Creating {
 }
 
 impl Creating {
+    /// `Idempotency-Key`, where the client gave one.
+    pub fn key(&self) -> Option<WriteId> {
+        self.key
+    }
+
     /// Joins it with the body.
     pub fn asked<'a>(&'a self, body: &'a [u8]) -> Asked<'a> {
         Asked { key: self.key, method: self.method.as_str(), path: &self.path, body }

@@ -19,6 +19,8 @@ pub const LIST_LIMIT: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes a millisecond that a body must have: 16 KiB/s, less than any phone in reach of a network.
 const SLOWEST: usize = 16;
+/// How long the rest of a refused body is read.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// A JSON body of at most `MOST` bytes; an empty one is an empty object.
 pub struct Json<T, const MOST: usize = LIMIT> {
@@ -63,30 +65,85 @@ impl Body {
     /// # Errors
     /// 408, 413, 415.
     pub async fn read(request: Request, most: usize) -> Result<Self, Problem> {
-        let (parts, mut body) = request.into_parts();
-        let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|length| length > most as u64) {
-            return Err(too_large(most));
-        }
+        let (parts, body) = request.into_parts();
+        let mut arriving = Arriving::new(body);
+        arriving.check_length(&parts.headers, most)?;
         let media_type = media_type(&parts.headers)?;
         let mut bytes = BytesMut::new();
-        let began = Instant::now();
+        while let Some(data) = arriving.next(most).await? {
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Self { media_type, bytes: bytes.freeze() })
+    }
+}
+
+/// A body as it arrives.
+pub struct Arriving {
+    body: axum::body::Body,
+    began: Instant,
+    /// Bytes that have come.
+    come: usize,
+}
+
+impl Arriving {
+    /// Begins to read a body.
+    pub fn new(body: axum::body::Body) -> Self {
+        Self { body, began: Instant::now(), come: 0 }
+    }
+
+    /// Checks the length that the client announces.
+    ///
+    /// # Errors
+    /// 413.
+    pub fn check_length(&self, headers: &HeaderMap, most: usize) -> Result<(), Problem> {
+        let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > most as u64) { Err(too_large(most)) } else { Ok(()) }
+    }
+
+    /// Waits for the next bytes of a body that may have `most`; none: it has ended.
+    ///
+    /// # Errors
+    /// 400, 408, 413.
+    pub async fn next(&mut self, most: usize) -> Result<Option<Bytes>, Problem> {
         loop {
-            let deadline = began + PATIENCE + Duration::from_millis((bytes.len() / SLOWEST) as u64);
-            let frame = tokio::time::timeout_at(deadline, body.frame()).await;
-            let Some(frame) = frame.map_err(|_| Problem::new(Code::RequestTimeout, "the body comes too slowly"))?
-            else {
-                return Ok(Self { media_type, bytes: bytes.freeze() });
-            };
+            let deadline = self.began + patience(self.come);
+            let frame = tokio::time::timeout_at(deadline, self.body.frame()).await;
+            let frame = frame.map_err(|_| Problem::new(Code::RequestTimeout, "the body comes too slowly"))?;
+            let Some(frame) = frame else { return Ok(None) };
             let frame = frame.map_err(|_| Problem::new(Code::Malformed, "the body broke off"))?;
             if let Ok(data) = frame.into_data() {
-                if bytes.len() + data.len() > most {
+                self.come += data.len();
+                if self.come > most {
                     return Err(too_large(most));
                 }
-                bytes.extend_from_slice(&data);
+                return Ok(Some(data));
             }
         }
     }
+
+    /// Reads what is left of a body that was refused, as far as it comes soon: a connection that is closed while the
+    /// client writes would take the refusal with it.
+    pub async fn let_go(mut self) {
+        let reading = async { while let Some(Ok(_)) = self.body.frame().await {} };
+        // What has not come by then is left.
+        let _ = tokio::time::timeout(LINGER, reading).await;
+    }
+}
+
+/// How long a body may take of which so many bytes have come.
+pub const fn patience(come: usize) -> Duration {
+    Duration::from_millis(PATIENCE.as_millis() as u64 + (come / SLOWEST) as u64)
+}
+
+/// Refuses compressed bodies.
+///
+/// # Errors
+/// 415.
+pub fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(unsupported("compressed bodies are not taken"));
+    }
+    Ok(())
 }
 
 fn too_large(most: usize) -> Problem {
@@ -98,9 +155,7 @@ fn unsupported(detail: &str) -> Problem {
 }
 
 fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
-    if headers.contains_key(CONTENT_ENCODING) {
-        return Err(unsupported("compressed bodies are not taken"));
-    }
+    check_encoding(headers)?;
     let Some(text) = headers.get(CONTENT_TYPE) else { return Ok(MediaType::None) };
     let text = text.to_str().unwrap_or_default().to_ascii_lowercase();
     let (essence, parameters) = text.split_once(';').unwrap_or((&text, ""));

@@ -14,7 +14,7 @@ use super::text_body::{MessageRequest, TextOrJson};
 use crate::domain::Error;
 use crate::domain::history::{Bound, Wanted};
 use crate::domain::messages::Draft;
-use crate::ids::{ConversationId, MessageId};
+use crate::ids::{AttachmentId, ConversationId, MessageId};
 use crate::log::Cursor;
 use crate::log::history::Order;
 use crate::wire::{List, Message, Version};
@@ -41,6 +41,9 @@ pub struct SendMessage {
     /// An object of at most 4 KiB, which comes back untouched.
     #[schema(value_type = Option<Object>, example = json!({"color": "blue"}))]
     metadata: Option<Box<RawValue>>,
+    /// At most 10 uploads of mine, each of which no message has yet.
+    #[schema(max_items = 10, example = json!([]))]
+    attachments: Option<Vec<AttachmentId>>,
 }
 
 /// A message's new text.
@@ -148,8 +151,8 @@ pub async fn send_message(
     creating: Creating,
     Json { value, bytes }: Json<SendMessage, LIST_LIMIT>,
 ) -> Result<Response, Problem> {
-    let SendMessage { to, text, reply_to, metadata } = value;
-    let draft: Draft = MessageRequest { text, reply_to, metadata }.into();
+    let SendMessage { to, text, reply_to, metadata, attachments } = value;
+    let draft: Draft = MessageRequest { text, reply_to, metadata, attachments }.into();
     Ok(answer::created(app.domain.send_to(&caller, &to, draft, creating.asked(&bytes)).await?))
 }
 

@@ -1,6 +1,7 @@
 //! What wraps every request, outermost first: the request's id, problem documents, safety headers; rate headers; size of
 //! the headers; time and panics.
 
+use super::attachments;
 use super::problem::{Code, Problem};
 use super::rates::Rate;
 use crate::ids::RequestId;
@@ -55,7 +56,10 @@ async fn identify<F: Future<Output = Response>>(request: Request, next: impl FnO
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID, id);
     }
-    headers.extend(COMMON);
+    for (name, value) in COMMON {
+        // Files have a policy of their own, which is stricter.
+        headers.entry(name).or_insert(value);
+    }
     if private && !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -132,7 +136,11 @@ async fn limit_headers<F: Future<Output = Response>>(request: Request, next: imp
 /// Answers for a handler that panics, or waits for a database that says nothing. Streams have answered by then; long
 /// polls have a minute, and the reading before it.
 async fn caught(router: Router, request: Request) -> Response {
-    let limit = if request.uri().path() == "/v1/updates" { POLL_TIME } else { TIME };
+    let limit = match request.uri().path() {
+        "/v1/updates" => POLL_TIME,
+        "/v1/attachments" => attachments::TIME,
+        _ => TIME,
+    };
     let answering = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
     match tokio::time::timeout(limit, answering).await {
         Ok(Ok(Ok(response))) => response,

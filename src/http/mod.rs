@@ -7,12 +7,14 @@
 mod account;
 mod answer;
 mod asked;
+mod attachments;
 mod body;
 mod bots;
 mod caller;
 mod conversations;
 mod csv;
 mod cursors;
+mod disposition;
 mod docs;
 mod export;
 mod health;
@@ -24,6 +26,7 @@ mod middleware;
 pub mod openapi;
 mod page;
 mod park;
+mod partial;
 mod path;
 mod problem;
 mod query;
@@ -41,12 +44,14 @@ mod stream;
 mod text_body;
 mod tickets;
 mod updates;
+mod uploads;
 mod users;
 mod webhooks;
 
 pub use metrics::Metrics;
 pub use rates::Rates;
 pub use routes::router;
+pub use uploads::Uploads;
 
 use crate::delivery::{Epochs, Hub, Tailer};
 use crate::domain::Domain;
@@ -76,6 +81,7 @@ impl Deref for App {
 /// What an [`App`] is made of.
 pub struct Parts {
     pub domain: Domain,
+    pub uploads: Uploads,
     pub hub: Hub,
     pub epochs: Epochs,
     pub tailer: Tailer,

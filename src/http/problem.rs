@@ -214,10 +214,15 @@ impl From<Error> for Problem {
             Error::Invalid(errors) => Self::new(Code::Invalid, detail).with_errors(errors),
             Error::Malformed(errors) => Self::new(Code::Malformed, detail).with_errors(errors),
             Error::Busy | Error::Unresolved | Error::TooMany => Self::new(Code::Unavailable, detail),
-            Error::Store(StoreError::Unreachable(_) | StoreError::Lost(_)) => unavailable(&error),
-            Error::Store(StoreError::Query(_) | StoreError::Migration(_)) | Error::Shape(_) | Error::WriteFailed => {
-                internal(&error)
+            Error::Store(StoreError::Unreachable(_) | StoreError::Lost(_)) => {
+                unavailable(&error, "the database cannot be reached, try again")
             }
+            Error::Store(StoreError::Files(_)) => {
+                unavailable(&error, "the storage of attachments does not take or give bytes, try again")
+            }
+            Error::Store(StoreError::BytesMissing(_) | StoreError::Query(_) | StoreError::Migration(_))
+            | Error::Shape(_)
+            | Error::WriteFailed => internal(&error),
         }
     }
 }
@@ -234,9 +239,9 @@ fn internal(error: &Error) -> Problem {
     Problem::new(Code::Internal, "this is a fault of the server, its log has the cause under this request's id")
 }
 
-fn unavailable(error: &Error) -> Problem {
+fn unavailable(error: &Error, detail: &str) -> Problem {
     tracing::warn!(error = chain(error), "request failed");
-    Problem::new(Code::Unavailable, "the database cannot be reached, try again")
+    Problem::new(Code::Unavailable, detail)
 }
 
 /// One thing about the request that cannot be read.

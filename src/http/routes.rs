@@ -2,7 +2,8 @@
 
 use super::openapi::Document;
 use super::{
-    App, account, bots, conversations, cursors, docs, export, health, me, members, messages, metrics, reactions, reads,
+    App, account, attachments, bots, conversations, cursors, docs, export, health, me, members, messages, metrics,
+    reactions, reads,
 };
 use super::{search, sessions, statistics, stream, tickets, updates, users, webhooks};
 use axum::Router;
@@ -37,6 +38,8 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(messages::list_replies))
         .routes(routes!(reactions::put_reaction, reactions::delete_reaction))
         .routes(routes!(reads::list_receipts))
+        .routes(routes!(attachments::create_attachment))
+        .routes(routes!(attachments::get_attachment))
         .routes(routes!(search::search_messages))
         .routes(routes!(tickets::create_ticket))
         .routes(routes!(stream::get_stream))

@@ -2,7 +2,7 @@ use super::body::{Body, LIMIT, MediaType, parse};
 use super::problem::{Code, Problem};
 use crate::domain::invalid;
 use crate::domain::messages::Draft;
-use crate::ids::MessageId;
+use crate::ids::{AttachmentId, MessageId};
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -22,6 +22,9 @@ pub struct MessageRequest {
     /// An object of at most 4 KiB, which comes back untouched.
     #[schema(value_type = Option<Object>, example = json!({"color": "blue"}))]
     pub metadata: Option<Box<RawValue>>,
+    /// At most 10 uploads of mine, each of which no message has yet.
+    #[schema(max_items = 10, example = json!([]))]
+    pub attachments: Option<Vec<AttachmentId>>,
 }
 
 /// A message as JSON, or a body that is the text itself: no sniffing, decoding or trimming.
@@ -46,7 +49,8 @@ impl<S: Sync> FromRequest<S> for TextOrJson {
 
 impl From<MessageRequest> for Draft {
     fn from(request: MessageRequest) -> Self {
-        Self { text: request.text, reply_to: request.reply_to, metadata: request.metadata }
+        let MessageRequest { text, reply_to, metadata, attachments } = request;
+        Self { text, reply_to, metadata, attachments: attachments.unwrap_or_default() }
     }
 }
 
@@ -55,5 +59,5 @@ fn raw(bytes: &[u8]) -> Result<Draft, Problem> {
     if text.contains('\0') {
         return Err(invalid("text", "U+0000 is not taken").into());
     }
-    Ok(Draft { text: text.to_owned(), reply_to: None, metadata: None })
+    Ok(Draft { text: text.to_owned(), reply_to: None, metadata: None, attachments: Vec::new() })
 }

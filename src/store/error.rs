@@ -12,6 +12,12 @@ pub enum StoreError {
     /// PostgreSQL refused the query: a fault of ours.
     #[error("query failed")]
     Query(#[source] Error),
+    /// The storage of attachments does not do what it is asked.
+    #[error("the storage of attachments fails")]
+    Files(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The bytes of an attachment are not where they were put.
+    #[error("bytes of an attachment are missing, do all nodes have the same --attachments?")]
+    BytesMissing(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The schema could not be brought up or down.
     #[error("migration failed")]
     Migration(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,8 +1,9 @@
-//! PostgreSQL: connections, schema, and one file a table.
+//! PostgreSQL: connections, schema, and one file a table. Beside it, the bytes of attachments ([`files`]).
 //!
 //! Nothing here knows a rule of the domain; nothing above writes SQL but `log`, which owns its own tables. Rows of
 //! `conversations` and `members` are written by callers that hold the log's lock (lock first, rows after).
 
+pub mod attachments;
 pub mod bots;
 mod confirm;
 mod connect;
@@ -10,8 +11,10 @@ pub mod conversations;
 pub mod cursors;
 pub mod deletions;
 pub mod directory;
+pub mod discards;
 pub mod embedded;
 mod error;
+pub mod files;
 pub mod members;
 mod migrations;
 mod pool;

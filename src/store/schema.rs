@@ -107,6 +107,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    attachments (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        mac -> Bytea,
+        object -> Uuid,
+        name -> Text,
+        #[sql_name = "type"]
+        media_type -> Text,
+        size -> BigInt,
+        sha256 -> Bytea,
+        created_at -> Timestamptz,
+        message_id -> Nullable<Uuid>,
+        conversation_id -> Nullable<Uuid>,
+        position -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    attachment_discards (object) {
+        object -> Uuid,
+        due_at -> Timestamptz,
+        claimed -> Bool,
+    }
+}
+
+diesel::table! {
     bots (user_id) {
         user_id -> Uuid,
         owner_id -> Uuid,

@@ -1,9 +1,9 @@
 use super::payload::{MessagePayload, ShapeError};
 use super::{Timestamp, User};
-use crate::ids::{ConversationId, MessageId, UserId};
+use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::log;
 use crate::store::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use utoipa::ToSchema;
@@ -52,15 +52,19 @@ pub struct Reaction {
 }
 
 /// A file that belongs to a message.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Attachment {
-    pub id: uuid::Uuid,
+    pub id: AttachmentId,
     #[schema(example = "photo.jpg")]
     pub name: String,
     #[schema(rename = "type", example = "image/jpeg")]
     #[serde(rename = "type")]
     pub media_type: String,
+    /// Bytes.
+    #[schema(example = 482_113)]
     pub size: i64,
+    /// Hexadecimal.
+    #[schema(example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
     pub sha256: String,
 }
 
@@ -88,7 +92,7 @@ impl Message {
             reply_to: payload.reply_to,
             mentions: payload.mentions,
             metadata: payload.metadata.map(ToOwned::to_owned),
-            attachments: Vec::new(),
+            attachments: payload.attachments,
             reactions: Vec::new(),
             created_at: Timestamp(created_at),
             edited_at,

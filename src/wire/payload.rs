@@ -1,5 +1,6 @@
 //! What stands in `events.payload`.
 
+use super::Attachment;
 use crate::ids::{MessageId, UserId};
 use crate::log::{Event, Payload};
 use crate::store::{EventKind, Time};
@@ -36,6 +37,8 @@ pub struct MessagePayload<'a> {
     /// A JSON object on one line.
     #[serde(borrow)]
     pub metadata: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
     /// Of an edit: where and when the message was sent.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub first: Option<First<'a>>,
@@ -68,7 +71,8 @@ impl MessagePayload<'_> {
             return None;
         }
         let payload = MessagePayload::parse(&event.payload).ok()?;
-        let left = MessagePayload { text: None, mentions: Vec::new(), metadata: None, ..payload };
+        let left =
+            MessagePayload { text: None, mentions: Vec::new(), metadata: None, attachments: Vec::new(), ..payload };
         Some(Event { payload: left.to_payload(), ..event.clone() })
     }
 }

@@ -2,7 +2,10 @@
 
 mod account_deletion;
 mod accounts;
+mod attached;
+mod attachments;
 mod bots;
+mod bucket;
 mod commits;
 mod conversations;
 mod cursors;
@@ -36,6 +39,7 @@ mod standby;
 mod standings;
 mod stats;
 mod streams;
+mod sweeping;
 mod tokens;
 mod visibility;
 mod webhooks;

@@ -17,6 +17,7 @@ pub struct TestApp {
     pub database: Database,
     addresses: Addresses,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     http: Client,
     nodes: Vec<Node>,
 }
@@ -25,6 +26,7 @@ pub struct TestApp {
 pub struct Builder {
     nodes: usize,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     proxied: bool,
     processes: bool,
     database: Option<Database>,
@@ -40,6 +42,12 @@ impl Builder {
     /// Adds a flag with its value to each node's command line.
     pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.arguments.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// Sets a variable of the environment of nodes that are processes.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -71,10 +79,11 @@ impl Builder {
         arguments.extend(["--external-jwt-secret".to_owned(), tokens::EXTERNAL_SECRET.to_owned()]);
         arguments.extend(self.arguments);
         let http = Client::builder().no_proxy().build().expect("a client");
-        let mut app = TestApp { database, addresses: Addresses::default(), arguments, http, nodes: Vec::new() };
+        let (addresses, environment) = (Addresses::default(), self.environment);
+        let mut app = TestApp { database, addresses, arguments, environment, http, nodes: Vec::new() };
         for _ in 0..self.nodes {
             let (node, address) = if self.processes {
-                Node::as_process(&app.arguments, app.database.url()).await
+                Node::as_process(&app.arguments, &app.environment, app.database.url()).await
             } else {
                 app.node_in_process(self.proxied).await
             };
@@ -88,7 +97,14 @@ impl Builder {
 impl TestApp {
     /// Begins to describe a deployment.
     pub fn builder() -> Builder {
-        Builder { nodes: 1, arguments: Vec::new(), proxied: false, processes: false, database: None }
+        Builder {
+            nodes: 1,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            proxied: false,
+            processes: false,
+            database: None,
+        }
     }
 
     /// Starts one node on a database of its own.
@@ -147,7 +163,7 @@ impl TestApp {
 
     /// Starts a killed node again, on another port.
     pub async fn restart(&mut self, node: usize) {
-        let (fresh, address) = Node::as_process(&self.arguments, self.database.url()).await;
+        let (fresh, address) = Node::as_process(&self.arguments, &self.environment, self.database.url()).await;
         self.nodes[node] = fresh;
         self.addresses.replace(node, address);
     }

@@ -69,10 +69,15 @@ impl Node {
     }
 
     /// Starts a node as a process and waits until it is ready. Its output is the test's.
-    pub async fn as_process(arguments: &[String], database_url: &str) -> (Self, SocketAddr) {
+    pub async fn as_process(
+        arguments: &[String],
+        environment: &[(String, String)],
+        database_url: &str,
+    ) -> (Self, SocketAddr) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_longwave"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
+            .envs(environment.iter().cloned())
             .env("DATABASE_URL", database_url)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

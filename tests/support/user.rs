@@ -176,6 +176,23 @@ impl User {
         self.post("/v1/messages", json!({"to": to, "text": text})).await
     }
 
+    /// Uploads a file; `headers` say what it is.
+    pub async fn upload(&self, bytes: impl Into<reqwest::Body>, headers: &[(&str, &str)]) -> Answer {
+        let request = self.request(Method::POST, "/v1/attachments").body(bytes);
+        self.answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    }
+
+    /// Downloads a file.
+    pub async fn attachment(&self, id: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.request(Method::GET, &format!("/v1/attachments/{id}"));
+        self.answer(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    }
+
+    /// Sends with attachments.
+    pub async fn send_files(&self, conversation: &str, attachments: &[&str]) -> Answer {
+        self.post(&messages_of(conversation), json!({"text": "see", "attachments": attachments})).await
+    }
+
     pub async fn message(&self, id: &str) -> Answer {
         self.get(&format!("/v1/messages/{id}")).await
     }

@@ -1,0 +1,2 @@
+DROP TABLE attachment_discards;
+DROP TABLE attachments;

@@ -1,0 +1,70 @@
+use super::failed;
+use crate::ids::ObjectId;
+use crate::store::StoreError;
+use bytes::Bytes;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path;
+use object_store::{BackoffConfig, ClientConfigKey, Error, ObjectStore, ObjectStoreExt, RetryConfig};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one request may take: a part of the largest size at 256 KiB/s.
+const REQUEST: &str = "20 seconds";
+/// How often, and how long in all, a request is repeated: a client waits for it.
+const RETRIES: usize = 3;
+const RETRY_TIME: Duration = Duration::from_secs(30);
+
+/// A bucket of an S3-compatible storage.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    /// What all objects are under.
+    base: Path,
+}
+
+impl Bucket {
+    /// Gets ready to use it.
+    pub fn open(name: &str, prefix: &str) -> Result<Self, StoreError> {
+        let backoff = BackoffConfig::default();
+        let store = AmazonS3Builder::from_env()
+            .with_bucket_name(name)
+            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
+            // Whoever names an endpoint without TLS means it.
+            .with_allow_http(true)
+            .with_retry(RetryConfig { backoff, max_retries: RETRIES, retry_timeout: RETRY_TIME })
+            .build()
+            .map_err(failed)?;
+        Ok(Self { store: Arc::new(store), base: Path::parse(prefix).map_err(failed)? })
+    }
+
+    /// Where an object is to be written.
+    pub fn place(&self, object: ObjectId) -> (Arc<dyn ObjectStore>, Path) {
+        (self.store.clone(), self.path(object))
+    }
+
+    /// Reads a part of an object.
+    pub async fn read(&self, object: ObjectId, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let read = self.store.get_range(&self.path(object), range.clone()).await;
+        let piece = read.map_err(|error| match error {
+            Error::NotFound { .. } => StoreError::BytesMissing(Box::new(error)),
+            _ => failed(error),
+        })?;
+        if piece.len() as u64 == range.end - range.start {
+            return Ok(piece);
+        }
+        Err(StoreError::BytesMissing(format!("{object} ends before {}", range.end).into()))
+    }
+
+    /// Removes an object, which may be gone already.
+    pub async fn remove(&self, object: ObjectId) -> Result<(), StoreError> {
+        match self.store.delete(&self.path(object)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn path(&self, object: ObjectId) -> Path {
+        self.base.clone().join(object.to_string())
+    }
+}
