@@ -8,7 +8,7 @@ use super::{Server, Shell};
 const CONVERSATION: &str = "A first conversation";
 
 /// What each block of the conversation is known by, and lines that come out because of it, by parts of them.
-const SEEN: [(&str, &[&[&str]]); 10] = [
+const SEEN: [(&str, &[&[&str]]); 13] = [
     ("token anna", &[&[r#"{"id":"#, r#""name":"anna""#]]),
     ("/v1/stream?", &[&["event: ready"]]),
     ("-d hi", &[&["event: conversation.created"], &["data: ", r#""text":"hi""#]]),
@@ -34,7 +34,10 @@ const SEEN: [(&str, &[&[&str]]); 10] = [
             &["event: message.deleted"],
         ],
     ),
+    ("menu.txt", &[&[r#""text":"the menu""#, r#""name":"menu.txt","type":"text/plain""#], &["bread"], &["soup"]]),
     ("@phone", &[&[r#"{"from":"#, r#""text":"read this later""#], &["data: ", r#""text":"read this later""#]]),
+    ("display_name", &[&[r#"{"items":[{"id":"#, r#""display_name":"Anna Berg""#]]),
+    ("/v1/bots", &[&["data: ", r#""text":"sunny""#]]),
     (
         "second=",
         &[
