@@ -15,8 +15,14 @@ use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 
 /// Pages of a table that are swept in one transaction: 8 MiB, some 80,000 ids.
 const SWEEP: i64 = 1_024;
-/// What refers to events, and the column that says to which.
-const REFERENCES: [(&str, &str); 3] = [("ids", "position"), ("reactions", "added_at"), ("search", "created")];
+/// What refers to events, and the last position that a row is about. What is written of dropped events meanwhile, because
+/// search is behind, finds nothing and goes the next time.
+const REFERENCES: [(&str, &str); 4] = [
+    ("ids", "position"),
+    ("reactions", "added_at"),
+    ("search", "created"),
+    ("search_spans", "((place + 1) << 12) - 1"),
+];
 /// What marks a partition that is to be dropped when it is no longer part of the log. Others keep theirs.
 const MARK: &str = "Retired: to be dropped by longwave retention.";
 /// No setting of the server may end the wait for a long query.
@@ -83,6 +89,8 @@ pub async fn retire(url: &str, bound: Time, mut tell: impl FnMut(Step)) -> Resul
         tell(Step::Dropping { partition: partition.name.clone() });
         drop_partition(&mut connection, partition).await?;
     }
+    // PostgreSQL takes a moment to notice that a connection has closed.
+    connection.batch_execute("SELECT pg_advisory_unlock(log_lock_key() + 2)").await?;
     Ok(Retired { partitions: retired.into_iter().map(|partition| partition.name).collect(), oldest })
 }
 
@@ -163,7 +171,7 @@ async fn sweep(
     oldest: Position,
     tell: &mut impl FnMut(Step),
 ) -> Result<(), RetentionError> {
-    for (table, column) in REFERENCES {
+    for (table, last) in REFERENCES {
         let query = sql::<BigInt>("SELECT pg_relation_size(")
             .bind::<Text, _>(table)
             .sql("::regclass) / current_setting('block_size')::bigint");
@@ -172,7 +180,7 @@ async fn sweep(
         while pages < of {
             let part = format!("ctid >= '({pages},0)'::tid AND ctid < '({},0)'::tid", pages + SWEEP);
             let oldest = oldest.0;
-            connection.batch_execute(&format!("DELETE FROM {table} WHERE {part} AND {column} < {oldest}")).await?;
+            connection.batch_execute(&format!("DELETE FROM {table} WHERE {part} AND {last} < {oldest}")).await?;
             pages = of.min(pages + SWEEP);
             tell(Step::Swept { table, pages, of });
         }

@@ -174,6 +174,20 @@ async fn reactions_to_what_was_dropped_go_with_it() {
 }
 
 #[tokio::test]
+async fn what_was_dropped_is_not_found_and_what_is_kept_still_is() {
+    let setting = Setting::start().await;
+    let filled = async || (setting.number("SELECT count(*) FROM search").await == 25).then_some(());
+    eventually("search has all messages", SOON, filled).await;
+    setting.retire(90).await.expect("retention");
+    assert_eq!(setting.number("SELECT min(created) FROM search").await, 21);
+    let hits = async |text: &str| {
+        let found = setting.bert.get(&format!("/v1/search{}", query(&[("q", text)]))).await.expect(200);
+        found["items"].as_array().map(Vec::len)
+    };
+    assert_eq!((hits("15").await, hits("25").await), (Some(0), Some(1)));
+}
+
+#[tokio::test]
 async fn the_partition_of_the_head_stays_however_old_it_is() {
     let setting = Setting::start().await;
     let age = "UPDATE events SET created_at = now() - interval '100 days'";
