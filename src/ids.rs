@@ -76,6 +76,8 @@ id! {
     WriteId;
     /// One live stream or waiting poll.
     ConnectionId;
+    /// One run of a node.
+    NodeId;
     /// One HTTP request.
     RequestId;
 }

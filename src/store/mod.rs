@@ -3,13 +3,16 @@
 //! Nothing here knows a rule of the domain; nothing above writes SQL but `log`, which owns its own tables. Rows of
 //! `conversations` and `members` are written by callers that hold the log's lock (lock first, rows after).
 
+pub mod company;
 mod connect;
+pub mod connections;
 pub mod conversations;
 pub mod cursors;
 pub mod embedded;
 mod error;
 pub mod members;
 mod migrations;
+pub mod nodes;
 mod pool;
 mod rounds;
 pub mod schema;
@@ -25,7 +28,7 @@ pub use error::StoreError;
 pub use migrations::{migrate, revert_all};
 pub use pool::{ANSWER, Pool, Pooled};
 pub use rounds::Rounds;
-pub use words::{ConversationKind, EventKind, History, MemberRole, UserRole};
+pub use words::{ConversationKind, EventKind, History, MemberRole, Transport, UserRole};
 
 /// A time as PostgreSQL has it.
 pub type Time = chrono::DateTime<chrono::Utc>;

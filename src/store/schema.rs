@@ -86,4 +86,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    nodes (id) {
+        id -> Uuid,
+        version -> BigInt,
+        heard_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    connections (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        session_id -> Nullable<Uuid>,
+        node -> Uuid,
+        transport -> Text,
+        since -> Timestamptz,
+        online_since -> Timestamptz,
+        gone_at -> Nullable<Timestamptz>,
+        version -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(users, sessions, conversations, members);
