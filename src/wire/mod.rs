@@ -4,6 +4,7 @@
 
 mod control;
 mod conversation;
+mod ephemeral;
 mod event;
 mod member;
 mod message;
@@ -15,6 +16,7 @@ mod user;
 
 pub use control::{Chunks, End, EndCode, Frame, Framing, LAST_CHUNK, Ready, Reset, ResetCode};
 pub use conversation::{Conversation, ConversationData, ConversationInEvent, Participant};
+pub use ephemeral::{Ephemeral, EphemeralEvent, EphemeralKind};
 pub use event::{Actor, Encoded, Event, EventsPage};
 pub use member::{Member, MemberData};
 pub use message::{Attachment, Message, Reaction, Sender};
