@@ -149,6 +149,10 @@ impl Loop {
             Command::Turn(key, id, page) => audience.turn(key, id, page, now),
             Command::Judge(key, id, start, reset) => audience.judge(key, id, start, reset, now),
             Command::Fail(key, id, question) => audience.fail(key, id, question, now),
+            Command::Whisper(typing) => audience.whisper(&typing),
+            Command::Change(changes) => audience.change(changes),
+            Command::WatchFor(awaited) => audience.watch_for(awaited, now),
+            Command::Recount => audience.recount(),
             Command::Stop => {}
         }
     }
