@@ -1,7 +1,7 @@
 //! The server as a whole: build, run, stop. The tests' way in, too.
 
 use crate::config::{Config, Database, Switch};
-use crate::delivery::{self, Close, Epochs, Hub, Tailer};
+use crate::delivery::{self, Close, Epochs, Hub, Live, Tailer};
 use crate::domain::Domain;
 use crate::http::{self, App, Parts, Rates};
 use crate::ids::Position;
@@ -83,7 +83,7 @@ async fn serve(
     // What serves ends first; what it needs, after it.
     let (serving, working) = (Shutdown::on(stop), Shutdown::default());
     let app = build(config, url, &serving, &working).await?;
-    let hub = app.hub.clone();
+    let (hub, live) = (app.hub.clone(), app.live.clone());
     let router = http::router(app);
     ready();
     http::server::serve(listener, router, &serving).await;
@@ -92,6 +92,7 @@ async fn serve(
     if !serving.wait(DRAIN).await {
         tracing::warn!("some connections did not end in time");
     }
+    live.leave().await;
     hub.stop();
     working.begin();
     Ok(())
@@ -104,10 +105,11 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let state = epoch::state(&mut *pool.get().await?, Position::ZERO).await?;
     let judging = domain.clone();
     let gate = Box::new(move |user, session| judging.revocations().has_ended(user, session));
-    let (hub, questions) =
+    let (hub, questions, news) =
         Hub::start(state.head(), config.streams_per_user as usize, gate).context("cannot start deliveries")?;
     let epochs = Epochs::new(hub.clone(), log.clone());
     delivery::answer(hub.clone(), pool.clone(), epochs.clone(), questions, working);
+    let live = Live::start(hub.clone(), &log, news, working);
     // The tailer waits for nobody's slow request.
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let following = domain.clone();
@@ -116,7 +118,7 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     working.spawn(async move { forgetting.forget_identities().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
     let rates = (config.rate_limits == Switch::On).then(Rates::default);
-    Ok(App::new(Parts { domain, hub, epochs, tailer, rates, shutdown: serving.clone() }))
+    Ok(App::new(Parts { domain, hub, live, epochs, tailer, rates, shutdown: serving.clone() }))
 }
 
 /// Ends the subscriptions of revoked sessions and disabled users.

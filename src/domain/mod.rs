@@ -16,6 +16,7 @@ pub mod members;
 pub mod messages;
 pub mod names;
 mod passwords;
+pub mod presence;
 pub mod revocations;
 pub mod sessions;
 mod text;

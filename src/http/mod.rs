@@ -19,9 +19,12 @@ pub mod openapi;
 mod page;
 mod park;
 mod path;
+mod prefer;
+mod presence;
 mod problem;
 mod query;
 mod rates;
+mod receipt;
 mod receive;
 mod routes;
 pub mod server;
@@ -30,13 +33,14 @@ mod socket;
 mod stream;
 mod text_body;
 mod tickets;
+mod typing;
 mod updates;
 mod users;
 
 pub use rates::Rates;
 pub use routes::router;
 
-use crate::delivery::{Epochs, Hub, Tailer};
+use crate::delivery::{Epochs, Hub, Live, Tailer};
 use crate::domain::Domain;
 use crate::shutdown::Shutdown;
 use std::ops::Deref;
@@ -65,6 +69,7 @@ impl Deref for App {
 pub struct Parts {
     pub domain: Domain,
     pub hub: Hub,
+    pub live: Live,
     pub epochs: Epochs,
     pub tailer: Tailer,
     /// None: nobody is limited.

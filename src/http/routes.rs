@@ -1,8 +1,8 @@
 //! Every route.
 
 use super::openapi::Document;
-use super::{App, conversations, cursors, docs, health, members, messages, sessions, stream, tickets};
-use super::{updates, users};
+use super::{App, conversations, cursors, docs, health, members, messages, presence, sessions, stream, tickets};
+use super::{typing, updates, users};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,6 +24,9 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(messages::create_message, messages::list_messages))
         .routes(routes!(messages::send_message))
         .routes(routes!(messages::get_message))
+        .routes(routes!(typing::create_typing))
+        .routes(routes!(presence::list_presence))
+        .routes(routes!(presence::list_connections))
         .routes(routes!(tickets::create_ticket))
         .routes(routes!(stream::get_stream))
         .routes(routes!(updates::get_updates))
