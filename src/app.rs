@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Database, Switch};
 use crate::delivery::{self, Close, Epochs, Hub, Live, Tailer};
-use crate::domain::Domain;
+use crate::domain::{Domain, webhooks};
 use crate::http::{self, App, Parts, Rates};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
@@ -114,9 +114,15 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
+    let blanking = domain.clone();
+    working.spawn(async move { blanking.blank_the_deleted().await });
+    let erasing = domain.clone();
+    working.spawn(async move { erasing.erase_the_deleted().await });
     let forgetting = domain.clone();
     working.spawn(async move { forgetting.forget_identities().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
+    // It delivers to others, and must not take their connections from who waits here.
+    webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
     let rates = (config.rate_limits == Switch::On).then(Rates::default);
     Ok(App::new(Parts { domain, hub, live, epochs, tailer, rates, shutdown: serving.clone() }))
 }

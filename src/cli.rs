@@ -2,12 +2,14 @@
 
 use crate::app::{self, Backend};
 use crate::config::{Config, Database, Tokens};
+use crate::log::retention::{Retired, Step};
 use crate::store::embedded::Embedded;
 use crate::store::{self, Pool};
 use crate::{domain, http, log, shutdown, telemetry};
 use anyhow::Context;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -35,6 +37,31 @@ enum Command {
     Token(TokenArgs),
     /// Declare that the database was restored from a snapshot: cursors beyond it are then refused
     NewEpoch(Database),
+    /// Make a user an admin of the server, who may see its statistics
+    Admin(AdminArgs),
+    /// Drop old events for good, in whole partitions of the log; beside running servers, too
+    Retention(RetentionArgs),
+}
+
+#[derive(Args)]
+struct AdminArgs {
+    /// The user
+    name: String,
+    /// Make the admin a user again
+    #[arg(long, env = "LONGWAVE_REVOKE")]
+    revoke: bool,
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Args)]
+struct RetentionArgs {
+    /// How old an event may become: seconds, or a number with s, m, h or d
+    // No default: what is dropped is gone.
+    #[arg(long, env = "LONGWAVE_KEEP", value_name = "TIME", value_parser = duration)]
+    keep: Duration,
+    #[command(flatten)]
+    database: Database,
 }
 
 #[derive(Args)]
@@ -95,6 +122,8 @@ impl Cli {
             }
             Some(Command::Token(args)) => token(&args).await,
             Some(Command::NewEpoch(database)) => new_epoch(&database).await,
+            Some(Command::Admin(args)) => admin(&args).await,
+            Some(Command::Retention(args)) => retention(&args).await,
         }
     }
 }
@@ -159,6 +188,47 @@ async fn new_epoch(database: &Database) -> anyhow::Result<()> {
     backend.close().await?;
     println!("new epoch {}", begun.context("cannot begin a new epoch")?.0);
     Ok(())
+}
+
+async fn admin(args: &AdminArgs) -> anyhow::Result<()> {
+    let backend = reach(&args.database).await?;
+    let pool = Pool::new(&backend.url, 1);
+    let found = domain::set_admin(&pool, &args.name, !args.revoke).await;
+    backend.close().await?;
+    anyhow::ensure!(found.context("cannot change the role")?, "there is no user {}", args.name);
+    println!("{} is {}", args.name, if args.revoke { "a user" } else { "an admin" });
+    Ok(())
+}
+
+async fn retention(args: &RetentionArgs) -> anyhow::Result<()> {
+    let backend = reach(&args.database).await?;
+    let bound = chrono::Utc::now() - args.keep;
+    let retired = log::retention::retire(&backend.url, bound, tell_step()).await;
+    backend.close().await?;
+    let Retired { partitions, oldest } = retired.context("cannot drop old events")?;
+    match partitions.as_slice() {
+        [] => println!("nothing to drop: no whole partition is older; kept from position {}", oldest.0),
+        names => println!("dropped {}; kept from position {}", names.join(", "), oldest.0),
+    }
+    Ok(())
+}
+
+/// Shows how retention gets on: a bar on a terminal, and nothing elsewhere but what waits.
+fn tell_step() -> impl FnMut(Step) {
+    // A template of ours: nothing that could fail.
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}");
+    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    move |step| match step {
+        Step::Swept { table, pages, of } => {
+            bar.set_length(of as u64);
+            bar.set_position(pages as u64);
+            bar.set_message(format!("sweeping {table}"));
+        }
+        Step::Dropping { partition } => {
+            bar.finish_and_clear();
+            eprintln!("dropping {partition}, once no query reads the log as it was");
+        }
+    }
 }
 
 async fn token(args: &TokenArgs) -> anyhow::Result<()> {

@@ -80,6 +80,10 @@ id! {
     NodeId;
     /// One HTTP request.
     RequestId;
+    /// Where events are posted to.
+    WebhookId;
+    /// One run of deliveries to a webhook.
+    LeaseId;
 }
 
 /// An event's place in the log: 1, 2, 3 … in the order of commits; 0 is before the first.

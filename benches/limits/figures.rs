@@ -24,6 +24,8 @@ pub enum Load {
     Reconnect,
     NoneStalled,
     Stalled,
+    /// Everybody says how far they have read.
+    Reads,
     /// A request, in a log of so many events.
     Grown(Request, u64),
 }
@@ -54,6 +56,10 @@ pub enum What {
     LateMs,
     /// How many of the stalled readers were cut.
     Cut,
+    /// A second.
+    ReadEvents,
+    /// Of server and PostgreSQL, of one core.
+    CoresPercent,
     GeneratorPercent,
     OthersPercent,
 }
@@ -85,6 +91,7 @@ impl fmt::Display for Load {
             Self::Reconnect => f.write_str("streams lost with a node"),
             Self::NoneStalled => f.write_str("900 readers of one conversation, 50 messages/s"),
             Self::Stalled => f.write_str("the same, 100 stalled readers beside them"),
+            Self::Reads => f.write_str("1,000 readers of one conversation mark each of 50 messages/s as read"),
             Self::Grown(request, events) => {
                 write!(f, "{request}, {} events in the log", thousands(*events as i64))
             }
@@ -104,6 +111,8 @@ impl fmt::Display for What {
             Self::P99Ms => "p99, ms",
             Self::LateMs => "latest send, ms",
             Self::Cut => "stalled readers cut",
+            Self::ReadEvents => "read events a second",
+            Self::CoresPercent => "CPU of server and PostgreSQL, % of a core",
             Self::GeneratorPercent => "load generator, % of the machine",
             Self::OthersPercent => "others, % of the machine",
         })

@@ -60,6 +60,8 @@ pub enum Part {
     Reconnect,
     /// Readers who do not read
     Stalled,
+    /// Readers who say how far they have read
+    Reads,
     /// Logs of 10⁴, 10⁶ and 10⁷ events: filled once, which takes minutes, and asked in every round
     Growth,
 }
@@ -73,6 +75,7 @@ impl fmt::Display for Part {
             Self::CatchUp => "catch-up",
             Self::Reconnect => "reconnect",
             Self::Stalled => "stalled",
+            Self::Reads => "reads",
             Self::Growth => "growth",
         })
     }

@@ -58,7 +58,7 @@ pub struct Config {
     #[arg(long, env = "LONGWAVE_REGISTRATION", value_enum, default_value_t = Switch::On)]
     pub registration: Switch,
 
-    /// Connections to PostgreSQL for everything but the log's own three
+    /// Connections to PostgreSQL for everything but the log's own three and the two of webhooks
     // Twice the cores of a usual server: more only queue inside PostgreSQL.
     #[arg(long, env = "LONGWAVE_POOL_SIZE", value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub pool_size: u16,
@@ -70,6 +70,11 @@ pub struct Config {
     /// Streams a user may hold on one node; one more ends the oldest
     #[arg(long, env = "LONGWAVE_STREAMS_PER_USER", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub streams_per_user: u32,
+
+    /// Whether webhooks may post to loopback, private and other special addresses, and to any port
+    // Off: whoever may call this server could else reach what only this machine can.
+    #[arg(long, env = "LONGWAVE_WEBHOOK_PRIVATE_TARGETS", value_enum, default_value_t = Switch::Off)]
+    pub webhook_private_targets: Switch,
 
     /// Limits of requests per user and per address
     #[arg(long, env = "LONGWAVE_RATE_LIMITS", value_enum, default_value_t = Switch::On)]

@@ -1,6 +1,6 @@
 //! What the hub asks PostgreSQL about its subscriptions, and what it makes of the answers.
 
-use super::audience::Audience;
+use super::audience::{Audience, rebase};
 use super::close::Close;
 use super::question::{Ask, Knowledge, Page, PageWish};
 use super::roster::Key;
@@ -81,6 +81,14 @@ impl Audience {
             subscription.close(Close::Dead(code), from, now);
         }
         self.queue(key);
+    }
+
+    /// Takes in that some of what a subscription missed was retired: its cursor is judged anew.
+    pub fn rejudge(&mut self, key: Key, id: ConnectionId, now: Instant) {
+        let Some(subscription) = self.waiting(key, id, Question::Page) else { return };
+        if let Some(ask) = rebase(subscription, key, now) {
+            (self.ask)(ask);
+        }
     }
 
     /// Takes in that PostgreSQL did not answer a question about a subscription.

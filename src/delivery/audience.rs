@@ -9,11 +9,12 @@ use super::ephemeral::Ephemera;
 use super::membership::Effect;
 use super::question::{Ask, Knowledge};
 use super::ring::{Door, Passed, Ring};
-use super::roster::{Key, ROOM, Roster, Seat};
+use super::roster::{Circle, Key, ROOM, Roster, Seat};
 use super::subscription::{MOST_BYTES, Newcomer, Phase, Poll, Question, Receiver, Subscription};
 use crate::ids::{ConversationId, Epoch, Position, SessionId, UserId};
 use crate::log::{Cursor, Event};
 use crate::shutdown::Held;
+use crate::store::EventKind;
 use crate::wire::Encoded;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -39,8 +40,8 @@ pub struct Answered {
     pub held: Held,
 }
 
-/// Lets a subscription go over to another history of the log, under which its cursor must be judged anew.
-fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask> {
+/// Lets the cursor of a subscription be judged anew: the log has another history, or no longer all of what comes next.
+pub(super) fn rebase(subscription: &mut Subscription, key: Key, now: Instant) -> Option<Ask> {
     if subscription.closed.is_some() {
         return None;
     }
@@ -100,6 +101,11 @@ impl Audience {
     /// Whether nothing can be done for anybody.
     pub fn is_idle(&self) -> bool {
         self.line.is_empty() && self.answered.is_empty()
+    }
+
+    /// How many streams are open.
+    pub fn count_streams(&self) -> usize {
+        self.subscriptions.iter().filter(|(_, one)| one.is_stream() && one.closed.is_none()).count()
     }
 
     /// The polls that are over.
@@ -283,8 +289,8 @@ impl Audience {
     fn missed(&self, seat: Seat, covered: Position, only: Option<ConversationId>) -> Option<Vec<Position>> {
         let present = self.roster.user(seat);
         let rooms = present.rooms.as_ref()?;
-        let only = only.map(|conversation| self.roster.find_door(conversation));
-        let wanted = |door: Door| only.is_none_or(|only| only == Some(door));
+        let only_door = only.map(|conversation| self.roster.find_door(Circle::Conversation(conversation)));
+        let wanted = |door: Door| only_door.is_none_or(|only| only == Some(door));
         let mut positions = Vec::new();
         let mut look = |door: Door, member: bool| {
             let last = self.roster.room(door).last;
@@ -301,14 +307,23 @@ impl Audience {
                 look(passed.room, false);
             }
         }
+        if let Some(own) = self.roster.find_door(Circle::Own(present.user)) {
+            let events = self.ring.visible(present.user, true, self.roster.room(own).last, covered);
+            let wanted = |at: &Position| {
+                let conversation = self.ring.get(*at).map(|passed| passed.event.event.conversation);
+                only.is_none_or(|only| conversation == Some(only))
+            };
+            positions.extend(events.filter(wanted));
+        }
         positions.sort_unstable();
         Some(positions)
     }
 
     fn pass(&mut self, event: Arc<Encoded>, now: Instant) {
         let conversation = event.event.conversation;
-        let room = self.roster.door(conversation);
+        let room = self.roster.door(Circle::of(&event.event));
         let effect = Effect::of(&event.event);
+        self.blank(room, &event.event);
         self.let_in(room, &effect);
         for key in self.roster.listeners(room) {
             let Some(subscription) = self.subscriptions.get_mut(key as usize) else { continue };
@@ -321,6 +336,16 @@ impl Audience {
         let previous = self.roster.pass(room, event.event.position);
         self.head = event.event.cursor();
         self.ring.push(Passed { event, room, previous, effect });
+    }
+
+    /// Blanks in memory what an event deletes.
+    fn blank(&mut self, room: Door, event: &Event) {
+        let message = match event.kind {
+            EventKind::MessageDeleted => event.message,
+            EventKind::ConversationDeleted => None,
+            _ => return,
+        };
+        self.ring.blank(self.roster.room(room).last, message);
     }
 
     /// Lets those enter who get an event, and what comes after it.

@@ -22,6 +22,8 @@ mod histories;
 mod live;
 #[path = "audience_member_tests.rs"]
 mod members;
+#[path = "audience_own_tests.rs"]
+mod own;
 #[path = "audience_past_tests.rs"]
 mod past;
 #[path = "audience_poll_tests.rs"]

@@ -7,6 +7,7 @@
 use super::audience::Audience;
 use super::receipts::Receipts;
 use super::ring::Door;
+use super::roster::Circle;
 use super::roster::Key;
 use super::subscription::{Phase, Receiver, Subscriber, Subscription};
 use crate::ids::{ConversationId, UserId};
@@ -105,7 +106,7 @@ impl Audience {
 
     /// Tells the members of a conversation who are here that somebody types. The typist's own streams are not told.
     pub fn whisper(&mut self, typing: &Typing) {
-        let Some(door) = self.roster.find_door(typing.conversation) else { return };
+        let Some(door) = self.roster.find_door(Circle::Conversation(typing.conversation)) else { return };
         for key in self.roster.listeners(door).collect::<Vec<_>>() {
             self.hear(key, &typing.event, |listener| {
                 listener.user != typing.user && listener.only.is_none_or(|only| only == typing.conversation)
@@ -145,7 +146,7 @@ impl Audience {
     }
 
     fn tell_change(&mut self, change: &Change) -> usize {
-        let doors = change.rooms.iter().filter_map(|room| self.roster.find_door(*room));
+        let doors = change.rooms.iter().filter_map(|room| self.roster.find_door(Circle::Conversation(*room)));
         let doors: Vec<Door> = doors.filter(|door| self.roster.members(*door).len() <= CROWD).collect();
         let mut seats: Vec<_> = doors.iter().flat_map(|door| self.roster.members(*door)).copied().collect();
         seats.sort_unstable();

@@ -6,7 +6,7 @@ use super::start::{After, Epochs, Refused, Start};
 use super::subscription::{Question, Receiver, Subscription};
 use crate::ids::{ConnectionId, ConversationId, Position, UserId};
 use crate::log::read::{self, Span};
-use crate::log::{Cursor, Event};
+use crate::log::{Cursor, Event, epoch};
 use crate::shutdown::Shutdown;
 use crate::store::{ANSWER, Pool, StoreError};
 use crate::wire::{Chunks, Encoded, Framing};
@@ -88,7 +88,7 @@ impl PageWish {
     }
 }
 
-type Coming = JoinHandle<Result<(usize, Vec<Event>), StoreError>>;
+type Coming = JoinHandle<Result<(Position, Vec<Event>), StoreError>>;
 
 /// A page that was read.
 pub struct Page {
@@ -182,7 +182,8 @@ impl Office {
         let (key, id) = (wish.key, wish.id);
         match page(&self.pool, wish).await {
             Ok(page) => self.hub.tell(Command::Turn(key, id, page)),
-            Err(error) => self.fail(key, id, Question::Page, &error).await,
+            Err(Missed::Retired) => self.hub.tell(Command::Rejudge(key, id)),
+            Err(Missed::Store(error)) => self.fail(key, id, Question::Page, &error).await,
         }
     }
 
@@ -201,7 +202,17 @@ impl Office {
     }
 }
 
-async fn page(pool: &Pool, mut wish: PageWish) -> Result<Page, StoreError> {
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+enum Missed {
+    /// Retention has overtaken who reads.
+    #[error("some of it is no longer kept")]
+    Retired,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+async fn page(pool: &Pool, mut wish: PageWish) -> Result<Page, Missed> {
     let asked = (wish.covered, wish.upto);
     let mut unread = match wish.unread.take() {
         Some(unread) => unread,
@@ -232,29 +243,38 @@ async fn page(pool: &Pool, mut wish: PageWish) -> Result<Page, StoreError> {
 }
 
 impl Unread {
-    async fn find(pool: &Pool, wish: &PageWish) -> Result<Self, StoreError> {
+    async fn find(pool: &Pool, wish: &PageWish) -> Result<Self, Missed> {
         let span = Span { after: wish.covered.position, upto: wish.upto.position, only: wish.only };
         let most = match wish.shape {
             Shape::Bytes(..) => AHEAD,
             Shape::Events(limit) => limit + 1,
         };
         let mut connection = pool.get().await?;
-        let found = read::missed_positions(&mut connection, wish.user, span, most);
+        let found = async {
+            let found = read::missed_positions(&mut connection, wish.user, span, most).await?;
+            Ok::<_, StoreError>((found, epoch::oldest(&mut connection).await?))
+        };
         let found = tokio::time::timeout(ANSWER, found).await;
-        let found = connection.settle(found)?;
+        let (found, oldest) = connection.settle(found)?;
+        if wish.covered.position < oldest.previous() {
+            return Err(Missed::Retired);
+        }
         let upto = (found.len() < most).then_some(wish.upto);
         Ok(Self { found, read: VecDeque::new(), coming: None, upto })
     }
 
     /// Takes the next of what was found, and lets PostgreSQL go on with what comes after it.
-    async fn read(&mut self, pool: &Pool) -> Result<(), StoreError> {
-        let (asked, events) = match self.coming.take() {
+    async fn read(&mut self, pool: &Pool) -> Result<(), Missed> {
+        let (oldest, events) = match self.coming.take() {
             Some(coming) => coming.await.map_err(|error| StoreError::Unreachable(error.into()))?,
             None => read_on(pool.clone(), self.page()).await,
         }?;
+        if self.found.first().is_some_and(|first| *first < oldest) {
+            return Err(Missed::Retired);
+        }
         let read = events.last().map(|last| self.found.partition_point(|position| *position <= last.position));
         // Where nothing is kept any more, nothing is left to read.
-        self.found.drain(..read.unwrap_or(asked));
+        self.found.drain(..read.unwrap_or(self.found.len().min(read::PAGE_EVENTS)));
         self.read = events.into_iter().map(|event| Arc::new(Encoded::new(Arc::new(event)))).collect();
         if !self.found.is_empty() {
             self.coming = Some(tokio::spawn(read_on(pool.clone(), self.page())));
@@ -273,11 +293,16 @@ impl Unread {
     }
 }
 
-/// Reads the first of the events at `positions`, however many those are; answers also how many were asked for.
-async fn read_on(pool: Pool, positions: Vec<Position>) -> Result<(usize, Vec<Event>), StoreError> {
+/// Reads the first of the events at `positions`, however many those are; answers also the oldest position that was kept
+/// when they were read.
+async fn read_on(pool: Pool, positions: Vec<Position>) -> Result<(Position, Vec<Event>), StoreError> {
     let mut connection = pool.get().await?;
-    let events = tokio::time::timeout(ANSWER, read::page(&mut connection, &positions)).await;
-    Ok((positions.len(), connection.settle(events)?))
+    let events = async {
+        let events = read::page(&mut connection, &positions).await?;
+        Ok::<_, StoreError>((epoch::oldest(&mut connection).await?, events))
+    };
+    let events = tokio::time::timeout(ANSWER, events).await;
+    connection.settle(events)
 }
 
 /// Adds an event to a page, if it fits.

@@ -6,7 +6,7 @@
 
 use super::audience::Audience;
 use super::ephemeral::News;
-use super::roster::Key;
+use super::roster::{Circle, Key};
 use super::subscription::Subscription;
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::Cursor;
@@ -127,7 +127,7 @@ impl Audience {
 
     /// The users who have a message, as far as it is known here.
     fn handed_before(&self, awaited: &Awaited) -> Vec<UserId> {
-        let Some(door) = self.roster.find_door(awaited.conversation) else { return Vec::new() };
+        let Some(door) = self.roster.find_door(Circle::Conversation(awaited.conversation)) else { return Vec::new() };
         let here = self.roster.listeners(door).filter_map(|key| Share::of(self.subscriptions.get(key as usize)?));
         let shares = here.chain(self.ephemera.receipts.gone.iter().copied());
         let mut users: Vec<_> = shares.filter(|share| self.has(*share, awaited)).map(|share| share.user).collect();

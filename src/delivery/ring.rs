@@ -1,8 +1,9 @@
 //! The events that passed by last.
 
 use super::membership::Effect;
-use crate::ids::{Position, UserId};
-use crate::wire::Encoded;
+use crate::ids::{MessageId, Position, UserId};
+use crate::store::EventKind;
+use crate::wire::{Encoded, MessagePayload};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -67,13 +68,37 @@ impl Ring {
 
     /// The event at a position, if it is still here.
     pub fn get(&self, position: Position) -> Option<&Passed> {
+        self.events.get(self.index(position)?)
+    }
+
+    fn index(&self, position: Position) -> Option<usize> {
         let index = position.0.checked_sub(self.floor.0)?.checked_sub(1)?;
-        self.events.get(usize::try_from(index).ok()?)
+        usize::try_from(index).ok()
     }
 
     /// The changes of memberships above a position, the newest first.
     pub fn changes_above(&self, position: Position) -> impl Iterator<Item = &Passed> {
         self.changes.iter().rev().take_while(move |at| **at > position).filter_map(|at| self.get(*at))
+    }
+
+    /// Blanks the texts of a message in a room whose last event is `last`, or of all its messages.
+    pub fn blank(&mut self, last: Position, message: Option<MessageId>) {
+        let mut next = last;
+        while let Some(passed) = self.index(next).and_then(|index| self.events.get_mut(index)) {
+            next = passed.previous;
+            let event = passed.event.event.clone();
+            if message.is_some() && message != event.message {
+                continue;
+            }
+            if let Some(blanked) = MessagePayload::blanked(&event) {
+                self.bytes -= passed.event.size_bytes();
+                passed.event = Arc::new(Encoded::new(Arc::new(blanked)));
+                self.bytes += passed.event.size_bytes();
+            }
+            if message.is_some() && event.kind == EventKind::MessageCreated {
+                return;
+            }
+        }
     }
 
     /// The events of a room from `last` down to above `floor` that `user` may see, who is a member at its end or not;

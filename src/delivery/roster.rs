@@ -5,6 +5,7 @@
 
 use super::ring::Door;
 use crate::ids::{ConversationId, Position, UserId};
+use crate::log::Event;
 use slab::Slab;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -30,9 +31,25 @@ pub struct Present {
     absent_since: Option<Instant>,
 }
 
-/// A conversation that has members here, or events in the ring.
+/// Whose events stand in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Circle {
+    /// Those of a conversation that all its members get.
+    Conversation(ConversationId),
+    /// Those that one user alone gets, of all conversations. Such a room has no members: its user is in it by being here.
+    Own(UserId),
+}
+
+impl Circle {
+    /// Who gets an event.
+    pub fn of(event: &Event) -> Self {
+        event.only_for.map_or(Self::Conversation(event.conversation), Self::Own)
+    }
+}
+
+/// A circle that has members here, or events in the ring.
 pub struct Room {
-    pub conversation: ConversationId,
+    circle: Circle,
     members: Vec<Seat>,
     /// Its last event in the ring.
     pub last: Position,
@@ -47,7 +64,7 @@ pub struct Roster {
     users: Slab<Present>,
     seats: HashMap<UserId, Seat>,
     rooms: Slab<Room>,
-    doors: HashMap<ConversationId, Door>,
+    doors: HashMap<Circle, Door>,
 }
 
 impl Default for Roster {
@@ -119,7 +136,7 @@ impl Roster {
         self.forget_rooms(seat);
         let mut rooms = Vec::with_capacity(conversations.len());
         for conversation in conversations {
-            let door = self.door(conversation);
+            let door = self.door(Circle::Conversation(conversation));
             self.rooms[door as usize].members.push(seat);
             rooms.push(door);
         }
@@ -157,10 +174,15 @@ impl Roster {
         }
     }
 
-    /// The subscriptions of the members of a room that are here.
+    /// The subscriptions of those here who get what passes in a room.
     pub fn listeners(&self, door: Door) -> impl Iterator<Item = Key> {
-        let members = self.rooms[door as usize].members.iter();
-        members.flat_map(|seat| self.users[*seat as usize].subscriptions.iter().copied())
+        let room = &self.rooms[door as usize];
+        let own = match room.circle {
+            Circle::Own(user) => self.seat(user),
+            Circle::Conversation(_) => None,
+        };
+        let seats = room.members.iter().copied().chain(own);
+        seats.flat_map(|seat| self.users[seat as usize].subscriptions.iter().copied())
     }
 
     /// The members of a room that are here.
@@ -168,16 +190,16 @@ impl Roster {
         &self.rooms[door as usize].members
     }
 
-    /// The door of a conversation, which is made if there is none.
-    pub fn door(&mut self, conversation: ConversationId) -> Door {
+    /// The door of a circle, which is made if there is none.
+    pub fn door(&mut self, circle: Circle) -> Door {
         let rooms = &mut self.rooms;
-        let make = || rooms.insert(Room { conversation, members: Vec::new(), last: Position::ZERO }) as Door;
-        *self.doors.entry(conversation).or_insert_with(make)
+        let make = || rooms.insert(Room { circle, members: Vec::new(), last: Position::ZERO }) as Door;
+        *self.doors.entry(circle).or_insert_with(make)
     }
 
-    /// The door of a conversation, if it has one.
-    pub fn find_door(&self, conversation: ConversationId) -> Option<Door> {
-        self.doors.get(&conversation).copied()
+    /// The door of a circle, if it has one.
+    pub fn find_door(&self, circle: Circle) -> Option<Door> {
+        self.doors.get(&circle).copied()
     }
 
     /// Notes the last event of a room; answers the one before it.
@@ -223,7 +245,7 @@ impl Roster {
     fn close_if_empty(&mut self, door: Door) {
         let room = &self.rooms[door as usize];
         if room.members.is_empty() && room.last == Position::ZERO {
-            self.doors.remove(&self.rooms.remove(door as usize).conversation);
+            self.doors.remove(&self.rooms.remove(door as usize).circle);
         }
     }
 

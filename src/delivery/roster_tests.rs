@@ -1,6 +1,10 @@
 use super::*;
 use crate::delivery::samples::{room, user};
 
+fn circle(number: u128) -> Circle {
+    Circle::Conversation(room(number))
+}
+
 fn listeners(roster: &Roster, door: Door) -> Vec<Key> {
     let mut keys: Vec<_> = roster.listeners(door).collect();
     keys.sort_unstable();
@@ -12,7 +16,7 @@ fn two() -> (Roster, [Seat; 2], Door) {
     let mut roster = Roster::default();
     let seats = [(1, 7), (2, 8)].map(|(number, key)| roster.arrive(user(number), key));
     seats.iter().for_each(|seat| roster.learn(*seat, [room(1)].into_iter()));
-    let door = roster.door(room(1));
+    let door = roster.door(circle(1));
     (roster, seats, door)
 }
 
@@ -43,7 +47,7 @@ fn what_is_learnt_replaces_what_was_known() {
     let (mut roster, [seat, _], door) = two();
     roster.learn(seat, [room(2), room(3)].into_iter());
     assert_eq!(listeners(&roster, door), [8]);
-    assert_eq!(roster.find_door(room(2)).map(|door| listeners(&roster, door)), Some(vec![7]));
+    assert_eq!(roster.find_door(circle(2)).map(|door| listeners(&roster, door)), Some(vec![7]));
     assert_eq!(roster.sizes(), (2, 3));
 }
 
@@ -71,7 +75,7 @@ fn a_room_closes_once_nobody_is_here_and_no_event_is_left() {
     roster.evicted(door, Position(11));
     assert_eq!(roster.sizes(), (0, 1), "12 is still there");
     roster.evicted(door, Position(12));
-    assert_eq!((roster.sizes(), roster.find_door(room(1))), ((0, 0), None));
+    assert_eq!((roster.sizes(), roster.find_door(circle(1))), ((0, 0), None));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::question::{Ask, PageWish};
 use super::roster::Key;
-use crate::ids::{ConnectionId, ConversationId, Epoch, Position, UserId};
+use crate::ids::{ConnectionId, ConversationId, Epoch, MessageId, Position, UserId};
 use crate::log::{Cursor, Event, Payload};
 use crate::store::{EventKind, Time};
 use crate::wire::{ChangePayload, MessagePayload, Names};
@@ -43,6 +43,8 @@ fn event(position: i64, room: ConversationId, kind: EventKind, payload: Payload)
         sender: user(99),
         created_at: Time::UNIX_EPOCH,
         payload,
+        current: None,
+        only_for: None,
     })
 }
 
@@ -52,9 +54,35 @@ pub fn message(position: i64, room: ConversationId) -> Arc<Event> {
 
 /// A message of so many letters.
 pub fn long_message(position: i64, room: ConversationId, letters: usize) -> Arc<Event> {
-    let text = "x".repeat(letters).into();
-    let payload = MessagePayload { sender: names(), text, reply_to: None, metadata: None };
+    let text = Some("x".repeat(letters).into());
+    let payload =
+        MessagePayload { sender: names(), text, reply_to: None, mentions: Vec::new(), metadata: None, first: None };
     event(position, room, EventKind::MessageCreated, payload.to_payload())
+}
+
+/// A version of a message.
+pub fn version(kind: EventKind, position: i64, room: ConversationId, id: MessageId, text: &'static str) -> Arc<Event> {
+    let payload = MessagePayload {
+        sender: names(),
+        text: Some(text.into()),
+        reply_to: None,
+        mentions: Vec::new(),
+        metadata: None,
+        first: None,
+    };
+    let event = event(position, room, kind, payload.to_payload());
+    Arc::new(Event { message: Some(id), ..(*event).clone() })
+}
+
+pub fn message_deleted(position: i64, room: ConversationId, id: MessageId) -> Arc<Event> {
+    let event = change(position, room, EventKind::MessageDeleted, &[]);
+    Arc::new(Event { message: Some(id), ..(*event).clone() })
+}
+
+/// What one user alone gets.
+pub fn only_for(position: i64, room: ConversationId, user: UserId) -> Arc<Event> {
+    let event = change(position, room, EventKind::ConversationRead, &[]);
+    Arc::new(Event { only_for: Some(user), ..(*event).clone() })
 }
 
 /// The same event in another history of the log.

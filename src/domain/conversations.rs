@@ -2,7 +2,8 @@
 
 use super::founding::{Founded, Founding, direct_key};
 use super::idempotency::Asked;
-use super::{Caller, Domain, Error, invalid, names, text};
+use super::showing::{self, Sights};
+use super::{Caller, Domain, Error, invalid, names, text, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Changed, epoch, inbox, read};
 use crate::store::{Connection, ConversationKind, History, conversations, members};
@@ -133,6 +134,7 @@ impl Domain {
                     newest: None,
                     read: left.joined_at,
                     unread: 0,
+                    mentions: 0,
                 };
                 let mut view = views(&mut connection, caller.user.id, &[entry]).await?.pop().ok_or(Error::NotFound)?;
                 let left_at = left.left_at.unwrap_or(left.joined_at);
@@ -177,12 +179,14 @@ async fn views(
     let conversations = conversations::by_ids(connection, &ids).await?;
     let direct: Vec<_> =
         conversations.iter().filter(|found| found.kind == ConversationKind::Direct).map(|found| found.id).collect();
+    let sights = visibility::of_many(connection, user, &conversations).await?;
     let mut conversations: HashMap<_, _> = conversations.into_iter().map(|found| (found.id, found)).collect();
     let counts: HashMap<_, _> = members::count(connection, &ids).await?.into_iter().collect();
     let mut peers: HashMap<_, _> = members::peers(connection, &direct, user).await?.into_iter().collect();
     let roles: HashMap<_, _> = members::roles(connection, &ids, user).await?.into_iter().collect();
-    let mut newest = newest(connection, entries).await?;
-    let mut cursors = read_cursors(connection, entries).await?;
+    let settings: HashMap<_, _> = members::settings(connection, &ids, user).await?.into_iter().collect();
+    let mut newest = newest(connection, user, entries, &sights).await?;
+    let state = epoch::state(connection, Position::ZERO).await?;
     let mut views = Vec::with_capacity(entries.len());
     for entry in entries {
         let id = entry.conversation;
@@ -195,11 +199,11 @@ async fn views(
             members_count: counts.get(&id).copied().unwrap_or(0),
             peer: peers.remove(&id).map(Into::into),
             role: roles.get(&id).copied().unwrap_or(crate::store::MemberRole::Member),
-            archived: false,
-            muted: false,
+            archived: settings.get(&id).is_some_and(|own| own.archived),
+            muted: settings.get(&id).is_some_and(|own| own.muted),
             unread: entry.unread,
-            mentions: 0,
-            read: cursors.remove(&entry.read).unwrap_or_default(),
+            mentions: entry.mentions,
+            read: state.cursor_at(entry.read).to_string(),
             last_message: newest.remove(&id),
             created_at: wire::Timestamp(conversation.created_at),
         });
@@ -209,18 +213,12 @@ async fn views(
 
 async fn newest(
     connection: &mut Connection,
+    user: UserId,
     entries: &[inbox::Entry],
+    sights: &Sights,
 ) -> Result<HashMap<ConversationId, wire::Message>, Error> {
     let positions: Vec<_> = entries.iter().filter_map(|entry| entry.newest).collect();
     let events = read::at(connection, &positions).await?;
-    let messages = events.iter().map(|event| Ok((event.conversation, wire::Message::created(event)?)));
-    messages.collect()
-}
-
-async fn read_cursors(
-    connection: &mut Connection,
-    entries: &[inbox::Entry],
-) -> Result<HashMap<Position, String>, Error> {
-    let state = epoch::state(connection, Position::ZERO).await?;
-    Ok(entries.iter().map(|entry| (entry.read, state.cursor_at(entry.read).to_string())).collect())
+    let messages = showing::show(connection, user, &events, sights).await?;
+    Ok(messages.into_iter().map(|message| (message.conversation_id, message)).collect())
 }

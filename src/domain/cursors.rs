@@ -68,11 +68,7 @@ impl Domain {
         }
         let mut connection = self.connection().await?;
         let state = epoch::state(&mut connection, Position::ZERO).await?;
-        let cursor = match target {
-            Target::Now => state.head(),
-            Target::Start => state.start(),
-            Target::Cursor(cursor) => judged(cursor, &state)?,
-        };
+        let cursor = aimed(target, &state)?;
         let user = caller.user.id;
         let stored =
             connection.transaction(async |connection| put(connection, user, name, cursor, rewind).await).await?;
@@ -89,6 +85,18 @@ impl Domain {
             true => Ok(()),
             false => Err(Error::NotFound),
         }
+    }
+}
+
+/// The cursor that is meant, if it is good.
+///
+/// # Errors
+/// [`Error::CursorUnknown`], [`Error::CursorExpired`].
+pub(super) fn aimed(target: Target, state: &State) -> Result<Cursor, Error> {
+    match target {
+        Target::Now => Ok(state.head()),
+        Target::Start => Ok(state.start()),
+        Target::Cursor(cursor) => judged(cursor, state),
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::log::{ChangeError, WriteError};
+use crate::log::{ChangeError, Stop, WriteError};
 use crate::store::StoreError;
 use crate::wire::{FieldError, ShapeError};
 
@@ -48,6 +48,8 @@ pub enum Error {
     Busy,
     #[error("the outcome is not known yet, try again with the same idempotency key")]
     Unresolved,
+    #[error("there is too much to count, take fewer days")]
+    TooMany,
     #[error("the log refused the write")]
     WriteFailed,
     #[error("{0}")]
@@ -85,6 +87,16 @@ impl From<ChangeError<Error>> for Error {
         match error {
             ChangeError::Refused(refusal) => refusal,
             ChangeError::Write(error) => error.into(),
+        }
+    }
+}
+
+/// What PostgreSQL says under the log's lock is for the writer to judge; all else is for the caller.
+impl From<Error> for Stop<Error> {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Store(StoreError::Query(error) | StoreError::Lost(error)) => Self::Failed(error),
+            refusal => Self::Refused(refusal),
         }
     }
 }

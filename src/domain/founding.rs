@@ -1,14 +1,15 @@
 //! Making a conversation, alone or with its first message, in one transaction.
 
-use super::messages::Draft;
+use super::messages::Letter;
+use super::telling::Told;
 use super::{Error, idempotency};
 use crate::ids::{ConversationId, MessageId};
-use crate::log::{Applying, Change, Key, Locked, NewEvent, Payload, Stop};
+use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
 use crate::store::conversations::Conversation;
 use crate::store::members::Joining;
 use crate::store::users::User;
 use crate::store::{Connection, ConversationKind, EventKind, History, MemberRole, conversations, members};
-use crate::wire::{ChangePayload, ConversationData, ConversationInEvent, Names, Participant};
+use crate::wire::{ConversationData, ConversationInEvent, Participant};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub struct Founding {
     pub others: Vec<User>,
     /// The one conversation of its members.
     pub direct_key: Option<Vec<u8>>,
-    pub message: Option<Draft>,
+    pub message: Option<Letter>,
 }
 
 /// What was made or found.
@@ -67,8 +68,8 @@ impl Change for Founding {
                 Some(conversation) => (conversation.id, Vec::new()),
                 None => (self.id, vec![self.found(connection, locked).await?]),
             };
-            if let Some(draft) = &self.message {
-                events.push(draft.event(self.key.clone(), MessageId(self.key.id.0), id, &self.founder));
+            if let Some(letter) = &self.message {
+                events.push(letter.event(self.key.clone(), MessageId(self.key.id.0), id, &self.founder));
             }
             Ok((events, Founded { id, existed: found.is_some() }))
         })
@@ -88,14 +89,7 @@ impl Founding {
         conversations::insert(connection, &conversation, self.direct_key.as_deref()).await?;
         let joining: Vec<_> = self.participants().map(|(user, role)| Joining { user: user.id, role }).collect();
         members::join(connection, self.id, &joining, locked.next, locked.now).await?;
-        Ok(NewEvent {
-            key: if self.message.is_some() { self.own_key() } else { self.key.clone() },
-            conversation: self.id,
-            kind: EventKind::ConversationCreated,
-            message: None,
-            sender: self.founder.id,
-            payload: self.payload(&conversation),
-        })
+        Ok(self.event(&conversation))
     }
 
     /// The founder owns a group; in a direct conversation both are the same.
@@ -112,23 +106,22 @@ impl Founding {
         Key { id: self.id.into(), ..idempotency::fresh(self.founder.id) }
     }
 
-    fn payload(&self, conversation: &Conversation) -> Payload {
+    fn event(&self, conversation: &Conversation) -> NewEvent {
         let count = self.others.len() + 1;
         let named = self.participants().map(|(user, role)| Participant { user: user.clone().into(), role });
         let members = (count <= MOST_NAMED).then(|| named.collect());
         let conversation =
             ConversationInEvent { members: Some(members), ..ConversationInEvent::new(conversation, count as i64) };
-        let data = super::members::data(&ConversationData { conversation });
-        ChangePayload {
-            actor: names(&self.founder),
-            data: &data,
+        Told {
+            key: if self.message.is_some() { self.own_key() } else { self.key.clone() },
+            conversation: self.id,
+            kind: EventKind::ConversationCreated,
+            message: None,
+            actor: &self.founder,
+            data: &ConversationData { conversation },
             concerns: self.participants().map(|(user, _)| user.id).collect(),
+            only_for: None,
         }
-        .to_payload()
+        .event()
     }
-}
-
-/// How a user is called now.
-pub fn names(user: &User) -> Names<'_> {
-    Names { name: user.name.as_str().into(), display_name: user.display_name.as_str().into() }
 }

@@ -44,6 +44,30 @@ pub fn fresh(owner: UserId) -> Key {
     Key { id: WriteId::new(), owner, mac: Vec::new() }
 }
 
+/// Checks that a key which is not of the log, but of a row, was used by the same user for the same request.
+///
+/// # Errors
+/// [`Error::KeyTaken`] and [`Error::KeyReused`].
+pub(super) fn check_repeat(key: &Key, owner: UserId, mac: &[u8]) -> Result<(), Error> {
+    match (owner == key.owner, mac == key.mac) {
+        (true, true) => Ok(()),
+        (true, false) => Err(Error::KeyReused),
+        (false, _) => Err(Error::KeyTaken),
+    }
+}
+
+/// Checks that nothing was written to the log under a client's key.
+///
+/// # Errors
+/// [`Error::KeyTaken`] and [`Error::KeyReused`].
+pub(super) async fn check_unused(connection: &mut Connection, key: &Key) -> Result<(), Error> {
+    match read::known(connection, key.id).await? {
+        None => Ok(()),
+        Some(known) if known.owner == key.owner => Err(Error::KeyReused),
+        Some(_) => Err(Error::KeyTaken),
+    }
+}
+
 impl Domain {
     /// Looks a client's key up, before anything is found or made; answers where its event stands.
     ///

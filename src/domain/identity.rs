@@ -1,10 +1,11 @@
 //! Who calls: from a token or a ticket to a user, without a query for each request.
 
 use super::tokens::Subject;
-use super::{Domain, Error, accounts};
+use super::{Domain, Error, accounts, bots, sessions};
 use crate::ids::{SessionId, UserId};
+use crate::store::bots::Standing;
 use crate::store::users::User;
-use crate::store::{ANSWER, Pool, Rounds, StoreError, Time, users};
+use crate::store::{self, ANSWER, Pool, Rounds, StoreError, Time, users};
 use chrono::Utc;
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -53,6 +54,9 @@ impl Domain {
     }
 
     async fn check(&self, token: &str) -> Result<Caller, Error> {
+        if bots::is_token(token) {
+            return self.check_bot(token).await;
+        }
         let (subject, expires_at) = self.0.signer.check(token)?;
         let (user, session) = match subject {
             Subject::Own { user, session } => (self.known(Who::Id(user)).await?, session),
@@ -68,6 +72,18 @@ impl Domain {
             }
         };
         Ok(Caller { user, session, expires_at })
+    }
+
+    async fn check_bot(&self, token: &str) -> Result<Caller, Error> {
+        let found = self.0.identities.bots.ask(sessions::hash(token)).await?;
+        let Standing { bot, session, expires_at, revoked_at } = found.ok_or(Error::TokenInvalid)?;
+        if revoked_at.is_some() {
+            return Err(Error::SessionRevoked);
+        }
+        if expires_at <= Utc::now() {
+            return Err(Error::TokenExpired);
+        }
+        Ok(Caller { user: self.known(Who::Id(bot)).await?, session: Some(session), expires_at })
     }
 
     /// Finds out who calls with a ticket, which is spent by it.
@@ -106,16 +122,23 @@ pub struct Identities {
     callers: Remembered<Box<str>, Caller>,
     users: Remembered<Who, Arc<User>>,
     rounds: Rounds<Who, Option<User>>,
+    /// By the hashes of tokens.
+    bots: Rounds<Vec<u8>, Option<Standing>>,
 }
 
 impl Identities {
     /// Remembers nobody yet.
     pub fn new(pool: Pool) -> Self {
+        let of_bots = pool.clone();
+        let bots = Rounds::start(AT_ONCE, move |hashes| {
+            let pool = of_bots.clone();
+            async move { read_bots(&pool, hashes).await }
+        });
         let rounds = Rounds::start(AT_ONCE, move |asked| {
             let pool = pool.clone();
             async move { read(&pool, asked).await }
         });
-        Self { callers: Remembered::default(), users: Remembered::default(), rounds }
+        Self { callers: Remembered::default(), users: Remembered::default(), rounds, bots }
     }
 
     async fn find(&self, who: Who) -> Result<Option<Arc<User>>, Error> {
@@ -191,4 +214,10 @@ async fn read(pool: &Pool, asked: Vec<Who>) -> Result<Vec<Option<User>>, StoreEr
         Who::Name(name) => by_name.get(name.as_str()).copied().cloned(),
     };
     Ok(asked.iter().map(answer).collect())
+}
+
+async fn read_bots(pool: &Pool, hashes: Vec<Vec<u8>>) -> Result<Vec<Option<Standing>>, StoreError> {
+    let mut connection = pool.get().await?;
+    let found = tokio::time::timeout(ANSWER, store::bots::standings(&mut connection, &hashes)).await;
+    connection.settle(found)
 }

@@ -7,7 +7,7 @@ use crate::ids::ConversationId;
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
 use crate::store::members::Membership;
 use crate::store::users::User;
-use crate::store::{Connection, EventKind, MemberRole, conversations, members};
+use crate::store::{Connection, EventKind, MemberRole, conversations, members, users};
 use std::sync::Arc;
 
 /// A user who joins or changes their role.
@@ -40,6 +40,7 @@ impl Change for Joining {
     fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, Joined, Error> {
         Box::pin(async move {
             let managed = Managed::read(connection, self.conversation, self.caller.id, self.user.id).await?;
+            managed.check_changes()?;
             managed.check_right(self.role)?;
             match (&managed.member, self.role) {
                 (None, role) => self.add(connection, locked, &managed, role.unwrap_or(MemberRole::Member)).await,
@@ -56,6 +57,11 @@ type Done = Result<(Vec<NewEvent>, Joined), Stop<Error>>;
 
 impl Joining {
     async fn add(&self, connection: &mut Connection, locked: Locked, managed: &Managed, role: MemberRole) -> Done {
+        // Read under the lock: an account that was closed before gets no new membership.
+        let user = users::by_id(connection, self.user.id).await.map_err(Error::from)?;
+        if user.is_none_or(|user| user.disabled_at.is_some()) {
+            return Err(Stop::Refused(Error::NotFound));
+        }
         let count = managed.count(connection).await? + 1;
         if count > self.most as i64 {
             let detail = format!("makes {count} members, at most {} are taken", self.most);

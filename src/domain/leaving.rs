@@ -15,6 +15,8 @@ pub struct Leaving {
     pub conversation: ConversationId,
     pub caller: Arc<User>,
     pub user: User,
+    /// The account goes: also from a direct conversation.
+    pub for_good: bool,
 }
 
 impl Change for Leaving {
@@ -28,6 +30,9 @@ impl Change for Leaving {
     fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
         Box::pin(async move {
             let managed = Managed::read(connection, self.conversation, self.caller.id, self.user.id).await?;
+            if !self.for_good {
+                managed.check_changes()?;
+            }
             if self.user.id != self.caller.id {
                 managed.check_right(None)?;
             }

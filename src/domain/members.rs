@@ -1,8 +1,8 @@
 //! Members of a conversation: listing, and who may manage them.
 
-use super::founding::names;
 use super::joining::{Joined, Joining};
 use super::leaving::Leaving;
+use super::telling::Told;
 use super::{Caller, Domain, Error, idempotency, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Changed, Key, NewEvent, Stop, read};
@@ -10,9 +10,7 @@ use crate::store::conversations::Conversation;
 use crate::store::members::Membership;
 use crate::store::users::User;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
-use crate::wire::{self, ChangePayload, ConversationInEvent, MemberData};
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use crate::wire::{self, ConversationInEvent, MemberData};
 use std::sync::Arc;
 
 /// A part of the members.
@@ -97,7 +95,7 @@ impl Domain {
         let user = super::names::find(&mut connection, caller, named).await?;
         drop(connection);
         let key = idempotency::fresh(caller.user.id);
-        self.0.log.change(Leaving { key, conversation, caller: caller.user.clone(), user }).await?;
+        self.0.log.change(Leaving { key, conversation, caller: caller.user.clone(), user, for_good: false }).await?;
         Ok(())
     }
 }
@@ -114,7 +112,7 @@ impl Managed {
     /// Reads it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for who is not a member, [`Error::DirectFixed`].
+    /// [`Error::NotFound`] for who is not a member.
     pub async fn read(
         connection: &mut Connection,
         id: ConversationId,
@@ -123,11 +121,19 @@ impl Managed {
     ) -> Result<Self, Stop<Error>> {
         let conversation = conversations::by_id(connection, id).await?.ok_or(Stop::Refused(Error::NotFound))?;
         let caller = members::open(connection, id, caller).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        if conversation.kind == ConversationKind::Direct {
-            return Err(Stop::Refused(Error::DirectFixed));
-        }
         let member = members::open(connection, id, user).await?;
         Ok(Self { conversation, caller, member })
+    }
+
+    /// Checks that the conversation's members may change.
+    ///
+    /// # Errors
+    /// [`Error::DirectFixed`].
+    pub fn check_changes(&self) -> Result<(), Stop<Error>> {
+        match self.conversation.kind {
+            ConversationKind::Group => Ok(()),
+            ConversationKind::Direct => Err(Stop::Refused(Error::DirectFixed)),
+        }
     }
 
     /// Checks that the caller may manage members, and owners if it is about one.
@@ -165,25 +171,19 @@ pub(super) struct MemberEvent<'a> {
 impl MemberEvent<'_> {
     pub fn event(self) -> NewEvent {
         let (membership, user) = self.member;
-        let data = data(&MemberData {
-            member: wire::Member::new(membership, user.clone()),
-            conversation: ConversationInEvent::new(self.conversation, self.members_count),
-        });
-        NewEvent {
+        Told {
             key: self.key,
             conversation: self.conversation.id,
             kind: self.kind,
             message: None,
-            sender: self.actor.id,
-            payload: ChangePayload { actor: names(self.actor), data: &data, concerns: vec![user.id] }.to_payload(),
+            actor: self.actor,
+            data: &MemberData {
+                member: wire::Member::new(membership, user.clone()),
+                conversation: ConversationInEvent::new(self.conversation, self.members_count),
+            },
+            concerns: vec![user.id],
+            only_for: None,
         }
+        .event()
     }
-}
-
-/// Encodes an event's `data`.
-///
-/// # Panics
-/// Never: the shapes of `wire` are JSON.
-pub(super) fn data(shape: &impl Serialize) -> Box<RawValue> {
-    to_raw_value(shape).expect("shapes are JSON")
 }

@@ -1,15 +1,15 @@
-//! Messages: sending and reading them.
+//! Sending messages.
 
 use super::conversations::Created;
-use super::founding::{Founding, direct_key, names};
+use super::founding::{Founding, direct_key};
 use super::idempotency::Asked;
-use super::{Caller, Domain, Error, invalid, text, visibility};
-use crate::ids::{ConversationId, MessageId, Position};
-use crate::log::epoch::{self, Judgement};
-use crate::log::history::{self, Interval, Order};
-use crate::log::{Changed, Cursor, Event, Key, NewEvent, Receipt, read};
+use super::telling::names;
+use super::visibility::{self, Sight};
+use super::{Caller, Domain, Error, invalid, text};
+use crate::ids::{ConversationId, MessageId, Position, UserId};
+use crate::log::{Changed, Event, Key, NewEvent, Receipt, read};
 use crate::store::users::User;
-use crate::store::{Connection, ConversationKind, EventKind, History, conversations};
+use crate::store::{ConversationKind, EventKind, History, conversations};
 use crate::wire::{self, MessagePayload};
 use serde_json::value::RawValue;
 
@@ -21,30 +21,11 @@ pub struct Draft {
     pub metadata: Option<Box<RawValue>>,
 }
 
-/// A place in a conversation.
-#[derive(Clone, Copy, Debug)]
-pub enum Bound {
-    Cursor(Cursor),
-    Message(MessageId),
-}
-
-/// A part of a conversation's messages.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted {
-    /// Exclusive.
-    pub after: Option<Bound>,
-    /// Exclusive.
-    pub before: Option<Bound>,
-    pub order: Order,
-    pub limit: usize,
-}
-
-/// Messages, and where the next page begins.
+/// A message that is ready to be sent.
 #[derive(Clone, Debug)]
-pub struct Listed {
-    pub items: Vec<wire::Message>,
-    /// The last of them, if there are more.
-    pub next: Option<Cursor>,
+pub struct Letter {
+    draft: Draft,
+    mentions: Vec<UserId>,
 }
 
 impl Draft {
@@ -54,14 +35,18 @@ impl Draft {
         self.metadata = self.metadata.as_deref().map(text::check_metadata).transpose()?;
         Ok(self)
     }
+}
 
+impl Letter {
     /// The event of the message.
     pub(super) fn event(&self, key: Key, id: MessageId, conversation: ConversationId, sender: &User) -> NewEvent {
         let payload = MessagePayload {
             sender: names(sender),
-            text: self.text.as_str().into(),
-            reply_to: self.reply_to,
-            metadata: self.metadata.as_deref(),
+            text: Some(self.draft.text.as_str().into()),
+            reply_to: self.draft.reply_to,
+            mentions: self.mentions.clone(),
+            metadata: self.draft.metadata.as_deref(),
+            first: None,
         };
         NewEvent {
             key,
@@ -70,6 +55,9 @@ impl Draft {
             message: Some(id),
             sender: sender.id,
             payload: payload.to_payload(),
+            reply_to: self.draft.reply_to,
+            mentions: self.mentions.clone(),
+            only_for: None,
         }
     }
 }
@@ -90,26 +78,31 @@ impl Domain {
         let key = self.0.marks.key(caller.user.id, asked);
         if let Some(original) = draft.reply_to {
             if let Some(position) = self.replayed(asked, &key).await? {
-                return self.replayed_message(position).await;
+                return self.replayed_message(caller, position).await;
             }
             let sight = visibility::of(&mut *self.connection().await?, caller, conversation).await?;
             sight.present()?;
             self.check_reply(&sight, original).await?;
         }
-        self.post(caller, conversation, &draft, key).await
+        let letter = self.letter(draft).await?;
+        self.post(caller, conversation, &letter, key).await
+    }
+
+    async fn letter(&self, draft: Draft) -> Result<Letter, Error> {
+        Ok(Letter { mentions: self.mentions(&draft.text).await?, draft })
     }
 
     async fn post(
         &self,
         caller: &Caller,
         conversation: ConversationId,
-        draft: &Draft,
+        letter: &Letter,
         key: Key,
     ) -> Result<Created<wire::Message>, Error> {
         let id = MessageId(key.id.0);
-        match self.0.log.send(draft.event(key, id, conversation, &caller.user)).await? {
+        match self.0.log.send(letter.event(key, id, conversation, &caller.user)).await? {
             Receipt::Now(event) => sent(&event),
-            Receipt::Before(position) => self.replayed_message(position).await,
+            Receipt::Before(position) => self.replayed_message(caller, position).await,
         }
     }
 
@@ -127,7 +120,7 @@ impl Domain {
         let draft = draft.checked()?;
         let key = self.0.marks.key(caller.user.id, asked);
         if let Some(position) = self.replayed(asked, &key).await? {
-            return self.replayed_message(position).await;
+            return self.replayed_message(caller, position).await;
         }
         let others = super::names::find_others(&mut *self.connection().await?, caller, "to", to).await?;
         if others.is_empty() {
@@ -142,9 +135,10 @@ impl Domain {
             let sight = visibility::of(&mut *self.connection().await?, caller, id).await?;
             self.check_reply(&sight, original).await?;
         }
+        let letter = self.letter(draft).await?;
         // The members of a direct conversation never change, so it needs no decision under the lock.
         if let Some(direct) = found.filter(|_| kind == ConversationKind::Direct) {
-            return self.post(caller, direct.id, &draft, key).await;
+            return self.post(caller, direct.id, &letter, key).await;
         }
         let founding = Founding {
             key,
@@ -155,110 +149,40 @@ impl Domain {
             founder: caller.user.clone(),
             others,
             direct_key: Some(direct_key),
-            message: Some(draft),
+            message: Some(letter),
         };
         match self.0.log.change(founding).await? {
             Changed::Now(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
-            Changed::Before(position) => self.replayed_message(position).await,
+            Changed::Before(position) => self.replayed_message(caller, position).await,
         }
     }
 
-    /// What a replay answers: the message as it is now, also for who has left.
-    async fn replayed_message(&self, position: Position) -> Result<Created<wire::Message>, Error> {
-        let events = read::at(&mut *self.connection().await?, &[position]).await?;
-        let thing = wire::Message::created(events.first().ok_or(Error::NotFound)?)?;
+    /// What a replay answers: the message as the caller sees it now, also if they have left.
+    async fn replayed_message(&self, caller: &Caller, position: Position) -> Result<Created<wire::Message>, Error> {
+        let mut connection = self.connection().await?;
+        let events = read::at(&mut connection, &[position]).await?;
+        let event = events.first().ok_or(Error::NotFound)?;
+        let thing = match visibility::of(&mut connection, caller, event.conversation).await {
+            Ok(sight) => sight.show_one(&mut connection, event).await?,
+            // The conversation was deleted meanwhile.
+            Err(Error::NotFound) => wire::Message::told(event)?,
+            Err(error) => return Err(error),
+        };
         Ok(Created { thing, created: true, replayed: true })
     }
 
-    async fn check_reply(&self, sight: &visibility::Sight, original: MessageId) -> Result<(), Error> {
-        let mut connection = self.connection().await?;
-        match visible_message(&mut connection, sight, original).await? {
+    async fn check_reply(&self, sight: &Sight, original: MessageId) -> Result<(), Error> {
+        match sight.find(&mut *self.connection().await?, original).await? {
             Some(_) => Ok(()),
             None => Err(no_such_reply()),
         }
     }
-
-    /// One message that the caller may read.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<wire::Message, Error> {
-        let mut connection = self.connection().await?;
-        let position = message_position(&mut connection, id).await?.ok_or(Error::NotFound)?;
-        let events = read::at(&mut connection, &[position]).await?;
-        let event = events.first().ok_or(Error::NotFound)?;
-        let sight = visibility::of(&mut connection, caller, event.conversation).await?;
-        if !sight.covers(position) {
-            return Err(Error::NotFound);
-        }
-        Ok(wire::Message::created(event)?)
-    }
-
-    /// A part of a conversation's messages, as far as the caller may read them.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for the conversation, and for a bound that is no message of it; [`Error::CursorUnknown`].
-    pub async fn history(
-        &self,
-        caller: &Caller,
-        conversation: ConversationId,
-        wanted: Wanted,
-    ) -> Result<Listed, Error> {
-        let mut connection = self.connection().await?;
-        let sight = visibility::of(&mut connection, caller, conversation).await?;
-        let after = place(&mut connection, &sight, wanted.after).await?.map_or(Position::ZERO, Position::next);
-        let before = place(&mut connection, &sight, wanted.before).await?.map_or(Position::MAX, Position::previous);
-        let cut = |interval: &Interval| Interval { first: interval.first.max(after), last: interval.last.min(before) };
-        let intervals: Vec<_> = sight.intervals.iter().map(cut).filter(|part| part.first <= part.last).collect();
-        let mut events =
-            history::messages(&mut connection, conversation, &intervals, wanted.order, wanted.limit + 1).await?;
-        let more = events.len() > wanted.limit;
-        events.truncate(wanted.limit);
-        let next = events.last().filter(|_| more).map(Event::cursor);
-        let items = events.iter().map(wire::Message::created).collect::<Result<_, _>>()?;
-        Ok(Listed { items, next })
-    }
 }
 
 fn sent(event: &Event) -> Result<Created<wire::Message>, Error> {
-    Ok(Created { thing: wire::Message::created(event)?, created: true, replayed: false })
+    Ok(Created { thing: wire::Message::told(event)?, created: true, replayed: false })
 }
 
 fn no_such_reply() -> Error {
     invalid("reply_to", "there is no such message in this conversation")
-}
-
-async fn place(
-    connection: &mut Connection,
-    sight: &visibility::Sight,
-    bound: Option<Bound>,
-) -> Result<Option<Position>, Error> {
-    match bound {
-        None => Ok(None),
-        Some(Bound::Cursor(cursor)) => match epoch::state(connection, Position::ZERO).await?.judge(cursor) {
-            Judgement::Good | Judgement::Expired => Ok(Some(cursor.position)),
-            Judgement::Unknown => Err(Error::CursorUnknown),
-        },
-        Some(Bound::Message(id)) => visible_message(connection, sight, id).await?.map(Some).ok_or(Error::NotFound),
-    }
-}
-
-async fn visible_message(
-    connection: &mut Connection,
-    sight: &visibility::Sight,
-    id: MessageId,
-) -> Result<Option<Position>, Error> {
-    let Some(position) = message_position(connection, id).await? else { return Ok(None) };
-    if !sight.covers(position) {
-        return Ok(None);
-    }
-    let events = read::at(connection, &[position]).await?;
-    let here = events.first().is_some_and(|event| event.conversation == sight.conversation.id);
-    Ok(here.then_some(position))
-}
-
-/// Where the message of this id stands, if there is one.
-async fn message_position(connection: &mut Connection, id: MessageId) -> Result<Option<Position>, Error> {
-    let known = read::known(connection, id.into()).await?;
-    Ok(known.filter(|known| known.kind == EventKind::MessageCreated).map(|known| known.position))
 }

@@ -4,24 +4,38 @@
 //! nowhere else, so that what is delivered live is what history holds. Called by `http`; one [`Domain`] a node.
 
 pub mod accounts;
+pub mod bots;
 pub mod conversations;
 pub mod cursors;
+mod editing;
+mod ending;
+mod erasing;
 mod error;
+pub mod exporting;
 mod founding;
+pub mod history;
 pub mod idempotency;
 pub mod identity;
 mod joining;
 mod leaving;
+pub mod marking;
 pub mod members;
+mod mentions;
 pub mod messages;
 pub mod names;
 mod passwords;
 pub mod presence;
+mod reacting;
 pub mod revocations;
 pub mod sessions;
+pub mod settings;
+mod showing;
+pub mod statistics;
+mod telling;
 mod text;
 mod tokens;
 mod visibility;
+pub mod webhooks;
 
 pub use error::{Error, invalid};
 pub use identity::Caller;
@@ -29,13 +43,19 @@ pub use text::is_lone_surrogate;
 
 use crate::config::{Config, Switch, Tokens};
 use crate::log::Log;
-use crate::store::{Pool, Pooled, StoreError};
+use crate::store::{self, Pool, Pooled, StoreError, UserRole};
 use idempotency::Marks;
 use identity::Identities;
+use marking::Marker;
 use passwords::Passwords;
 use revocations::Revocations;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokens::Signer;
+use tokio::sync::{OnceCell, Semaphore};
+
+/// Reports that are made at the same time.
+const REPORTS: usize = 2;
 
 /// What the rules need. Cheap to clone.
 #[derive(Clone)]
@@ -48,8 +68,14 @@ struct Parts {
     passwords: Passwords,
     identities: Identities,
     revocations: Revocations,
+    marker: Marker,
     max_members: usize,
     registration: Switch,
+    targets: webhooks::Targets,
+    /// Places for what reads much, so that it leaves connections to others.
+    reports: Semaphore,
+    /// The names of all time zones, once they were asked for.
+    zones: OnceCell<HashSet<String>>,
 }
 
 impl Domain {
@@ -65,6 +91,7 @@ impl Domain {
         let revocations = Revocations::default();
         revocations.look_back(log.pool()).await?;
         let identities = Identities::new(log.pool().clone());
+        let marker = Marker::start(log.clone());
         Ok(Self(Arc::new(Parts {
             log,
             signer,
@@ -72,8 +99,12 @@ impl Domain {
             passwords: Passwords::default(),
             identities,
             revocations,
+            marker,
             max_members: config.max_members as usize,
             registration: config.registration,
+            targets: webhooks::Targets::new(config.webhook_private_targets),
+            reports: Semaphore::new(REPORTS),
+            zones: OnceCell::new(),
         })))
     }
 
@@ -95,6 +126,17 @@ impl Domain {
     async fn connection(&self) -> Result<Pooled, StoreError> {
         self.pool().get().await
     }
+}
+
+/// Makes a user an admin of the deployment, or an admin a user again; answers whether there is such a user. Nodes know it
+/// within some seconds.
+///
+/// # Errors
+/// PostgreSQL cannot be reached.
+pub async fn set_admin(pool: &Pool, name: &str, admin: bool) -> Result<bool, StoreError> {
+    let Some(name) = names::user_name(name) else { return Ok(false) };
+    let role = if admin { UserRole::Admin } else { UserRole::User };
+    store::users::set_role(&mut *pool.get().await?, &name, role).await
 }
 
 /// Makes an operator's token for the user `name`, who is made if need be.

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 const POLL: Duration = Duration::from_secs(2);
 /// How far each look reaches back beyond the last: transactions that commit late, and clocks that jump a little.
 const OVERLAP: Duration = Duration::from_secs(60);
-/// How long a revoked session is remembered: longer than any access token of it lasts.
+/// How long a revoked session is remembered: longer than any access token of it lasts. Tokens of bots, which may last
+/// longer, are looked up again.
 const MEMORY: Duration = Duration::from_secs(20 * 60);
 
 /// What this node knows of revocations.
@@ -57,6 +58,12 @@ impl Revocations {
         if news {
             self.changed.send_replace(());
         }
+    }
+
+    /// Takes in that a user was disabled.
+    pub fn disable(&self, user: UserId) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).disabled.insert(user);
+        self.changed.send_replace(());
     }
 
     fn set_disabled(&self, users: HashSet<UserId>) {

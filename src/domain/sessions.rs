@@ -80,7 +80,12 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`] when the caller has none of this id.
     pub async fn revoke(&self, caller: &Caller, session: SessionId) -> Result<(), Error> {
-        let (domain, user) = (self.clone(), caller.user.id);
+        self.end_session(caller.user.id, session).await
+    }
+
+    /// Ends a session of a user, here and on all nodes.
+    pub(super) async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), Error> {
+        let domain = self.clone();
         let revoking = async move {
             let mut connection = domain.connection().await?;
             if !sessions::revoke(&mut connection, session, user).await? {
@@ -177,6 +182,6 @@ fn secret() -> (String, Vec<u8>) {
     (token, hash)
 }
 
-fn hash(token: &str) -> Vec<u8> {
+pub(super) fn hash(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }

@@ -1,26 +1,30 @@
 //! What of a conversation somebody may read.
 
+use super::showing::{self, Sights};
 use super::{Caller, Error};
-use crate::ids::{ConversationId, Position};
+use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::log::history::Interval;
+use crate::log::{Event, read};
 use crate::store::conversations::Conversation;
 use crate::store::members::Membership;
-use crate::store::{Connection, History, conversations, members};
+use crate::store::{Connection, EventKind, History, conversations, members};
+use crate::wire;
 
-/// A conversation and the caller's share of it.
+/// A conversation and somebody's share of it.
 #[derive(Clone, Debug)]
 pub struct Sight {
+    pub reader: UserId,
     pub conversation: Conversation,
-    /// The caller's present membership.
+    /// The reader's present membership.
     pub present: Option<Membership>,
-    /// What the caller may read, disjoint and in ascending order.
+    /// What the reader may read, disjoint and in ascending order.
     pub intervals: Vec<Interval>,
 }
 
 impl Sight {
     /// Whether an event at `position` may be read.
     pub fn covers(&self, position: Position) -> bool {
-        self.intervals.iter().any(|interval| (interval.first..=interval.last).contains(&position))
+        self.intervals.iter().any(|interval| interval.contains(position))
     }
 
     /// The present membership.
@@ -30,6 +34,29 @@ impl Sight {
     pub fn present(&self) -> Result<&Membership, Error> {
         self.present.as_ref().ok_or(Error::NotFound)
     }
+
+    /// The intervals as those of the one conversation.
+    pub fn sights(&self) -> Sights {
+        Sights::from([(self.conversation.id, self.intervals.clone())])
+    }
+
+    /// Finds a message of the conversation that may be read: its `message.created`.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError`].
+    pub async fn find(&self, connection: &mut Connection, id: MessageId) -> Result<Option<Event>, Error> {
+        let event = created(connection, id).await?;
+        Ok(event.filter(|event| event.conversation == self.conversation.id && self.covers(event.position)))
+    }
+
+    /// Shows a message of the conversation, given by its `message.created`.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError`].
+    pub async fn show_one(&self, connection: &mut Connection, event: &Event) -> Result<wire::Message, Error> {
+        let shown = showing::show(connection, self.reader, std::slice::from_ref(event), &self.sights()).await?;
+        shown.into_iter().next().ok_or(Error::NotFound)
+    }
 }
 
 /// Finds out what the caller may read of a conversation.
@@ -37,22 +64,66 @@ impl Sight {
 /// # Errors
 /// [`Error::NotFound`] for who never was a member, whether or not there is such a conversation.
 pub async fn of(connection: &mut Connection, caller: &Caller, id: ConversationId) -> Result<Sight, Error> {
-    let memberships = members::of_user(connection, id, caller.user.id).await?;
+    let reader = caller.user.id;
+    let memberships = members::of_user(connection, id, reader).await?;
     if memberships.is_empty() {
         return Err(Error::NotFound);
     }
     let conversation = conversations::by_id(connection, id).await?.ok_or(Error::NotFound)?;
     let present = memberships.last().filter(|membership| membership.left_at.is_none()).cloned();
-    let intervals = if present.is_some() && conversation.history == History::Shared {
-        vec![Interval { first: Position::ZERO, last: Position::MAX }]
-    } else {
-        let interval = |membership: &Membership| Interval {
-            first: membership.joined_at,
-            last: membership.left_at.unwrap_or(Position::MAX),
-        };
-        memberships.iter().map(interval).collect()
+    let intervals = intervals(conversation.history, &memberships);
+    Ok(Sight { reader, conversation, present, intervals })
+}
+
+/// Finds a message that the caller may read: its `message.created`, and what else of the conversation they may read.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn message(connection: &mut Connection, caller: &Caller, id: MessageId) -> Result<(Event, Sight), Error> {
+    let event = created(connection, id).await?.ok_or(Error::NotFound)?;
+    let sight = of(connection, caller, event.conversation).await?;
+    if !sight.covers(event.position) {
+        return Err(Error::NotFound);
+    }
+    Ok((event, sight))
+}
+
+/// Finds out what a user may read of many conversations.
+///
+/// # Errors
+/// [`crate::store::StoreError`].
+pub async fn of_many(
+    connection: &mut Connection,
+    reader: UserId,
+    conversations: &[Conversation],
+) -> Result<Sights, Error> {
+    let ids: Vec<_> = conversations.iter().map(|conversation| conversation.id).collect();
+    let memberships = members::of_user_in(connection, &ids, reader).await?;
+    let own = |id| memberships.iter().filter(move |(of, _)| *of == id).map(|(_, membership)| membership.clone());
+    let sight = |conversation: &Conversation| {
+        (conversation.id, intervals(conversation.history, &own(conversation.id).collect::<Vec<_>>()))
     };
-    Ok(Sight { conversation, present, intervals })
+    Ok(conversations.iter().map(sight).collect())
+}
+
+/// What the memberships of one user, the oldest first, open.
+fn intervals(history: History, memberships: &[Membership]) -> Vec<Interval> {
+    let is_member = memberships.last().is_some_and(|membership| membership.left_at.is_none());
+    if is_member && history == History::Shared {
+        return vec![Interval { first: Position::ZERO, last: Position::MAX }];
+    }
+    let interval = |membership: &Membership| Interval {
+        first: membership.joined_at,
+        last: membership.left_at.unwrap_or(Position::MAX),
+    };
+    memberships.iter().map(interval).collect()
+}
+
+/// The `message.created` of a message, if there is one.
+async fn created(connection: &mut Connection, id: MessageId) -> Result<Option<Event>, Error> {
+    let known = read::known(connection, id.into()).await?;
+    let Some(known) = known.filter(|known| known.kind == EventKind::MessageCreated) else { return Ok(None) };
+    Ok(read::at(connection, &[known.position]).await?.pop())
 }
 
 impl super::Domain {

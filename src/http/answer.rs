@@ -1,3 +1,4 @@
+use crate::domain::conversations::Created;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -25,9 +26,14 @@ pub fn ok<T: Serialize>(thing: T) -> Response {
 }
 
 /// 201 or 200 with what was made, found or replayed.
-pub fn created<T: Serialize>(created: crate::domain::conversations::Created<T>) -> Response {
+pub fn created<T: Serialize>(created: Created<T>) -> Response {
+    created_as(created, |thing| thing)
+}
+
+/// The same of what has another shape here.
+pub fn created_as<T, S: Serialize>(created: Created<T>, shape: impl FnOnce(T) -> S) -> Response {
     let status = if created.created { StatusCode::CREATED } else { StatusCode::OK };
-    let mut response = Json(status, created.thing).into_response();
+    let mut response = Json(status, shape(created.thing)).into_response();
     if created.replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }

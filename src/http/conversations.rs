@@ -10,12 +10,14 @@ use super::path::PathParam;
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
 use crate::domain::conversations::Wanted;
+use crate::domain::settings::Changes;
 use crate::ids::{ConversationId, Position};
 use crate::store::{ConversationKind, History};
 use crate::wire::Conversation;
 use axum::extract::State;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use hyper::StatusCode;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 /// A new conversation.
@@ -33,6 +35,27 @@ pub struct CreateConversation {
     /// Whether members see what was before they joined (`shared`) or not (`joined`, default).
     #[schema(example = "joined")]
     history: Option<History>,
+}
+
+/// What is to become of a conversation; what is not given stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateConversation {
+    /// For groups, by owners and admins; null: none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "Dinner", min_length = 1, max_length = 100)]
+    title: Option<Option<String>>,
+    /// Put away, for me alone.
+    #[schema(example = false)]
+    archived: Option<bool>,
+    /// Without notices, for me alone.
+    #[schema(example = true)]
+    muted: Option<bool>,
+}
+
+/// Tells a field that is null from one that is not there.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// A page of a list.
@@ -139,4 +162,59 @@ pub async fn get_conversation(
     _: NoQuery,
 ) -> Result<Response, Problem> {
     Ok(answer::ok(app.domain.conversation(&caller, id).await?))
+}
+
+/// Change a conversation
+///
+/// The title is everybody's, and given by owners and admins; the rest is mine alone.
+#[utoipa::path(
+    patch,
+    path = "/v1/conversations/{id}",
+    operation_id = "update_conversation",
+    tag = "Conversations",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The conversation")),
+    request_body = UpdateConversation,
+    responses(
+        (status = 200, description = "The conversation as it is now", body = Conversation),
+        (status = 403, description = "`forbidden`"),
+        (status = 409, description = "`direct_fixed`"),
+    ),
+)]
+pub async fn update_conversation(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<ConversationId>,
+    _: NoQuery,
+    Json { value, .. }: Json<UpdateConversation>,
+) -> Result<Response, Problem> {
+    let UpdateConversation { title, archived, muted } = value;
+    let changes = Changes { title, archived, muted };
+    Ok(answer::ok(app.domain.update_conversation(&caller, id, changes).await?))
+}
+
+/// Delete a conversation
+///
+/// By an owner of the group, for everybody: all memberships end, and all texts are gone before this answers.
+#[utoipa::path(
+    delete,
+    path = "/v1/conversations/{id}",
+    operation_id = "delete_conversation",
+    tag = "Conversations",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The conversation")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 403, description = "`forbidden`"),
+        (status = 409, description = "`direct_fixed`"),
+    ),
+)]
+pub async fn delete_conversation(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<ConversationId>,
+    _: NoQuery,
+) -> Result<StatusCode, Problem> {
+    app.domain.delete_conversation(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

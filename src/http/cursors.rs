@@ -60,6 +60,18 @@ impl From<Named> for StoredCursor {
     }
 }
 
+/// Reads a cursor, `now` or `start`.
+///
+/// # Errors
+/// 400.
+pub fn target(text: &str) -> Result<Target, Error> {
+    match text {
+        "now" => Ok(Target::Now),
+        "start" => Ok(Target::Start),
+        text => Cursor::parse(text).map(Target::Cursor).ok_or(Error::CursorMalformed),
+    }
+}
+
 /// My stored cursors
 #[utoipa::path(
     get,
@@ -127,11 +139,7 @@ pub async fn put_cursor(
     _: NoQuery,
     Json { value, .. }: Json<PutCursor>,
 ) -> Result<Response, Problem> {
-    let target = match value.cursor.as_str() {
-        "now" => Target::Now,
-        "start" => Target::Start,
-        text => Target::Cursor(Cursor::parse(text).ok_or(Error::CursorMalformed)?),
-    };
+    let target = target(&value.cursor)?;
     let stored = app.domain.put_cursor(&caller, &name, target, value.rewind.unwrap_or(false)).await?;
     Ok(answer::ok(StoredCursor::from(stored)))
 }

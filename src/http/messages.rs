@@ -5,6 +5,7 @@ use super::answer;
 use super::asked::Creating;
 use super::body::{Json, LIST_LIMIT};
 use super::caller::Authenticated;
+use super::conversations::PageParams;
 use super::page;
 use super::path::PathParam;
 use super::prefer::Preferred;
@@ -12,13 +13,16 @@ use super::problem::{Problem, malformed};
 use super::query::{NoQuery, Query};
 use super::receipt::{self, SentMessage};
 use super::text_body::{MessageRequest, TextOrJson};
-use crate::domain::messages::{Bound, Draft, Wanted};
+use crate::domain::Error;
+use crate::domain::history::{Bound, Wanted};
+use crate::domain::messages::Draft;
 use crate::ids::{ConversationId, MessageId};
 use crate::log::Cursor;
 use crate::log::history::Order;
-use crate::wire::{List, Message};
+use crate::wire::{List, Message, Version};
 use axum::extract::State;
 use axum::response::Response;
+use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -39,6 +43,22 @@ pub struct SendMessage {
     /// An object of at most 4 KiB, which comes back untouched.
     #[schema(value_type = Option<Object>, example = json!({"color": "blue"}))]
     metadata: Option<Box<RawValue>>,
+}
+
+/// A message's new text.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateMessage {
+    /// 1 to 16,384 Unicode scalar values.
+    #[schema(example = "hello again", min_length = 1, max_length = 16_384)]
+    text: String,
+}
+
+/// Where the next page of replies begins.
+#[derive(Debug, Serialize, Deserialize)]
+struct ReplyPlace {
+    after: String,
+    limit: usize,
 }
 
 /// Which part of a history.
@@ -205,6 +225,102 @@ pub async fn get_message(
     _: NoQuery,
 ) -> Result<Response, Problem> {
     Ok(answer::ok(app.domain.message(&caller, id).await?))
+}
+
+/// Edit a message
+///
+/// By its author alone. The same text again changes nothing.
+#[utoipa::path(
+    patch,
+    path = "/v1/messages/{id}",
+    operation_id = "update_message",
+    tag = "Messages",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The message")),
+    request_body = UpdateMessage,
+    responses(
+        (status = 200, description = "The message as it is now", body = Message),
+        (status = 403, description = "`forbidden`"),
+    ),
+)]
+pub async fn update_message(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<MessageId>,
+    _: NoQuery,
+    Json { value, .. }: Json<UpdateMessage>,
+) -> Result<Response, Problem> {
+    Ok(answer::ok(app.domain.edit_message(&caller, id, value.text).await?))
+}
+
+/// Delete a message
+///
+/// By its author, or an admin or owner of the group. The text of all its versions is gone before this answers; the message
+/// keeps its place.
+#[utoipa::path(
+    delete,
+    path = "/v1/messages/{id}",
+    operation_id = "delete_message",
+    tag = "Messages",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The message")),
+    responses((status = 204, description = "Deleted"), (status = 403, description = "`forbidden`")),
+)]
+pub async fn delete_message(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<MessageId>,
+    _: NoQuery,
+) -> Result<StatusCode, Problem> {
+    app.domain.delete_message(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Versions of a message
+///
+/// The oldest first, the present one last; none of a deleted message.
+#[utoipa::path(
+    get,
+    path = "/v1/messages/{id}/edits",
+    operation_id = "list_edits",
+    tag = "Messages",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The message")),
+    responses((status = 200, description = "All versions", body = List<Version>)),
+)]
+pub async fn list_edits(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<MessageId>,
+    _: NoQuery,
+) -> Result<Response, Problem> {
+    Ok(answer::ok(List { items: app.domain.edits(&caller, id).await?, next: None }))
+}
+
+/// Replies to a message
+///
+/// The oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/messages/{id}/replies",
+    operation_id = "list_replies",
+    tag = "Messages",
+    security(("token" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The message"), PageParams),
+    responses((status = 200, description = "A page", body = List<Message>)),
+)]
+pub async fn list_replies(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PathParam(id): PathParam<MessageId>,
+    Query(params): Query<PageParams>,
+) -> Result<Response, Problem> {
+    let place: Option<ReplyPlace> = page::place(params.page.as_deref())?;
+    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
+    let after = place.map(|place| Cursor::parse(&place.after).ok_or(Error::CursorMalformed)).transpose()?;
+    let listed = app.domain.replies(&caller, id, after, limit).await?;
+    let next = listed.next.map(|last| page::token(&ReplyPlace { after: last.to_string(), limit }));
+    Ok(answer::ok(List { items: listed.items, next }))
 }
 
 /// Where a page begins: what the parameters say, or what `page` kept of them.

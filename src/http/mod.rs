@@ -4,13 +4,17 @@
 //! handler is `<verb>_<resource>`, which is also its operation id. Whatever is refused becomes one problem document
 //! ([`problem`]). [`server`] takes connections and ends them.
 
+mod account;
 mod answer;
 mod asked;
 mod body;
+mod bots;
 mod caller;
 mod conversations;
+mod csv;
 mod cursors;
 mod docs;
+mod export;
 mod health;
 mod members;
 mod messages;
@@ -24,18 +28,22 @@ mod presence;
 mod problem;
 mod query;
 mod rates;
+mod reactions;
+mod reads;
 mod receipt;
 mod receive;
 mod routes;
 pub mod server;
 mod sessions;
 mod socket;
+mod statistics;
 mod stream;
 mod text_body;
 mod tickets;
 mod typing;
 mod updates;
 mod users;
+mod webhooks;
 
 pub use rates::Rates;
 pub use routes::router;

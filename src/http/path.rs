@@ -25,7 +25,7 @@ macro_rules! named {
     )*};
 }
 
-named!(ConversationId, MessageId, SessionId);
+named!(ConversationId, MessageId, SessionId, WebhookId);
 
 impl Named for String {
     fn read(text: &str) -> Option<Self> {

@@ -213,7 +213,7 @@ impl From<Error> for Problem {
             Error::CursorExpired => Self::new(Code::CursorExpired, detail),
             Error::Invalid(errors) => Self::new(Code::Invalid, detail).with_errors(errors),
             Error::Malformed(errors) => Self::new(Code::Malformed, detail).with_errors(errors),
-            Error::Busy | Error::Unresolved => Self::new(Code::Unavailable, detail),
+            Error::Busy | Error::Unresolved | Error::TooMany => Self::new(Code::Unavailable, detail),
             Error::Store(StoreError::Unreachable(_) | StoreError::Lost(_)) => unavailable(&error),
             Error::Store(StoreError::Query(_) | StoreError::Migration(_)) | Error::Shape(_) | Error::WriteFailed => {
                 internal(&error)

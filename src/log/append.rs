@@ -142,6 +142,12 @@ async fn call(
         .sql(", ")
         .bind::<Array<Text>, _>(&columns.payloads)
         .sql(", ")
+        .bind::<Array<Nullable<Uuid>>, _>(&columns.replies)
+        .sql(", ")
+        .bind::<Array<Nullable<Text>>, _>(&columns.mentions)
+        .sql(", ")
+        .bind::<Array<Nullable<Uuid>>, _>(&columns.only_for)
+        .sql(", ")
         .bind::<Nullable<Timestamptz>, _>(now)
         .sql(")");
     // This statement commits by itself, so its row is no answer until ReadyForQuery has come.
@@ -169,6 +175,10 @@ struct Columns<'a> {
     messages: Vec<Option<MessageId>>,
     senders: Vec<UserId>,
     payloads: Vec<&'a str>,
+    replies: Vec<Option<MessageId>>,
+    /// Each an array in PostgreSQL's notation.
+    mentions: Vec<Option<String>>,
+    only_for: Vec<Option<UserId>>,
 }
 
 impl<'a> Columns<'a> {
@@ -183,7 +193,16 @@ impl<'a> Columns<'a> {
             columns.messages.push(event.message);
             columns.senders.push(event.sender);
             columns.payloads.push(&event.payload.0);
+            columns.replies.push(event.reply_to);
+            columns.mentions.push(array(&event.mentions));
+            columns.only_for.push(event.only_for);
         }
         columns
     }
+}
+
+/// Ids as an array in PostgreSQL's notation, because an array of arrays cannot be unnested; none for none.
+fn array(ids: &[UserId]) -> Option<String> {
+    let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| format!("{{{}}}", texts.join(",")))
 }

@@ -2,7 +2,7 @@
 
 use super::Cursor;
 use crate::ids::{Epoch, Position};
-use crate::store::sql::sql;
+use crate::store::sql::{only, sql};
 use crate::store::{Connection, StoreError};
 use diesel::prelude::Queryable;
 use diesel::sql_types::BigInt;
@@ -87,6 +87,16 @@ pub async fn state(connection: &mut Connection, known: Position) -> Result<State
     let eras: Vec<Era> = query.load(connection).await?;
     let head = eras.last().map_or(Position::ZERO, |era| era.head);
     Ok(State { eras, head })
+}
+
+/// Reads the oldest position that is kept. Whoever reads it after events knows that none above it was missing then.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn oldest(connection: &mut Connection) -> Result<Position, StoreError> {
+    let query =
+        sql::<BigInt>("SELECT coalesce((SELECT oldest_position FROM log_epoch ORDER BY number DESC LIMIT 1), 1)");
+    Ok(only(query.load(connection).await?)?)
 }
 
 #[cfg(test)]

@@ -18,6 +18,10 @@ pub struct Event {
     pub sender: UserId,
     pub created_at: Time,
     pub payload: Payload,
+    /// Of a `message.created`: where its last edit or its deletion stands.
+    pub current: Option<Position>,
+    /// The only user who gets the event.
+    pub only_for: Option<UserId>,
 }
 
 impl Event {
@@ -55,6 +59,12 @@ pub struct NewEvent {
     pub message: Option<MessageId>,
     pub sender: UserId,
     pub payload: Payload,
+    /// The message that this one answers.
+    pub reply_to: Option<MessageId>,
+    /// The users whom the message names.
+    pub mentions: Vec<UserId>,
+    /// The only user who gets the event.
+    pub only_for: Option<UserId>,
 }
 
 impl NewEvent {
@@ -69,6 +79,8 @@ impl NewEvent {
             sender: self.sender,
             created_at,
             payload: self.payload,
+            current: None,
+            only_for: self.only_for,
         }
     }
 }

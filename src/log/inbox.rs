@@ -20,6 +20,8 @@ pub struct Entry {
     pub read: Position,
     /// Messages of others that the user has not read, up to [`MOST_UNREAD`].
     pub unread: i64,
+    /// Those of them that name the user.
+    pub mentions: i64,
 }
 
 /// Which part of an inbox.
@@ -38,28 +40,20 @@ pub struct Page {
 /// [`StoreError`].
 pub async fn page(connection: &mut Connection, user: UserId, page: Page) -> Result<Vec<Entry>, StoreError> {
     let (place, conversation) = page.after.unwrap_or((Position::MAX, ConversationId(uuid::Uuid::max())));
-    let query = sql::<(Uuid, BigInt, Nullable<BigInt>, BigInt, BigInt)>(
-        "SELECT p.conversation_id, p.place, p.newest, p.read, (SELECT count(*) FROM (
-                    SELECT 1 FROM events e
-                     WHERE e.conversation_id = p.conversation_id AND e.position > p.read AND e.position >= p.visible
-                       AND e.kind = 'message.created' AND e.sender_id <> ",
-    )
-    .bind::<Uuid, _>(user)
-    .sql(" LIMIT ")
-    .bind::<BigInt, _>(MOST_UNREAD)
-    .sql(
-        ") unread)
-           FROM (SELECT m.conversation_id, m.read, m.joined_at, v.visible, n.position AS newest,
-                        coalesce(n.position, m.joined_at) AS place
-                   FROM members m
-                   JOIN conversations c ON c.id = m.conversation_id
-                  CROSS JOIN LATERAL (SELECT CASE c.history WHEN 'shared' THEN 0 ELSE m.joined_at END AS visible) v
-                   LEFT JOIN LATERAL (
-                        SELECT e.position FROM events e
-                         WHERE e.conversation_id = m.conversation_id AND e.kind = 'message.created'
-                           AND e.position >= v.visible
-                         ORDER BY e.position DESC LIMIT 1) n ON true
-                  WHERE m.left_at IS NULL AND m.user_id = ",
+    let query = sql::<(Uuid, BigInt, Nullable<BigInt>, BigInt, BigInt, BigInt)>(
+        "SELECT p.conversation_id, p.place, p.newest, p.read, u.unread, u.mentions
+           FROM (SELECT * FROM (
+                SELECT m.conversation_id, m.read, v.visible, n.position AS newest,
+                       coalesce(n.position, m.joined_at) AS place
+                  FROM members m
+                  JOIN conversations c ON c.id = m.conversation_id
+                 CROSS JOIN LATERAL (SELECT CASE c.history WHEN 'shared' THEN 0 ELSE m.joined_at END AS visible) v
+                  LEFT JOIN LATERAL (
+                       SELECT e.position FROM events e
+                        WHERE e.conversation_id = m.conversation_id AND e.only_for IS NULL
+                          AND e.kind = 'message.created' AND e.position >= v.visible
+                        ORDER BY e.position DESC LIMIT 1) n ON true
+                 WHERE m.left_at IS NULL AND m.user_id = ",
     )
     .bind::<Uuid, _>(user)
     .sql(" AND coalesce(m.conversation_id = ")
@@ -69,6 +63,22 @@ pub async fn page(connection: &mut Connection, user: UserId, page: Page) -> Resu
     .sql(", ")
     .bind::<Uuid, _>(conversation)
     .sql(") ORDER BY p.place DESC, p.conversation_id DESC LIMIT ")
-    .bind::<BigInt, _>(page.limit);
+    .bind::<BigInt, _>(page.limit)
+    .sql(
+        ") p CROSS JOIN LATERAL (
+             SELECT count(*) AS unread, count(*) FILTER (WHERE named) AS mentions FROM (
+                 SELECT ",
+    )
+    .bind::<Uuid, _>(user)
+    .sql(
+        " = ANY(e.mentions) AS named FROM events e
+          WHERE e.conversation_id = p.conversation_id AND e.only_for IS NULL
+            AND e.position > p.read AND e.position >= p.visible
+            AND e.kind = 'message.created' AND e.deleted IS NULL AND e.sender_id <> ",
+    )
+    .bind::<Uuid, _>(user)
+    .sql(" LIMIT ")
+    .bind::<BigInt, _>(MOST_UNREAD)
+    .sql(") e) u ORDER BY p.place DESC, p.conversation_id DESC");
     Ok(query.load(connection).await?)
 }

@@ -17,7 +17,10 @@ pub mod history;
 pub mod inbox;
 mod listener;
 pub mod read;
+pub mod retention;
 mod session;
+pub mod statistics;
+pub mod versions;
 mod writer;
 
 pub use change::{Applying, Change, ChangeError, Changed, Locked, Stop};

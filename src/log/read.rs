@@ -7,11 +7,12 @@ use crate::store::sql::{Sql, only, sql};
 use crate::store::{Connection, EventKind, StoreError, Time};
 use diesel::prelude::Queryable;
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Bytea, Integer, Json, Nullable, Text, Timestamptz, Uuid};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Integer, Json, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
 /// The SQL types of `columns!`.
-pub(super) type Columns = (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json);
+pub(super) type Columns =
+    (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json, Nullable<BigInt>, Nullable<Uuid>);
 
 /// What an [`Event`] is made of, from `events e`. The present epoch, which nearly all are of, is read once a query.
 macro_rules! columns {
@@ -20,7 +21,8 @@ macro_rules! columns {
          CASE WHEN e.position >= (SELECT first_position FROM log_epoch ORDER BY number DESC LIMIT 1)
               THEN (SELECT epoch FROM log_epoch ORDER BY number DESC LIMIT 1)
               ELSE (SELECT epoch FROM log_epoch WHERE first_position <= e.position ORDER BY number DESC LIMIT 1) END,
-         e.conversation_id, e.kind, e.message_id, e.sender_id, e.created_at, e.payload"
+         e.conversation_id, e.kind, e.message_id, e.sender_id, e.created_at, e.payload,
+         e.current, e.only_for"
     };
 }
 pub(super) use columns;
@@ -77,6 +79,8 @@ type TailRow = (
     Option<UserId>,
     Option<Time>,
     Option<Payload>,
+    Option<Position>,
+    Option<UserId>,
 );
 
 type TailColumns = (
@@ -90,6 +94,8 @@ type TailColumns = (
     Nullable<Uuid>,
     Nullable<Timestamptz>,
     Nullable<Json>,
+    Nullable<BigInt>,
+    Nullable<Uuid>,
 );
 
 /// Reads what follows `after`, with the epoch of the same snapshot.
@@ -114,7 +120,7 @@ pub async fn tail(connection: &mut Connection, after: Position, limit: i64) -> R
 }
 
 fn event_of(row: TailRow) -> Option<Event> {
-    let (_, _, position, epoch, conversation, kind, message, sender, created_at, payload) = row;
+    let (_, _, position, epoch, conversation, kind, message, sender, created_at, payload, current, only_for) = row;
     Some(Event {
         position: position?,
         epoch: epoch?,
@@ -124,6 +130,8 @@ fn event_of(row: TailRow) -> Option<Event> {
         sender: sender?,
         created_at: created_at?,
         payload: payload?,
+        current,
+        only_for,
     })
 }
 
@@ -149,7 +157,8 @@ pub const PAGE_EVENTS: usize = (PAGE / OVERHEAD) as usize;
 /// `limit`.
 ///
 /// What is answered stays true: nobody becomes a member, or ceases to be one, at a position that has passed. Each
-/// conversation costs a probe of its index, and more only if it has news.
+/// conversation costs a probe of its index, and more only if it has news; a span of fewer events than that is read as it
+/// stands in the log instead.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -171,6 +180,40 @@ pub async fn missed_positions(
         .bind::<Integer, _>(i32::try_from(limit).unwrap_or(i32::MAX))
         .sql(")");
     Ok(only(query.load(connection).await?)?)
+}
+
+/// Whose news somebody asks for: all after a position.
+#[derive(Clone, Copy, Debug)]
+pub struct Interest {
+    pub user: UserId,
+    /// Exclusive.
+    pub after: Position,
+    /// Only this conversation.
+    pub only: Option<ConversationId>,
+}
+
+/// Answers which of the interests have an event, as [`missed_positions`] would find it, up to a position.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn have_news(
+    connection: &mut Connection,
+    interests: &[Interest],
+    upto: Position,
+) -> Result<Vec<bool>, StoreError> {
+    let users: Vec<_> = interests.iter().map(|interest| interest.user).collect();
+    let afters: Vec<_> = interests.iter().map(|interest| interest.after).collect();
+    let onlys: Vec<_> = interests.iter().map(|interest| interest.only).collect();
+    let query = sql::<Bool>("SELECT cardinality(log_missed(i.user_id, i.after, ")
+        .bind::<BigInt, _>(upto)
+        .sql(", i.conversation_id, 1)) > 0 FROM unnest(")
+        .bind::<Array<Uuid>, _>(users)
+        .sql(", ")
+        .bind::<Array<BigInt>, _>(afters)
+        .sql(", ")
+        .bind::<Array<Nullable<Uuid>>, _>(onlys)
+        .sql(") WITH ORDINALITY AS i (user_id, after, conversation_id, place) ORDER BY i.place");
+    Ok(query.load(connection).await?)
 }
 
 /// Reads the first of the events at `positions`, which are in order: about 48 KiB, but one at least if one is kept.

@@ -133,6 +133,9 @@ fn event(id: u128) -> NewEvent {
         message: None,
         sender: UserId(Uuid::nil()),
         payload: Payload(id.to_string().into()),
+        reply_to: None,
+        mentions: Vec::new(),
+        only_for: None,
     }
 }
 

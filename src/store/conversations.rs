@@ -3,6 +3,7 @@
 use super::schema::conversations;
 use super::{Connection, ConversationKind, History, Time};
 use crate::ids::{ConversationId, UserId};
+use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel_async::RunQueryDsl;
@@ -35,20 +36,20 @@ pub async fn insert(
     Ok(())
 }
 
-/// Finds conversations by id, in no order.
+/// Finds conversations by id, in no order; not those that were deleted.
 ///
 /// # Errors
 /// As PostgreSQL has it.
 pub async fn by_ids(connection: &mut Connection, ids: &[ConversationId]) -> Result<Vec<Conversation>, Error> {
-    conversations::table.filter(conversations::id.eq_any(ids)).select(Conversation::as_select()).load(connection).await
+    kept().filter(conversations::id.eq_any(ids)).select(Conversation::as_select()).load(connection).await
 }
 
-/// Finds a conversation by id.
+/// Finds a conversation by id, unless it was deleted.
 ///
 /// # Errors
 /// As PostgreSQL has it.
 pub async fn by_id(connection: &mut Connection, id: ConversationId) -> Result<Option<Conversation>, Error> {
-    conversations::table.find(id).select(Conversation::as_select()).first(connection).await.optional()
+    kept().filter(conversations::id.eq(id)).select(Conversation::as_select()).first(connection).await.optional()
 }
 
 /// Finds the one conversation of a set of users.
@@ -74,4 +75,59 @@ pub async fn clear_direct_key(connection: &mut Connection, id: ConversationId) -
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// How many conversations there are.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
+    kept().count().get_result(connection).await
+}
+
+/// Gives a conversation another title.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn set_title(connection: &mut Connection, id: ConversationId, title: Option<&str>) -> Result<(), Error> {
+    diesel::update(conversations::table.find(id)).set(conversations::title.eq(title)).execute(connection).await?;
+    Ok(())
+}
+
+/// Notes that a conversation was deleted; its texts stay until they are blanked.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn delete(connection: &mut Connection, id: ConversationId, at: Time) -> Result<(), Error> {
+    diesel::update(conversations::table.find(id))
+        .set((conversations::deleted_at.eq(at), conversations::direct_key.eq(None::<Vec<u8>>)))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes that the texts of a deleted conversation are gone.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn set_blanked(connection: &mut Connection, id: ConversationId) -> Result<(), Error> {
+    diesel::update(conversations::table.find(id)).set(conversations::blanked_at.eq(now)).execute(connection).await?;
+    Ok(())
+}
+
+/// Deleted conversations whose texts may still stand.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn to_blank(connection: &mut Connection) -> Result<Vec<ConversationId>, Error> {
+    conversations::table
+        .filter(conversations::deleted_at.is_not_null().and(conversations::blanked_at.is_null()))
+        .select(conversations::id)
+        .load(connection)
+        .await
+}
+
+#[diesel::dsl::auto_type]
+fn kept() -> _ {
+    conversations::table.filter(conversations::deleted_at.is_null())
 }

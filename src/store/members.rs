@@ -1,11 +1,13 @@
 //! Memberships, as intervals of the log. All writes happen under the log's lock.
 
 use super::schema::{members, users};
+use super::sql::sql;
 use super::users::User;
 use super::{Connection, MemberRole, Time};
 use crate::ids::{ConversationId, Position, UserId};
 use diesel::prelude::*;
 use diesel::result::Error;
+use diesel::sql_types::{Array, BigInt, Uuid};
 use diesel_async::RunQueryDsl;
 
 /// One membership.
@@ -186,7 +188,7 @@ pub async fn roles(
         .await
 }
 
-/// The other present members of direct conversations.
+/// The other users of direct conversations, also those who deleted their accounts: nobody else leaves one.
 ///
 /// # Errors
 /// As PostgreSQL has it.
@@ -197,8 +199,7 @@ pub async fn peers(
 ) -> Result<Vec<(ConversationId, User)>, Error> {
     members::table
         .inner_join(users::table.on(users::id.eq(members::user_id)))
-        .filter(members::left_at.is_null().and(members::conversation_id.eq_any(conversations)))
-        .filter(members::user_id.ne(user))
+        .filter(members::conversation_id.eq_any(conversations).and(members::user_id.ne(user)))
         .select((members::conversation_id, User::as_select()))
         .load(connection)
         .await
@@ -234,6 +235,156 @@ pub async fn heir(
         .first(connection)
         .await
         .optional()
+}
+
+/// What a member alone has set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = members)]
+pub struct Settings {
+    pub archived: bool,
+    pub muted: bool,
+}
+
+/// What a user has set in conversations, as far as the user is a member.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn settings(
+    connection: &mut Connection,
+    conversations: &[ConversationId],
+    user: UserId,
+) -> Result<Vec<(ConversationId, Settings)>, Error> {
+    present()
+        .filter(members::conversation_id.eq_any(conversations).and(members::user_id.eq(user)))
+        .select((members::conversation_id, Settings::as_select()))
+        .load(connection)
+        .await
+}
+
+/// Changes what a member alone has set.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn set_settings(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    user: UserId,
+    settings: Settings,
+) -> Result<(), Error> {
+    diesel::update(present().filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user))))
+        .set((members::archived.eq(settings.archived), members::muted.eq(settings.muted)))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Ends all memberships of a conversation at a position.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn leave_all(connection: &mut Connection, conversation: ConversationId, at: Position) -> Result<(), Error> {
+    diesel::update(present().filter(members::conversation_id.eq(conversation)))
+        .set(members::left_at.eq(at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// All of a user's memberships of conversations, the oldest first.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn of_user_in(
+    connection: &mut Connection,
+    conversations: &[ConversationId],
+    user: UserId,
+) -> Result<Vec<(ConversationId, Membership)>, Error> {
+    members::table
+        .filter(members::conversation_id.eq_any(conversations).and(members::user_id.eq(user)))
+        .order(members::joined_at)
+        .select((members::conversation_id, Membership::as_select()))
+        .load(connection)
+        .await
+}
+
+/// How far a member has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
+pub struct Mark {
+    pub conversation: ConversationId,
+    pub user: UserId,
+    pub read: Position,
+}
+
+/// Moves read marks forward, each pair of conversation and user named once; answers those that moved, in no order. Who is
+/// not a member is passed over.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn mark(connection: &mut Connection, marks: &[Mark]) -> Result<Vec<Mark>, Error> {
+    let conversations: Vec<_> = marks.iter().map(|mark| mark.conversation).collect();
+    let users: Vec<_> = marks.iter().map(|mark| mark.user).collect();
+    let reads: Vec<_> = marks.iter().map(|mark| mark.read).collect();
+    let query = sql::<(Uuid, Uuid, BigInt)>("UPDATE members m SET read = t.read FROM unnest(")
+        .bind::<Array<Uuid>, _>(conversations)
+        .sql(", ")
+        .bind::<Array<Uuid>, _>(users)
+        .sql(", ")
+        .bind::<Array<BigInt>, _>(reads)
+        .sql(
+            ") AS t (conversation_id, user_id, read)
+              WHERE m.conversation_id = t.conversation_id AND m.user_id = t.user_id AND m.left_at IS NULL
+                AND m.read < t.read
+             RETURNING m.conversation_id, m.user_id, m.read",
+        );
+    query.load(connection).await
+}
+
+/// Which of the conversations have more than so many present members.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn larger_than(
+    connection: &mut Connection,
+    conversations: &[ConversationId],
+    count: i64,
+) -> Result<Vec<ConversationId>, Error> {
+    let query = sql::<Uuid>("SELECT c.id FROM unnest(")
+        .bind::<Array<Uuid>, _>(conversations)
+        .sql(
+            ") AS c (id) WHERE (SELECT count(*) FROM (SELECT FROM members m
+                WHERE m.conversation_id = c.id AND m.left_at IS NULL LIMIT ",
+        )
+        .bind::<BigInt, _>(count + 1)
+        .sql(") m) > ")
+        .bind::<BigInt, _>(count);
+    query.load(connection).await
+}
+
+/// Present members with their accounts and how far they have read, in order of joining, after one of them, at most
+/// `limit`.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn readers(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    only: Option<UserId>,
+    after: Option<(Position, UserId)>,
+    limit: i64,
+) -> Result<Vec<(Membership, User, Position)>, Error> {
+    let (place, user) = after.unwrap_or((Position(-1), UserId(uuid::Uuid::nil())));
+    let mut query = members::table
+        .inner_join(users::table.on(users::id.eq(members::user_id)))
+        .filter(members::left_at.is_null().and(members::conversation_id.eq(conversation)))
+        .filter(members::joined_at.gt(place).or(members::joined_at.eq(place).and(members::user_id.gt(user))))
+        .order((members::joined_at, members::user_id))
+        .limit(limit)
+        .select((Membership::as_select(), User::as_select(), members::read))
+        .into_boxed();
+    if let Some(only) = only {
+        query = query.filter(members::user_id.eq(only));
+    }
+    query.load(connection).await
 }
 
 #[diesel::dsl::auto_type]

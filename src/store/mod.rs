@@ -3,17 +3,21 @@
 //! Nothing here knows a rule of the domain; nothing above writes SQL but `log`, which owns its own tables. Rows of
 //! `conversations` and `members` are written by callers that hold the log's lock (lock first, rows after).
 
+pub mod bots;
 pub mod company;
+mod confirm;
 mod connect;
 pub mod connections;
 pub mod conversations;
 pub mod cursors;
+pub mod deletions;
 pub mod embedded;
 mod error;
 pub mod members;
 mod migrations;
 pub mod nodes;
 mod pool;
+pub mod reactions;
 mod rounds;
 pub mod schema;
 pub mod secrets;
@@ -21,14 +25,16 @@ pub mod sessions;
 pub mod sql;
 pub mod tickets;
 pub mod users;
+pub mod webhooks;
 mod words;
 
+pub use confirm::confirm;
 pub use connect::{Driver, connect};
 pub use error::StoreError;
 pub use migrations::{migrate, revert_all};
 pub use pool::{ANSWER, Pool, Pooled};
 pub use rounds::Rounds;
-pub use words::{ConversationKind, EventKind, History, MemberRole, Transport, UserRole};
+pub use words::{ConversationKind, EventKind, History, MemberRole, Transport, UserRole, WebhookState};
 
 /// A time as PostgreSQL has it.
 pub type Time = chrono::DateTime<chrono::Utc>;

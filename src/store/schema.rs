@@ -1,4 +1,5 @@
-//! The tables, as the migrations leave them. Those of the log are read and written by `log` alone.
+//! The tables, as the migrations leave them. Those of the log are read and written by `log` alone;
+//! `webhooks` has more columns than diesel's tuples, and its queries are written by hand.
 
 diesel::table! {
     users (id) {
@@ -9,6 +10,9 @@ diesel::table! {
         role -> Text,
         created_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
+        deleted_at -> Nullable<Timestamptz>,
+        erased_at -> Nullable<Timestamptz>,
+        freed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -61,6 +65,8 @@ diesel::table! {
         direct_key -> Nullable<Bytea>,
         created_by -> Uuid,
         created_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        blanked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -73,6 +79,19 @@ diesel::table! {
         left_at -> Nullable<BigInt>,
         read -> BigInt,
         since -> Timestamptz,
+        archived -> Bool,
+        muted -> Bool,
+    }
+}
+
+diesel::table! {
+    reactions (message_id, emoji, user_id, added_at) {
+        message_id -> Uuid,
+        emoji -> Text,
+        user_id -> Uuid,
+        conversation_id -> Uuid,
+        added_at -> BigInt,
+        removed_at -> Nullable<BigInt>,
     }
 }
 
@@ -108,4 +127,22 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(users, sessions, conversations, members);
+diesel::table! {
+    bots (user_id) {
+        user_id -> Uuid,
+        owner_id -> Uuid,
+        mac -> Bytea,
+    }
+}
+
+diesel::table! {
+    bot_tokens (session_id) {
+        session_id -> Uuid,
+        hash -> Bytea,
+        prefix -> Text,
+        expires_at -> Nullable<Timestamptz>,
+        mac -> Bytea,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, conversations, members, bots, bot_tokens);

@@ -2,9 +2,11 @@
 
 use super::error::violates;
 use super::schema::users;
+use super::sql::sql;
 use super::{Connection, StoreError, Time, UserRole};
 use crate::ids::UserId;
 use diesel::prelude::*;
+use diesel::sql_types::Uuid;
 use diesel_async::RunQueryDsl;
 
 /// An account, without its password.
@@ -107,11 +109,53 @@ pub async fn replace_password_hash(
     Ok(())
 }
 
-/// The users that are disabled.
+/// Holds back, until the transaction ends, others who do this for the same user: what is counted in between stays true.
+/// Rows that name the user can be written all the same.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn hold(connection: &mut Connection, id: UserId) -> Result<(), StoreError> {
+    users::table.find(id).select(users::id).for_no_key_update().load::<UserId>(connection).await?;
+    Ok(())
+}
+
+/// Gives a person another role; answers whether there is one of this name. Bots stay what they are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn set_role(connection: &mut Connection, name: &str, role: UserRole) -> Result<bool, StoreError> {
+    let changed = diesel::update(users::table.filter(users::name.eq(name).and(users::role.ne(UserRole::Bot))))
+        .set(users::role.eq(role))
+        .execute(connection)
+        .await?;
+    Ok(changed > 0)
+}
+
+/// How many accounts there are that are not disabled.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn count(connection: &mut Connection) -> Result<i64, StoreError> {
+    Ok(users::table.filter(users::disabled_at.is_null()).count().get_result(connection).await?)
+}
+
+/// The hash of a user's password, if they have one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn password_hash(connection: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
+    let query = users::table.find(id).select(users::password_hash);
+    Ok(query.first(connection).await.optional()?.flatten())
+}
+
+/// The users that are disabled, without those whose deletion is long past, and the bots whose owners are.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn disabled(connection: &mut Connection) -> Result<Vec<UserId>, StoreError> {
-    let query = users::table.filter(users::disabled_at.is_not_null()).select(users::id);
+    let query = sql::<Uuid>(
+        "SELECT id FROM users WHERE disabled_at IS NOT NULL AND freed_at IS NULL
+         UNION SELECT b.user_id FROM bots b JOIN users o ON o.id = b.owner_id WHERE o.disabled_at IS NOT NULL",
+    );
     Ok(query.load(connection).await?)
 }

@@ -90,6 +90,12 @@ words! {
         Poll = "poll",
     }
 
+    /// Whether a webhook gets events.
+    WebhookState {
+        Active = "active",
+        Paused = "paused",
+    }
+
     /// What an event of the log tells.
     EventKind {
         MessageCreated = "message.created",

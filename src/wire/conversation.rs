@@ -41,6 +41,9 @@ pub struct ConversationInEvent {
     /// The first members, in `conversation.created`; null where there are more than 50.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<Option<Vec<Participant>>>,
+    /// In events that only one member gets: what that one has set.
+    #[serde(flatten)]
+    pub own: Option<OwnSettings>,
 }
 
 /// A first member of a conversation.
@@ -61,6 +64,7 @@ impl ConversationInEvent {
             members_count,
             created_at: Timestamp(conversation.created_at),
             members: None,
+            own: None,
         }
     }
 }
@@ -69,4 +73,38 @@ impl ConversationInEvent {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ConversationData {
     pub conversation: ConversationInEvent,
+}
+
+/// What one member alone has set, as an event tells of it.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct OwnSettings {
+    pub archived: bool,
+    pub muted: bool,
+}
+
+/// How far a member has read.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReadData {
+    pub user: User,
+    /// Cursor up to which the user has read.
+    pub read: String,
+}
+
+/// How far I have read.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReadState {
+    /// Cursor up to which I have read.
+    pub read: String,
+    /// Messages of others that I have not read, up to 1,000.
+    pub unread: i64,
+}
+
+/// How far a member has read, with a message in view.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReadReceipt {
+    pub user: User,
+    /// Cursor up to which the user has read.
+    pub read: String,
+    /// Whether that holds the message.
+    pub has_read: bool,
 }

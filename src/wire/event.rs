@@ -43,8 +43,8 @@ enum Data<'a> {
 
 impl<'a> Event<'a> {
     fn new(event: &'a log::Event) -> Result<Self, ShapeError> {
-        let (name, data) = if event.kind == EventKind::MessageCreated {
-            let message = Box::new(Message::created(event)?);
+        let (name, data) = if matches!(event.kind, EventKind::MessageCreated | EventKind::MessageEdited) {
+            let message = Box::new(Message::told(event)?);
             (Cow::Owned(message.sender.name.clone()), Data::Message { message })
         } else {
             let payload = ChangePayload::parse(&event.payload)?;

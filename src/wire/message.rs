@@ -1,9 +1,11 @@
-use super::Timestamp;
 use super::payload::{MessagePayload, ShapeError};
+use super::{Timestamp, User};
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::log;
+use crate::store::Time;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use utoipa::ToSchema;
 
 /// A message.
@@ -63,12 +65,17 @@ pub struct Attachment {
 }
 
 impl Message {
-    /// The message that a `message.created` event tells of.
+    /// The message as a `message.created` or `message.edited` event tells of it.
     ///
     /// # Errors
     /// The payload has another shape.
-    pub fn created(event: &log::Event) -> Result<Self, ShapeError> {
+    pub fn told(event: &log::Event) -> Result<Self, ShapeError> {
         let payload = MessagePayload::parse(&event.payload)?;
+        let edited_at = payload.first.is_some().then_some(Timestamp(event.created_at));
+        let (cursor, created_at) = match payload.first {
+            Some(first) => (first.cursor.into_owned(), first.created_at),
+            None => (event.cursor().to_string(), event.created_at),
+        };
         Ok(Self {
             id: event.message.unwrap_or(MessageId(uuid::Uuid::nil())),
             conversation_id: event.conversation,
@@ -77,16 +84,53 @@ impl Message {
                 name: payload.sender.name.into_owned(),
                 display_name: payload.sender.display_name.into_owned(),
             },
-            text: Some(payload.text.into_owned()),
+            text: payload.text.map(Cow::into_owned),
             reply_to: payload.reply_to,
-            mentions: Vec::new(),
+            mentions: payload.mentions,
             metadata: payload.metadata.map(ToOwned::to_owned),
             attachments: Vec::new(),
             reactions: Vec::new(),
-            created_at: Timestamp(event.created_at),
-            edited_at: None,
+            created_at: Timestamp(created_at),
+            edited_at,
             deleted_at: None,
-            cursor: event.cursor().to_string(),
+            cursor,
         })
     }
+
+    /// What is left of it after its deletion.
+    pub fn deleted(self, at: Time) -> Self {
+        Self {
+            text: None,
+            mentions: Vec::new(),
+            metadata: None,
+            attachments: Vec::new(),
+            reactions: Vec::new(),
+            deleted_at: Some(Timestamp(at)),
+            ..self
+        }
+    }
+}
+
+/// The `data` of events about a message.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MessageData {
+    pub message: Message,
+}
+
+/// The `data` of events about a reaction.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReactionData {
+    pub message_id: MessageId,
+    #[schema(example = "👍")]
+    pub emoji: String,
+    pub user: User,
+}
+
+/// The text of a message for a while.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Version {
+    #[schema(example = "hello")]
+    pub text: String,
+    /// Since when.
+    pub at: Timestamp,
 }

@@ -15,12 +15,14 @@ mod time;
 mod user;
 
 pub use control::{Chunks, End, EndCode, Frame, Framing, LAST_CHUNK, Ready, Reset, ResetCode};
-pub use conversation::{Conversation, ConversationData, ConversationInEvent, Participant};
+pub use conversation::{
+    Conversation, ConversationData, ConversationInEvent, OwnSettings, Participant, ReadData, ReadReceipt, ReadState,
+};
 pub use ephemeral::{Ephemeral, EphemeralEvent, EphemeralKind};
 pub use event::{Actor, Encoded, Event, EventsPage};
 pub use member::{Member, MemberData};
-pub use message::{Attachment, Message, Reaction, Sender};
-pub use payload::{ChangePayload, MessagePayload, Names, ShapeError};
+pub use message::{Attachment, Message, MessageData, Reaction, ReactionData, Sender, Version};
+pub use payload::{ChangePayload, First, MessagePayload, Names, ShapeError};
 pub use problem::{FieldError, Problem};
 pub use session::{LoggedIn, Session, Ticket};
 pub use time::Timestamp;

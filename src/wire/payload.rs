@@ -1,7 +1,8 @@
 //! What stands in `events.payload`.
 
 use crate::ids::{MessageId, UserId};
-use crate::log::Payload;
+use crate::log::{Event, Payload};
+use crate::store::{EventKind, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -20,17 +21,32 @@ pub struct Names<'a> {
     pub display_name: Cow<'a, str>,
 }
 
-/// The payload of `message.created`.
+/// The payload of `message.created`, and of `message.edited`, which holds the whole message anew.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MessagePayload<'a> {
     #[serde(borrow)]
     pub sender: Names<'a>,
+    /// None: the message was deleted, and with it this.
     #[serde(borrow)]
-    pub text: Cow<'a, str>,
+    pub text: Option<Cow<'a, str>>,
     pub reply_to: Option<MessageId>,
+    /// The users whom the text names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<UserId>,
     /// A JSON object on one line.
     #[serde(borrow)]
     pub metadata: Option<&'a RawValue>,
+    /// Of an edit: where and when the message was sent.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<First<'a>>,
+}
+
+/// Where and when an edited message was sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct First<'a> {
+    #[serde(borrow)]
+    pub cursor: Cow<'a, str>,
+    pub created_at: Time,
 }
 
 /// The payload of all other events: their `data`, as everybody gets it.
@@ -43,6 +59,18 @@ pub struct ChangePayload<'a> {
     /// Whose membership begins or ends with the event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub concerns: Vec<UserId>,
+}
+
+impl MessagePayload<'_> {
+    /// What is left of an event that holds a text whose message was deleted; `None` for others.
+    pub fn blanked(event: &Event) -> Option<Event> {
+        if !matches!(event.kind, EventKind::MessageCreated | EventKind::MessageEdited) {
+            return None;
+        }
+        let payload = MessagePayload::parse(&event.payload).ok()?;
+        let left = MessagePayload { text: None, mentions: Vec::new(), metadata: None, ..payload };
+        Some(Event { payload: left.to_payload(), ..event.clone() })
+    }
 }
 
 macro_rules! payload {

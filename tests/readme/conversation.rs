@@ -8,7 +8,7 @@ use super::{Server, Shell};
 const CONVERSATION: &str = "A first conversation";
 
 /// What each block of the conversation is known by, and lines that come out because of it, by parts of them.
-const SEEN: [(&str, &[&[&str]]); 9] = [
+const SEEN: [(&str, &[&[&str]]); 10] = [
     ("token anna", &[&[r#"{"id":"#, r#""name":"anna""#]]),
     ("/v1/stream?", &[&["event: ready"]]),
     ("-d hi", &[&["event: conversation.created"], &["data: ", r#""text":"hi""#]]),
@@ -22,6 +22,18 @@ const SEEN: [(&str, &[&[&str]]); 9] = [
     ),
     ("limit=10", &[&[r#"{"items":"#, r#""text":"lunch at noon?""#, r#""text":"hi""#]]),
     ("Idempotency-Key", &[&["idempotency-replayed: true"], &["data: ", r#""text":"only once""#]]),
+    (
+        "/reactions/",
+        &[
+            &[r#""text":"lunch at noon, @anna?""#, r#""edited_at":"2"#],
+            &[r#"{"items":[{"text":"lunch at one, @anna?""#, r#"{"text":"lunch at noon, @anna?""#],
+            &[r#"{"items":[{"id":"#, r#""text":"yes!","reply_to":""#],
+            &[r#"{"read":""#, r#""unread":0}"#],
+            &[r#""has_read":true}"#],
+            &[r#""muted":true"#],
+            &["event: message.deleted"],
+        ],
+    ),
     ("@phone", &[&[r#"{"from":"#, r#""text":"read this later""#], &["data: ", r#""text":"read this later""#]]),
     (
         "second=",

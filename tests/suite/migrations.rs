@@ -27,7 +27,7 @@ async fn up_down_and_up_again_leaves_the_same_schema() {
     let database = Database::empty().await;
     store::migrate(database.url()).await.expect("up");
     let first = fingerprint(&database).await;
-    for name in ["users", "sessions", "conversations", "members", "log_epoch", "events", "ids", "cursors"] {
+    for name in ["users", "sessions", "conversations", "members", "log_epoch", "events", "ids", "cursors", "webhooks"] {
         assert!(first.iter().any(|line| line.starts_with(&format!("column {name}."))), "no table {name}");
     }
     store::revert_all(database.url()).await.expect("down");

@@ -1,11 +1,15 @@
 //! The tests, one file a theme.
 
+mod account_deletion;
 mod accounts;
+mod bots;
 mod commits;
 mod conversations;
 mod cursors;
 mod delivered;
 mod durability;
+mod edits;
+mod export;
 mod handover;
 mod history;
 mod idempotency;
@@ -20,10 +24,18 @@ mod order;
 mod polls;
 mod presence;
 mod problems;
+mod reactions;
+mod reads;
+mod retention;
 mod sessions;
+mod settings;
 mod slow;
+mod snapshot;
 mod standby;
 mod standings;
+mod stats;
 mod streams;
 mod tokens;
 mod typing;
+mod visibility;
+mod webhooks;

@@ -54,7 +54,9 @@ async fn append_slowly(sql: tokio_postgres::Client, model: Value) {
                 p_ids => ARRAY[$2::text::uuid], p_owners => ARRAY[e.sender_id], p_macs => ARRAY['\\x00'::bytea],
                 p_kinds => ARRAY[e.kind], p_conversations => ARRAY[e.conversation_id],
                 p_messages => ARRAY[$2::text::uuid], p_senders => ARRAY[e.sender_id],
-                p_payloads => ARRAY[replace(e.payload::text, $1::text, $2::text)], p_now => NULL) a
+                p_payloads => ARRAY[replace(e.payload::text, $1::text, $2::text)],
+                p_replies => ARRAY[NULL::uuid], p_mentions => ARRAY[NULL::text], p_only_for => ARRAY[NULL::uuid],
+                p_now => NULL) a
               WHERE e.message_id = $1::text::uuid",
             &[&model, &fresh],
         )

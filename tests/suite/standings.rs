@@ -7,7 +7,7 @@ use longwave::log::read::Span;
 use longwave::log::{epoch, read};
 use longwave::store::Pool;
 
-use crate::support::{TestApp, User, truth};
+use crate::support::{Database, TestApp, User, truth};
 
 fn id(user: &User) -> UserId {
     UserId::parse(&user.id).expect("an id")
@@ -118,4 +118,64 @@ async fn a_page_ends_at_its_bytes_but_has_one_event_at_least() {
     .await
     .expect("a payload beyond all limits");
     assert_eq!(read::page(&mut connection, &messages[9..]).await.expect("a page").len(), 1);
+}
+
+/// Users in many, in some and in one of sixty conversations, most of which they leave and join again, and a log of 600
+/// in which many events stand at the ends of memberships, and some are for one member alone.
+const RANDOM: &str = "
+    SELECT setseed(0.7);
+    INSERT INTO users (id, name, display_name)
+    SELECT md5('user' || u)::uuid, 'user' || u, '' FROM generate_series(1, 3) u;
+    INSERT INTO conversations (id, kind, created_by, created_at)
+    SELECT md5('conversation' || c)::uuid, 'group', md5('user1')::uuid, now() FROM generate_series(1, 60) c;
+    INSERT INTO members (conversation_id, user_id, role, joined_at, left_at, read, since)
+    SELECT md5('conversation' || c)::uuid, md5('user' || u)::uuid, 'member', joined_at,
+           CASE WHEN k < 2 OR random() < 0.5 THEN joined_at + 1 + floor(random() * 150) END, 1, now()
+      FROM generate_series(1, 3) u, generate_series(1, 60) c, generate_series(0, 2) k,
+           LATERAL (SELECT k * 200 + 1 + floor(random() * 45)::bigint AS joined_at) j
+     WHERE random() < CASE u WHEN 1 THEN 0.9 WHEN 2 THEN 0.1 ELSE 0.02 END;
+    INSERT INTO events (position, conversation_id, kind, message_id, sender_id, created_at, payload)
+    SELECT n, coalesce((SELECT conversation_id FROM members
+                         WHERE (joined_at = n OR left_at = n) AND random() < 0.8 ORDER BY random() LIMIT 1),
+                       md5('conversation' || 1 + floor(power(random(), 2) * 60))::uuid),
+           'message.created', gen_random_uuid(), md5('user1')::uuid, now(), '{}'
+      FROM generate_series(1, 600) n;
+    UPDATE events SET only_for = (SELECT user_id FROM members m
+                                   WHERE m.conversation_id = events.conversation_id AND m.joined_at <= position
+                                     AND coalesce(m.left_at >= position, true) ORDER BY random() LIMIT 1)
+     WHERE position % 5 = 0;";
+
+/// What a user missed, as its definition has it, and as it is found, for spans of all lengths.
+const COMPARED: &str = "
+    SELECT user_id::text, p_after, p_upto, p_only::text, most,
+           log_missed(user_id, p_after, p_upto, p_only, most) AS found,
+           ARRAY(SELECT e.position FROM events e
+                  WHERE e.position > p_after AND e.position <= p_upto AND (p_only IS NULL OR e.conversation_id = p_only)
+                    AND coalesce(e.only_for = s.user_id, true)
+                    AND EXISTS (SELECT FROM members m
+                                 WHERE m.conversation_id = e.conversation_id AND m.user_id = s.user_id
+                                   AND m.joined_at <= e.position AND (m.left_at IS NULL OR e.position <= m.left_at))
+                  ORDER BY e.position LIMIT most) AS expected
+      FROM (SELECT md5('user' || 1 + n % 3)::uuid AS user_id, p_after, p_after - 2 + floor(random() * length)::bigint AS p_upto,
+                   CASE WHEN random() < 0.2 THEN md5('conversation' || 1 + floor(random() * 5))::uuid END AS p_only,
+                   (ARRAY[1, 2, 7, 40, 1000])[1 + floor(random() * 5)] AS most
+              FROM (SELECT n, floor(random() * 600)::bigint AS p_after, (ARRAY[6, 30, 150, 640])[1 + floor(random() * 4)] AS length
+                      FROM generate_series(1, 6000) n OFFSET 0) r OFFSET 0) s";
+
+#[tokio::test]
+async fn what_a_user_missed_is_the_same_however_it_is_found() {
+    let database = Database::migrated().await;
+    let sql = database.client().await;
+    sql.batch_execute(RANDOM).await.expect("random data");
+    let rows = sql.query(COMPARED, &[]).await.expect("both answers");
+    let (mut found, mut empty) = (0, 0);
+    for row in &rows {
+        let (positions, expected): (Vec<i64>, Vec<i64>) = (row.get("found"), row.get("expected"));
+        let (user, only): (&str, Option<&str>) = (row.get("user_id"), row.get("p_only"));
+        let (after, upto, most): (i64, i64, i32) = (row.get("p_after"), row.get("p_upto"), row.get("most"));
+        assert_eq!(positions, expected, "{user} from {after} to {upto}, at most {most} of {only:?}");
+        found += positions.len();
+        empty += usize::from(positions.is_empty());
+    }
+    assert!(found > 10_000 && empty > 500, "{found} found, {empty} times nothing: too little to tell the ways apart");
 }

@@ -14,9 +14,12 @@ mod raw;
 mod reader;
 mod sse;
 mod stream;
+mod target;
 pub mod tokens;
 pub mod truth;
 mod user;
+pub mod ways;
+pub mod world;
 
 pub use answer::Answer;
 pub use app::{SOON, TestApp};
@@ -25,4 +28,5 @@ pub use eventually::{eventually, within};
 pub use raw::Raw;
 pub use reader::Reader;
 pub use stream::{Received, Stream};
+pub use target::{Posted, Reply, Target};
 pub use user::{User, query};

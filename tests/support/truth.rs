@@ -17,6 +17,7 @@ pub async fn visible_to(sql: &Client, user: &str) -> Vec<i64> {
               WHERE EXISTS (SELECT FROM members m
                              WHERE m.conversation_id = e.conversation_id AND m.user_id::text = $1
                                AND e.position BETWEEN m.joined_at AND coalesce(m.left_at, e.position))
+                AND (e.only_for IS NULL OR e.only_for::text = $1)
               ORDER BY e.position",
             &[&user],
         )

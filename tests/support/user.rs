@@ -93,6 +93,10 @@ impl User {
         self.answer(self.request(Method::PUT, path).json(&body)).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.answer(self.request(Method::PATCH, path).json(&body)).await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.answer(self.request(Method::DELETE, path)).await
     }
@@ -194,6 +198,33 @@ impl User {
 
     pub async fn message(&self, id: &str) -> Answer {
         self.get(&format!("/v1/messages/{id}")).await
+    }
+
+    /// Gives a message another text.
+    pub async fn edit(&self, message: &str, text: &str) -> Answer {
+        self.patch(&format!("/v1/messages/{message}"), json!({"text": text})).await
+    }
+
+    pub async fn delete_message(&self, message: &str) -> Answer {
+        self.delete(&format!("/v1/messages/{message}")).await
+    }
+
+    /// Answers a message to another one.
+    pub async fn reply(&self, conversation: &str, to: &str, text: &str) -> Answer {
+        self.post(&messages_of(conversation), json!({"text": text, "reply_to": to})).await
+    }
+
+    pub async fn react(&self, message: &str, emoji: &str) -> Answer {
+        self.answer(self.request(Method::PUT, &format!("/v1/messages/{message}/reactions/{emoji}"))).await
+    }
+
+    pub async fn unreact(&self, message: &str, emoji: &str) -> Answer {
+        self.delete(&format!("/v1/messages/{message}/reactions/{emoji}")).await
+    }
+
+    /// Marks a conversation as read up to a message.
+    pub async fn read(&self, conversation: &str, message: &str) -> Answer {
+        self.put(&format!("/v1/conversations/{conversation}/read"), json!({"message_id": message})).await
     }
 
     /// Reads history; `query` as from [`query`].

@@ -4,6 +4,7 @@ mod catch_up;
 mod fan_out;
 mod growth;
 mod memory;
+mod reads;
 mod reconnect;
 mod sends;
 mod stalled;
@@ -57,6 +58,7 @@ impl<'a> Run<'a> {
             Part::CatchUp => catch_up::run(self),
             Part::Reconnect => reconnect::run(self),
             Part::Stalled => stalled::run(self),
+            Part::Reads => reads::run(self),
             Part::Growth => growth::run(self),
         }
     }

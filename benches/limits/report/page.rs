@@ -14,7 +14,7 @@ use std::fmt::Write;
 const NOTES: &str = include_str!("notes.md");
 
 /// The columns of the large table.
-const COLUMNS: [What; 11] = [
+const COLUMNS: [What; 13] = [
     What::MemoryKib,
     What::CpuUs,
     What::PostgresUs,
@@ -24,6 +24,8 @@ const COLUMNS: [What; 11] = [
     What::P99Ms,
     What::LateMs,
     What::Cut,
+    What::ReadEvents,
+    What::CoresPercent,
     What::GeneratorPercent,
     What::OthersPercent,
 ];

@@ -1,0 +1,1 @@
+DROP FUNCTION log_position_at(timestamptz);

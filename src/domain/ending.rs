@@ -1,0 +1,131 @@
+//! Deleting a conversation: memberships end at once, and then the texts go, a part at a time.
+
+use super::telling::Told;
+use super::{Caller, Domain, Error, idempotency, visibility};
+use crate::ids::{ConversationId, Position, UserId};
+use crate::log::{Applying, Change, Changed, Key, Locked, Stop, versions};
+use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
+use crate::wire::{ConversationData, ConversationInEvent};
+use std::time::Duration;
+
+/// Texts that are blanked at once: the log's lock is held meanwhile.
+const PART: i64 = 500;
+/// How often it is looked for conversations whose texts a node that died has left behind.
+const LOOK: Duration = Duration::from_secs(60);
+
+impl Domain {
+    /// Deletes a conversation. It answers when the last text is gone.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::DirectFixed`], [`Error::Forbidden`].
+    ///
+    /// # Cancel safety
+    /// What was begun is finished.
+    pub async fn delete_conversation(&self, caller: &Caller, id: ConversationId) -> Result<(), Error> {
+        visibility::of(&mut *self.connection().await?, caller, id).await?.present()?;
+        let key = idempotency::fresh(caller.user.id);
+        self.0.log.change(Ending { key, caller: caller.clone(), id }).await?;
+        let domain = self.clone();
+        let blanking = tokio::spawn(async move { domain.blank_conversation(id).await });
+        blanking.await.unwrap_or(Err(Error::WriteFailed))
+    }
+
+    /// Blanks what a node that died has left behind, until it is dropped.
+    pub async fn blank_the_deleted(&self) {
+        loop {
+            if let Err(error) = self.blank_all().await {
+                tracing::warn!(%error, "cannot blank deleted conversations");
+            }
+            tokio::time::sleep(LOOK.mul_f64(0.5 + fastrand::f64())).await;
+        }
+    }
+
+    async fn blank_all(&self) -> Result<(), Error> {
+        let found = conversations::to_blank(&mut *self.connection().await?).await?;
+        for id in found {
+            self.blank_conversation(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn blank_conversation(&self, id: ConversationId) -> Result<(), Error> {
+        let mut after = Position::ZERO;
+        loop {
+            // Nothing is appended under it, so it is nobody's.
+            let key = idempotency::fresh(UserId(id.0));
+            match self.0.log.change(Blanking { key, id, after }).await? {
+                Changed::Now(Some(reached), _) => after = reached,
+                Changed::Now(None, _) => return Ok(()),
+                // This part was done by an attempt whose outcome was unknown: the next look goes on.
+                Changed::Before(_) => {}
+            }
+        }
+    }
+}
+
+struct Ending {
+    key: Key,
+    caller: Caller,
+    id: ConversationId,
+}
+
+impl Change for Ending {
+    type Done = ();
+    type Refusal = Error;
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+        Box::pin(async move {
+            let sight = visibility::of(connection, &self.caller, self.id).await?;
+            let role = sight.present()?.role;
+            if sight.conversation.kind == ConversationKind::Direct {
+                return Err(Stop::Refused(Error::DirectFixed));
+            }
+            if role != MemberRole::Owner {
+                return Err(Stop::Refused(Error::Forbidden("only owners delete a conversation")));
+            }
+            members::leave_all(connection, self.id, locked.next).await?;
+            conversations::delete(connection, self.id, locked.now).await?;
+            let told = Told {
+                key: self.key.clone(),
+                conversation: self.id,
+                kind: EventKind::ConversationDeleted,
+                message: None,
+                actor: &self.caller.user,
+                data: &ConversationData { conversation: ConversationInEvent::new(&sight.conversation, 0) },
+                concerns: Vec::new(),
+                only_for: None,
+            };
+            Ok((vec![told.event()], ()))
+        })
+    }
+}
+
+/// Blanks a part of a deleted conversation's texts, and answers how far it came.
+struct Blanking {
+    key: Key,
+    id: ConversationId,
+    after: Position,
+}
+
+impl Change for Blanking {
+    type Done = Option<Position>;
+    type Refusal = Error;
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Option<Position>, Error> {
+        Box::pin(async move {
+            let reached = versions::blank(connection, self.id, self.after, PART).await?;
+            if reached.is_none() {
+                conversations::set_blanked(connection, self.id).await?;
+            }
+            Ok((Vec::new(), reached))
+        })
+    }
+}

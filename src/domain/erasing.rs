@@ -1,0 +1,212 @@
+//! Deleting an account: it is closed at once, and then all that is left of it goes, a part at a time.
+//!
+//! Closing is one change under the log's lock. What was on its way then, a send or an invitation that was admitted before,
+//! may still come through; so the account is looked at once more after [`SETTLED`], before it counts as erased. A node that
+//! dies leaves the rest to the others.
+
+use super::leaving::Leaving;
+use super::passwords::Verdict;
+use super::{Caller, Domain, Error, editing, idempotency};
+use crate::ids::{ConversationId, Position, UserId};
+use crate::log::history::{self, Interval};
+use crate::log::{Applying, Change, ChangeError, Key, Locked, SESSIONS_CHANNEL, Stop, read};
+use crate::store::users::User;
+use crate::store::{Connection, StoreError, deletions, users};
+use diesel_async::SimpleAsyncConnection;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a deleted account is called.
+const DISPLAY_NAME: &str = "deleted user";
+/// Messages that are deleted at once: the log's lock is held meanwhile, some 50 ms.
+const PART: usize = 50;
+/// Events that are looked through for them at once.
+const LOOKED: usize = 10_000;
+/// How long the answer waits for the last text to go. What is left then goes all the same.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked for what a node that died has left behind, and for names to be freed.
+const LOOK: Duration = Duration::from_secs(60);
+/// After how long nothing that was admitted before can still come: longer than any request takes.
+const SETTLED: Duration = Duration::from_secs(150);
+/// How long nobody else can take the name.
+const NAME_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+impl Domain {
+    /// Deletes the caller's account. It answers when the last text is gone, or after a while.
+    ///
+    /// # Errors
+    /// [`Error::CredentialsWrong`]: the account has another password, or one at all, or none.
+    ///
+    /// # Cancel safety
+    /// What was begun is finished.
+    pub async fn delete_account(&self, caller: &Caller, password: Option<String>) -> Result<(), Error> {
+        self.check_password(caller.user.id, password).await?;
+        let (domain, user) = (self.clone(), caller.user.clone());
+        let closing = tokio::spawn(async move { domain.close_account(user).await });
+        closing.await.unwrap_or(Err(Error::WriteFailed))
+    }
+
+    /// Erases what nodes that died have left behind, and frees names, until it is dropped.
+    pub async fn erase_the_deleted(&self) {
+        loop {
+            if let Err(error) = self.erase_all().await {
+                tracing::warn!(%error, "cannot erase deleted accounts");
+            }
+            tokio::time::sleep(LOOK.mul_f64(0.5 + fastrand::f64())).await;
+        }
+    }
+
+    async fn check_password(&self, user: UserId, password: Option<String>) -> Result<(), Error> {
+        let hash = users::password_hash(&mut *self.connection().await?, user).await?;
+        let right = match (password, hash) {
+            // Somebody else vouches for them.
+            (None, None) => true,
+            (Some(password), Some(hash)) => self.0.passwords.verify(password, Some(hash)).await != Verdict::Wrong,
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if right { Ok(()) } else { Err(Error::CredentialsWrong) }
+    }
+
+    async fn close_account(&self, user: Arc<User>) -> Result<(), Error> {
+        let key = idempotency::fresh(user.id);
+        self.0.log.change(Closing { key, user: user.id }).await?;
+        self.announce_disabled(user.id).await;
+        let (domain, user) = (self.clone(), user.id);
+        let erasing = tokio::spawn(async move { domain.erase(user).await });
+        match tokio::time::timeout(PATIENCE, erasing).await {
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "an account is closed, but not erased yet"),
+            Ok(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            Ok(Ok(Ok(()))) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the user's streams here at once, and tells the other nodes, which look by themselves if they do not hear it.
+    async fn announce_disabled(&self, user: UserId) {
+        self.revocations().disable(user);
+        let told = async {
+            let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
+            Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(%error, "cannot tell the other nodes of a deleted account");
+        }
+    }
+
+    async fn erase_all(&self) -> Result<(), Error> {
+        let found = deletions::to_erase(&mut *self.connection().await?, SETTLED).await?;
+        for (user, settled) in found {
+            self.erase(user).await?;
+            if settled {
+                deletions::set_erased(&mut *self.connection().await?, user).await?;
+            }
+        }
+        Ok(deletions::free_names(&mut *self.connection().await?, NAME_KEPT).await?)
+    }
+
+    /// Ends the memberships and deletes the messages of a deleted account.
+    async fn erase(&self, user: UserId) -> Result<(), Error> {
+        let mut connection = self.connection().await?;
+        let user = Arc::new(users::by_id(&mut connection, user).await?.ok_or(Error::NotFound)?);
+        let memberships = deletions::memberships(&mut connection, user.id).await?;
+        drop(connection);
+        for conversation in memberships {
+            self.withdraw(&user, conversation).await?;
+        }
+        let stretches = deletions::stretches(&mut *self.connection().await?, user.id).await?;
+        for (conversation, first, last) in stretches {
+            let interval = Interval { first, last: last.unwrap_or(Position::MAX) };
+            self.erase_texts(&user, conversation, interval).await?;
+        }
+        Ok(())
+    }
+
+    async fn withdraw(&self, user: &Arc<User>, conversation: ConversationId) -> Result<(), Error> {
+        let key = idempotency::fresh(user.id);
+        let leaving = Leaving { key, conversation, caller: user.clone(), user: (**user).clone(), for_good: true };
+        match self.0.log.change(leaving).await {
+            // Gone already: another node is at it, or the conversation was deleted.
+            Err(ChangeError::Refused(Error::NotFound)) | Ok(_) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn erase_texts(
+        &self,
+        user: &Arc<User>,
+        conversation: ConversationId,
+        mut interval: Interval,
+    ) -> Result<(), Error> {
+        while interval.first <= interval.last {
+            let mut connection = self.connection().await?;
+            let (found, reached) = history::of_sender(&mut connection, conversation, interval, user.id, LOOKED).await?;
+            drop(connection);
+            for part in found.chunks(PART) {
+                let key = idempotency::fresh(user.id);
+                let erasing = Erasing { key, user: user.clone(), messages: part.to_vec() };
+                self.0.log.change(erasing).await?;
+            }
+            match reached {
+                Some(reached) => interval.first = reached.next(),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Closes an account.
+struct Closing {
+    key: Key,
+    user: UserId,
+}
+
+impl Change for Closing {
+    type Done = ();
+    type Refusal = Error;
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
+        Box::pin(async move {
+            deletions::delete(connection, self.user, DISPLAY_NAME).await?;
+            Ok((Vec::new(), ()))
+        })
+    }
+}
+
+/// Deletes messages of a deleted account, as far as they are not deleted.
+struct Erasing {
+    key: Key,
+    user: Arc<User>,
+    /// Where they stand.
+    messages: Vec<Position>,
+}
+
+impl Change for Erasing {
+    type Done = ();
+    type Refusal = Error;
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+        Box::pin(async move {
+            let created = read::at(connection, &self.messages).await.map_err(|error| Stop::Refused(error.into()))?;
+            let mut events = Vec::with_capacity(created.len());
+            for message in &created {
+                if editing::is_deleted(connection, message).await? {
+                    continue;
+                }
+                let first = events.is_empty();
+                let key = if first { self.key.clone() } else { idempotency::fresh(self.user.id) };
+                let locked = Locked { next: locked.next.plus(events.len()), ..locked };
+                events.push(editing::delete(connection, key, &self.user, message, locked).await?);
+            }
+            Ok((events, ()))
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! Looking for webhooks that have something to deliver, and starting runs for them.
+
+use super::courier::{Courier, SetupError};
+use super::run;
+use crate::domain::Domain;
+use crate::ids::{Position, UserId, WebhookId};
+use crate::log::epoch::{self, Judgement, State};
+use crate::log::read::{self, Interest};
+use crate::log::{Cursor, Wakeups};
+use crate::shutdown::Shutdown;
+use crate::store::webhooks::leases::{self, Due};
+use crate::store::{ANSWER, Pool, StoreError};
+use crate::telemetry::chain;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+/// How often a node looks by itself.
+const POLL: Duration = Duration::from_secs(2);
+/// The least time between two looks: events that come one by one are found together.
+const REST: Duration = Duration::from_millis(100);
+/// A look is followed by a rest this many times as long, so that looking takes a fifth of one connection at most.
+const RESTS: u32 = 4;
+/// Webhooks that are read at once.
+const AT_ONCE: i64 = 500;
+/// How far behind the head a webhook is left that has nothing to deliver.
+const BEHIND: i64 = 1_000;
+/// Runs of a node. Each waits most of the time, for a target.
+const RUNS: usize = 64;
+/// Runs of one owner, whose targets may all be slow.
+const RUNS_OF_OWNER: usize = 8;
+
+/// Starts to deliver webhooks, until the server shuts down. `pool` is for nothing else.
+///
+/// # Errors
+/// TLS cannot be set up.
+pub fn start(domain: &Domain, pool: Pool, shutdown: &Shutdown) -> Result<(), SetupError> {
+    let office = Office {
+        pool,
+        courier: Courier::new(domain.0.targets)?,
+        slots: Arc::new(Semaphore::new(RUNS)),
+        running: Mutex::default(),
+        ended: Notify::new(),
+        shutdown: shutdown.clone(),
+    };
+    let wakeups = domain.0.log.wakeups().clone();
+    shutdown.spawn(follow(Arc::new(office), wakeups));
+    Ok(())
+}
+
+/// What deliveries need.
+pub struct Office {
+    pub pool: Pool,
+    pub courier: Courier,
+    pub shutdown: Shutdown,
+    slots: Arc<Semaphore>,
+    running: Mutex<HashMap<WebhookId, UserId>>,
+    /// A run has ended, and its place is free.
+    ended: Notify,
+}
+
+async fn follow(office: Arc<Office>, wakeups: Wakeups) {
+    let mut head = wakeups.head();
+    let mut known = Position::ZERO;
+    loop {
+        let began = Instant::now();
+        match look(&office, &mut known).await {
+            Ok(found) => begin(&office, found),
+            Err(error) => tracing::warn!(error = chain(&error), "cannot look for webhooks to deliver"),
+        }
+        tokio::time::sleep((began.elapsed() * RESTS).max(REST)).await;
+        // Woken or not, it looks.
+        tokio::select! {
+            _ = head.changed() => {}
+            () = office.ended.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}
+
+/// Finds the webhooks that have something to deliver, those that wait longest first.
+async fn look(office: &Office, known: &mut Position) -> Result<Vec<Due>, StoreError> {
+    let mut found = Vec::new();
+    let mut after = WebhookId(Uuid::nil());
+    let mut connection = office.pool.get().await?;
+    let looking = async {
+        let state = epoch::state(&mut connection, *known).await?;
+        let head = state.head();
+        *known = head.position;
+        loop {
+            let due = leases::due(&mut connection, head.epoch, head.position, after, AT_ONCE).await?;
+            let Some(last) = due.last() else { break };
+            after = last.id;
+            let interests: Vec<_> = due.iter().map(interest).collect();
+            let news = read::have_news(&mut connection, &interests, head.position).await?;
+            let (busy, idle): (Vec<_>, Vec<_>) =
+                due.into_iter().zip(news).partition(|(due, news)| *news || !is_good(&state, due));
+            found.extend(busy.into_iter().map(|(due, _)| due));
+            let idle = idle.into_iter().map(|(due, _)| due);
+            let behind: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > BEHIND).collect();
+            if !behind.is_empty() {
+                leases::pass(&mut connection, &behind, head.epoch, head.position).await?;
+            }
+        }
+        Ok::<_, StoreError>(())
+    };
+    // Many webhooks take many queries.
+    let looked = tokio::time::timeout(ANSWER * 6, looking).await;
+    connection.settle(looked)?;
+    found.sort_by_key(|due| due.since);
+    Ok(found)
+}
+
+fn interest(due: &Due) -> Interest {
+    Interest { user: due.owner, after: due.position, only: due.conversation }
+}
+
+fn is_good(state: &State, due: &Due) -> bool {
+    state.judge(Cursor { epoch: due.epoch, position: due.position }) == Judgement::Good
+}
+
+fn begin(office: &Arc<Office>, found: Vec<Due>) {
+    for due in found {
+        let Ok(permit) = office.slots.clone().try_acquire_owned() else { return };
+        if let Some(place) = Place::take(office, &due, permit) {
+            let office = office.clone();
+            // It ends by itself soon after shutdown begins, and gives its lease back.
+            office.shutdown.clone().finish(async move {
+                run::run(&office, due.id).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+/// A run's place among all runs, and among those of its owner.
+struct Place {
+    office: Arc<Office>,
+    id: WebhookId,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    fn take(office: &Arc<Office>, due: &Due, permit: OwnedSemaphorePermit) -> Option<Self> {
+        let mut running = office.running();
+        let of_owner = running.values().filter(|owner| **owner == due.owner).count();
+        if running.contains_key(&due.id) || of_owner >= RUNS_OF_OWNER {
+            return None;
+        }
+        running.insert(due.id, due.owner);
+        Some(Self { office: office.clone(), id: due.id, permit: Some(permit) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.office.running().remove(&self.id);
+        drop(self.permit.take());
+        self.office.ended.notify_one();
+    }
+}
+
+impl Office {
+    fn running(&self) -> MutexGuard<'_, HashMap<WebhookId, UserId>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

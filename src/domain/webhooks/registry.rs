@@ -1,0 +1,206 @@
+//! Webhooks as their owners see them: making, listing, changing, replaying.
+
+use super::signing;
+use crate::domain::conversations::Created;
+use crate::domain::cursors::{Target, aimed};
+use crate::domain::idempotency::{Asked, check_repeat, check_unused};
+use crate::domain::tokens::random;
+use crate::domain::{Caller, Domain, Error, invalid, visibility};
+use crate::ids::{ConversationId, Position, WebhookId};
+use crate::log::{Key, epoch};
+use crate::store::webhooks::{Changes, NewWebhook, Webhook};
+use crate::store::{self, Connection, EventKind, WebhookState, webhooks};
+use crate::wire::FieldError;
+use diesel_async::AsyncConnection;
+use uuid::Uuid;
+
+/// Most webhooks of a user.
+const MOST: i64 = 50;
+/// Most types that a webhook names: more than there are.
+const MOST_TYPES: usize = 50;
+
+/// A webhook that somebody wants to have.
+pub struct Wanted {
+    pub url: String,
+    pub conversation: Option<ConversationId>,
+    pub types: Option<Vec<String>>,
+}
+
+/// What of a webhook is to be changed.
+#[derive(Default)]
+pub struct WantedChanges {
+    pub url: Option<String>,
+    /// `Some(None)`: all types.
+    pub types: Option<Option<Vec<String>>>,
+    pub state: Option<WebhookState>,
+}
+
+/// A webhook, and its secret where it was made just now.
+pub struct Registered {
+    pub webhook: Webhook,
+    pub secret: Option<String>,
+}
+
+impl Domain {
+    /// Makes a webhook of the caller, which begins at the head of the log.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotFound`] for a conversation that the caller never was in, and those of keys.
+    pub async fn create_webhook(
+        &self,
+        caller: &Caller,
+        wanted: Wanted,
+        asked: Asked<'_>,
+    ) -> Result<Created<Registered>, Error> {
+        let key = self.0.marks.key(caller.user.id, asked);
+        if asked.key.is_some()
+            && let Some(webhook) = repeated(&mut *self.connection().await?, &key).await?
+        {
+            return Ok(replayed(webhook));
+        }
+        // It may take a while, and holds no connection.
+        self.check_target(&wanted.url).await?;
+        check_types(wanted.types.as_deref())?;
+        let mut connection = self.connection().await?;
+        if let Some(conversation) = wanted.conversation {
+            visibility::of(&mut connection, caller, conversation).await?;
+        }
+        let head = epoch::state(&mut connection, Position::ZERO).await?.head();
+        let secret = random::<32>();
+        let new = NewWebhook {
+            id: WebhookId(key.id.0),
+            owner: caller.user.id,
+            mac: &key.mac,
+            url: &wanted.url,
+            conversation: wanted.conversation,
+            types: wanted.types.as_deref(),
+            secret: &secret,
+            epoch: head.epoch,
+            position: head.position,
+        };
+        let inserted = connection
+            .transaction(async |connection| {
+                if webhooks::lock_and_count(connection, new.owner).await? >= MOST {
+                    return Err(invalid("", format!("you have {MOST} webhooks, delete one")));
+                }
+                Ok(webhooks::insert(connection, &new).await?)
+            })
+            .await;
+        match inserted? {
+            Some(webhook) => {
+                let thing = Registered { webhook, secret: Some(signing::shown(&secret)) };
+                Ok(Created { thing, created: true, replayed: false })
+            }
+            // The same request came twice at once.
+            None => repeated(&mut connection, &key).await?.map(replayed).ok_or(Error::KeyTaken),
+        }
+    }
+
+    /// The caller's webhooks after one of them, by id; answers whether there are more.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError`].
+    pub async fn list_webhooks(
+        &self,
+        caller: &Caller,
+        after: Option<WebhookId>,
+        limit: usize,
+    ) -> Result<(Vec<Webhook>, bool), Error> {
+        let after = after.unwrap_or(WebhookId(Uuid::nil()));
+        let mut connection = self.connection().await?;
+        let mut found = webhooks::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        Ok((found, more))
+    }
+
+    /// One of the caller's webhooks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<Webhook, Error> {
+        let found = webhooks::by_id(&mut *self.connection().await?, id).await?;
+        found.filter(|webhook| webhook.owner == caller.user.id).ok_or(Error::NotFound)
+    }
+
+    /// Changes one of the caller's webhooks.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotFound`].
+    pub async fn change_webhook(
+        &self,
+        caller: &Caller,
+        id: WebhookId,
+        wanted: WantedChanges,
+    ) -> Result<Webhook, Error> {
+        let WantedChanges { url, types, state } = wanted;
+        check_types(types.as_ref().and_then(|types| types.as_deref()))?;
+        let present = self.webhook(caller, id).await?;
+        let url = url.filter(|url| *url != present.url);
+        if let Some(url) = &url {
+            self.check_target(url).await?;
+        }
+        let changes = Changes { url, types, state };
+        let mut connection = self.connection().await?;
+        webhooks::update(&mut connection, id, caller.user.id, &changes).await?.ok_or(Error::NotFound)
+    }
+
+    /// Goes on from any cursor with one of the caller's webhooks, also if it was paused.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::CursorUnknown`], [`Error::CursorExpired`].
+    pub async fn replay_webhook(&self, caller: &Caller, id: WebhookId, target: Target) -> Result<Webhook, Error> {
+        self.webhook(caller, id).await?;
+        let mut connection = self.connection().await?;
+        let cursor = aimed(target, &epoch::state(&mut connection, Position::ZERO).await?)?;
+        let put = webhooks::replay(&mut connection, id, caller.user.id, cursor.epoch, cursor.position).await?;
+        put.ok_or(Error::NotFound)
+    }
+
+    /// Forgets one of the caller's webhooks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_webhook(&self, caller: &Caller, id: WebhookId) -> Result<(), Error> {
+        match webhooks::delete(&mut *self.connection().await?, id, caller.user.id).await? {
+            true => Ok(()),
+            false => Err(Error::NotFound),
+        }
+    }
+
+    async fn check_target(&self, text: &str) -> Result<(), Error> {
+        let targets = self.0.targets;
+        let url = targets.read(text).map_err(|fault| invalid("url", fault))?;
+        targets.look_up(&url).await.map_err(|fault| invalid("url", fault))
+    }
+}
+
+fn replayed(webhook: Webhook) -> Created<Registered> {
+    Created { thing: Registered { webhook, secret: None }, created: true, replayed: true }
+}
+
+/// What an earlier request with this key made.
+async fn repeated(connection: &mut Connection, key: &Key) -> Result<Option<Webhook>, Error> {
+    let Some(webhook) = webhooks::by_id(connection, WebhookId(key.id.0)).await? else {
+        check_unused(connection, key).await?;
+        return Ok(None);
+    };
+    check_repeat(key, webhook.owner, &webhook.mac)?;
+    store::confirm(connection).await?;
+    Ok(Some(webhook))
+}
+
+fn check_types(types: Option<&[String]>) -> Result<(), Error> {
+    let Some(types) = types else { return Ok(()) };
+    if types.is_empty() || types.len() > MOST_TYPES {
+        return Err(invalid(
+            "types",
+            format!("names {} types, needs 1 to {MOST_TYPES}; leave it out for all", types.len()),
+        ));
+    }
+    let unknown = types.iter().enumerate().filter(|(_, name)| EventKind::parse(name).is_none());
+    let errors: Vec<_> = unknown
+        .map(|(index, _)| FieldError { field: format!("types[{index}]"), detail: "is no type of events".into() })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
+}

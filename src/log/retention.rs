@@ -1,0 +1,194 @@
+//! Letting go of the oldest events: whole partitions of the log, with all that refers to them.
+//!
+//! The order makes it safe at any time. First the log tells, under its lock, what is the oldest position that it keeps:
+//! from then on cursors below are refused, and readers that are on their way find out. Then go the ids and what others keep
+//! of dropped messages, which may take a while, then the partitions, each by itself. What is to be dropped is what lies
+//! below the oldest position, so that a run that was killed is finished by the next one.
+
+use super::epoch;
+use crate::ids::Position;
+use crate::store::sql::{only, sql};
+use crate::store::{Connection, StoreError, Time, connect};
+use diesel::prelude::Queryable;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
+
+/// Pages of a table that are swept in one transaction: 8 MiB, some 80,000 ids.
+const SWEEP: i64 = 1_024;
+/// What refers to events, and the column that says to which.
+const REFERENCES: [(&str, &str); 2] = [("ids", "position"), ("reactions", "added_at")];
+/// What marks a partition that is to be dropped when it is no longer part of the log. Others keep theirs.
+const MARK: &str = "Retired: to be dropped by longwave retention.";
+/// No setting of the server may end the wait for a long query.
+const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET jit = off";
+
+/// How a run gets on.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Pages of a table that were swept, of how many.
+    Swept { table: &'static str, pages: i64, of: i64 },
+    /// A partition is about to be dropped, which waits for queries that read the log.
+    Dropping { partition: String },
+}
+
+/// What a run did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retired {
+    /// Names of the partitions that are gone.
+    pub partitions: Vec<String>,
+    /// Oldest position that is kept.
+    pub oldest: Position,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RetentionError {
+    #[error("another run is at work")]
+    AtWork,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<diesel::result::Error> for RetentionError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// A partition of the log, or what was one.
+#[derive(Clone, Debug, Queryable)]
+struct Partition {
+    /// Quoted as SQL needs it.
+    name: String,
+    /// First position above it; none where it was detached.
+    upper: Option<Position>,
+    /// Its detaching was begun and not finished.
+    pending: bool,
+}
+
+/// Drops all partitions whose events are older than `bound`, but never the one that holds the head.
+///
+/// Nodes may serve meanwhile. One run at a time; it may be repeated, whatever became of the one before.
+///
+/// # Errors
+/// [`RetentionError`].
+pub async fn retire(url: &str, bound: Time, mut tell: impl FnMut(Step)) -> Result<Retired, RetentionError> {
+    let mut connection = open(url).await?;
+    let oldest = advance(&mut connection, bound).await?;
+    let retired = retired(&mut connection, oldest).await?;
+    if !retired.is_empty() {
+        sweep(&mut connection, oldest, &mut tell).await?;
+    }
+    for partition in &retired {
+        tell(Step::Dropping { partition: partition.name.clone() });
+        drop_partition(&mut connection, partition).await?;
+    }
+    Ok(Retired { partitions: retired.into_iter().map(|partition| partition.name).collect(), oldest })
+}
+
+/// Opens a connection that holds the right to retire until it closes.
+async fn open(url: &str) -> Result<Connection, RetentionError> {
+    let (client, driver) = connect(url).await?;
+    let connection = Connection::try_from_client_and_connection(client, driver).await;
+    let mut connection = connection.map_err(|error| StoreError::Unreachable(Box::new(error)))?;
+    connection.batch_execute(SETTINGS).await?;
+    let query = sql::<Bool>("SELECT pg_try_advisory_lock(log_lock_key() + 2)");
+    if only(query.load(&mut connection).await?)? { Ok(connection) } else { Err(RetentionError::AtWork) }
+}
+
+/// Moves the oldest position that is kept up to the first partition that stays.
+async fn advance(connection: &mut Connection, bound: Time) -> Result<Position, RetentionError> {
+    let wanted = first_kept(connection, bound).await?;
+    connection
+        .transaction(async |connection| {
+            // A new epoch takes the oldest position over from the one before it: not from before this.
+            connection.batch_execute("SELECT log_lock(0)").await?;
+            let query = sql::<BigInt>("UPDATE log_epoch SET oldest_position = greatest(oldest_position, ")
+                .bind::<BigInt, _>(wanted)
+                .sql(") RETURNING oldest_position");
+            let moved: Vec<Position> = query.load(connection).await?;
+            Ok(moved.into_iter().max().unwrap_or(wanted))
+        })
+        .await
+}
+
+/// The lower end of the first partition that stays: of the oldest whose last event is not older than `bound`, or that
+/// holds the head or lies above it.
+async fn first_kept(connection: &mut Connection, bound: Time) -> Result<Position, RetentionError> {
+    let mut kept = epoch::oldest(connection).await?;
+    for partition in partitions(connection).await?.into_iter().filter(|partition| !partition.pending) {
+        let Some(upper) = partition.upper else { continue };
+        let query = sql::<(Nullable<Timestamptz>, Bool)>("SELECT (SELECT created_at FROM events WHERE position = ")
+            .bind::<BigInt, _>(upper.previous())
+            .sql("), EXISTS (SELECT 1 FROM events WHERE position >= ")
+            .bind::<BigInt, _>(upper)
+            .sql(")");
+        let (last, is_below_head): (Option<Time>, bool) = only(query.load(connection).await?)?;
+        // One without its last event was retired before.
+        if !is_below_head || last.is_some_and(|last| last >= bound) {
+            break;
+        }
+        kept = kept.max(upper);
+    }
+    Ok(kept)
+}
+
+/// The partitions of the log by position, and at their end those that were detached to be dropped.
+async fn partitions(connection: &mut Connection) -> Result<Vec<Partition>, RetentionError> {
+    let query = sql::<(Text, Nullable<BigInt>, Bool)>(
+        r"SELECT c.oid::regclass::text,
+                (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''(\d+)''\)'))[1]::bigint AS upper,
+                i.inhdetachpending
+           FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+          WHERE i.inhparent = 'events'::regclass
+          UNION ALL
+         SELECT c.oid::regclass::text, NULL, false FROM pg_class c
+          WHERE c.relkind = 'r' AND NOT c.relispartition AND obj_description(c.oid, 'pg_class') = ",
+    )
+    .bind::<Text, _>(MARK)
+    .sql(" ORDER BY upper NULLS LAST");
+    Ok(query.load(connection).await?)
+}
+
+/// The partitions that are to be dropped.
+async fn retired(connection: &mut Connection, oldest: Position) -> Result<Vec<Partition>, RetentionError> {
+    let partitions = partitions(connection).await?.into_iter();
+    Ok(partitions.filter(|partition| partition.upper.is_none_or(|upper| upper <= oldest)).collect())
+}
+
+/// Removes what refers to events below `oldest`. It reads the tables whole, a part at a time, because an index that finds
+/// them would cost every append.
+async fn sweep(
+    connection: &mut Connection,
+    oldest: Position,
+    tell: &mut impl FnMut(Step),
+) -> Result<(), RetentionError> {
+    for (table, column) in REFERENCES {
+        let query = sql::<BigInt>("SELECT pg_relation_size(")
+            .bind::<Text, _>(table)
+            .sql("::regclass) / current_setting('block_size')::bigint");
+        let of: i64 = only(query.load(connection).await?)?;
+        let mut pages = 0;
+        while pages < of {
+            let part = format!("ctid >= '({pages},0)'::tid AND ctid < '({},0)'::tid", pages + SWEEP);
+            let oldest = oldest.0;
+            connection.batch_execute(&format!("DELETE FROM {table} WHERE {part} AND {column} < {oldest}")).await?;
+            pages = of.min(pages + SWEEP);
+            tell(Step::Swept { table, pages, of });
+        }
+    }
+    Ok(())
+}
+
+async fn drop_partition(connection: &mut Connection, partition: &Partition) -> Result<(), RetentionError> {
+    let name = &partition.name;
+    if partition.pending {
+        connection.batch_execute(&format!("ALTER TABLE events DETACH PARTITION {name} FINALIZE")).await?;
+    } else if partition.upper.is_some() {
+        connection.batch_execute(&format!("COMMENT ON TABLE {name} IS '{MARK}'")).await?;
+        // By itself: it must not run inside of a transaction.
+        connection.batch_execute(&format!("ALTER TABLE events DETACH PARTITION {name} CONCURRENTLY")).await?;
+    }
+    connection.batch_execute(&format!("DROP TABLE {name}")).await?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! The visibility law: by every way of reading, each user gets what the log says that they may see, and nothing else,
+//! while members come and go.
+
+mod model;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::world::{self, World};
+use crate::support::{TestApp, User, cursors, query};
+use model::{Model, Shown};
+
+/// Worlds, one after the other.
+const WORLDS: usize = 4;
+/// What is done in each.
+const ACTIONS: usize = 120;
+
+fn items(list: &Value) -> &[Value] {
+    assert!(list["next"].is_null(), "more than a page");
+    list["items"].as_array().expect("items")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("text instead of {value}")).to_owned()
+}
+
+fn positions(events: &[Value]) -> Vec<i64> {
+    events.iter().map(|event| cursors::position(&text(&event["cursor"]))).collect()
+}
+
+fn shown(message: &Value) -> Shown {
+    Shown {
+        id: text(&message["id"]),
+        position: cursors::position(&text(&message["cursor"])),
+        sender: text(&message["sender"]["id"]),
+        text: message["text"].as_str().map(str::to_owned),
+        mentions: message["mentions"].as_array().expect("ids").iter().map(text).collect(),
+    }
+}
+
+/// Polls from a cursor to the head.
+async fn polled(user: &User, after: &str, only: Option<&str>) -> Vec<Value> {
+    let (mut events, mut after) = (Vec::new(), after.to_owned());
+    loop {
+        let mut pairs = vec![("after", after.as_str()), ("wait", "0"), ("limit", "50")];
+        pairs.extend(only.map(|only| ("conversation", only)));
+        let batch = user.updates(&query(&pairs)).await.expect(200);
+        events.extend(batch["events"].as_array().expect("events").iter().cloned());
+        if batch["has_more"] == false {
+            return events;
+        }
+        after = text(&batch["cursor"]);
+    }
+}
+
+/// Reads as many events from a stream as were polled, and asserts that they are the same.
+async fn check_streams(user: &User, after: &str, expected: &[Value]) {
+    let path = format!("/v1/stream{}", query(&[("after", after)]));
+    for accept in ["text/event-stream", "application/x-ndjson"] {
+        let mut stream = user.open_stream(user.request(Method::GET, &path).header("accept", accept)).await;
+        stream.next_of("ready").await;
+        for event in expected {
+            assert_eq!(stream.next_event().await.value, *event, "by {accept}");
+        }
+    }
+}
+
+async fn check_user(model: &Model, world: &World, user: &User, start: &str) {
+    let events = polled(user, start, None).await;
+    assert_eq!(positions(&events), model.streamed(&user.id, None), "{} polls", user.name);
+    check_streams(user, start, &events).await;
+    let mine: Vec<_> = world.conversations.iter().filter(|id| model.is_member(&user.id, id)).collect();
+    let list = user.conversations("?limit=200").await.expect(200);
+    let mut listed: Vec<_> = items(&list).iter().map(|item| text(&item["id"])).collect();
+    let mut expected: Vec<_> = mine.iter().map(|id| (*id).clone()).collect();
+    listed.sort();
+    expected.sort();
+    assert_eq!(listed, expected, "{} lists", user.name);
+    for conversation in &world.conversations {
+        check_conversation(model, world, user, conversation, start).await;
+    }
+}
+
+async fn check_conversation(model: &Model, world: &World, user: &User, conversation: &str, start: &str) {
+    let (member, knows) = (model.is_member(&user.id, conversation), model.knows(&user.id, conversation));
+    let history = user.history(conversation, "?order=asc&limit=200").await;
+    let messages = model.messages(&user.id, conversation);
+    if knows {
+        let read: Vec<_> = items(&history.expect(200)).iter().map(shown).collect();
+        assert_eq!(read, messages, "{} reads", user.name);
+        let events = polled(user, start, Some(conversation)).await;
+        assert_eq!(positions(&events), model.streamed(&user.id, Some(conversation)), "{} narrows", user.name);
+    } else {
+        history.problem(404, "not_found");
+        let narrowed = query(&[("conversation", conversation), ("after", start), ("wait", "0")]);
+        user.updates(&narrowed).await.problem(404, "not_found");
+    }
+    let view = user.conversation(conversation).await;
+    if member {
+        let view = view.expect(200);
+        let (unread, mentions) = model.unread(&user.id, conversation);
+        assert_eq!((&view["unread"], &view["mentions"]), (&json!(unread), &json!(mentions)), "{} counts", user.name);
+        assert_eq!(cursors::position(&text(&view["read"])), model.read_mark(&user.id, conversation));
+    } else {
+        view.problem(404, "not_found");
+        user.members(conversation).await.problem(404, "not_found");
+    }
+    check_messages(model, world, user, conversation, &messages).await;
+}
+
+/// Checks each message of the world that is of a conversation, one by one.
+async fn check_messages(model: &Model, world: &World, user: &User, conversation: &str, messages: &[Shown]) {
+    let member = model.is_member(&user.id, conversation);
+    for (id, _) in world.messages.iter().filter(|(id, _)| model.conversation_of(id) == Some(conversation)) {
+        let expected = messages.iter().find(|message| message.id == *id);
+        let got = user.message(id).await;
+        let edits = user.get(&format!("/v1/messages/{id}/edits")).await;
+        let receipts = user.get(&format!("/v1/messages/{id}/receipts")).await;
+        match expected {
+            Some(message) => {
+                assert_eq!(shown(&got.expect(200)), *message, "{} gets", user.name);
+                let last = items(&edits.expect(200)).last().map(|edit| text(&edit["text"]));
+                assert_eq!(last, message.text, "the last version that {} reads", user.name);
+            }
+            None => {
+                got.problem(404, "not_found");
+                edits.problem(404, "not_found");
+            }
+        }
+        match expected.filter(|_| member) {
+            Some(message) => {
+                for item in items(&receipts.expect(200)) {
+                    let read = model.read_mark(&text(&item["user"]["id"]), conversation);
+                    assert_eq!(cursors::position(&text(&item["read"])), read);
+                    assert_eq!(item["has_read"], json!(read >= message.position));
+                }
+            }
+            None => drop(receipts.problem(404, "not_found")),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_every_way_a_user_sees_what_the_log_says_and_nothing_else() {
+    let app = TestApp::start().await;
+    let sql = app.sql().await;
+    let mut runner = TestRunner::default();
+    for number in 0..WORLDS {
+        let mut world = World::new(&app, number).await;
+        let start = world.users[0].now().await;
+        let actions = proptest::collection::vec(world::actions(), ACTIONS).new_tree(&mut runner).expect("actions");
+        world.perform_all(&actions.current()).await.expect("nothing fails");
+        let model = Model::read(&sql, &world.conversations).await;
+        let left: usize = world.users.iter().map(|user| model.streamed(&user.id, None).len()).sum();
+        assert!(left < world.users.len() * model.events.len(), "everybody saw everything: too little came and went");
+        for user in &world.users {
+            check_user(&model, &world, user, &start).await;
+        }
+    }
+}
