@@ -2,8 +2,9 @@
 
 use crate::config::{Config, Database, Switch};
 use crate::delivery::{self, Close, Epochs, Hub, Live, Tailer};
+use crate::domain::search::Indexer;
 use crate::domain::{Domain, webhooks};
-use crate::http::{self, App, Parts, Rates};
+use crate::http::{self, App, Metrics, Parts, Rates};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
 use crate::shutdown::Shutdown;
@@ -112,6 +113,8 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let live = Live::start(hub.clone(), &log, news, working);
     // The tailer waits for nobody's slow request.
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
+    let indexer = Indexer::start(Pool::new(url, 1), log.wakeups().head(), working);
+    let metrics = Metrics::new(log.clone(), hub.clone(), indexer);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
     let blanking = domain.clone();
@@ -124,7 +127,7 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     // It delivers to others, and must not take their connections from who waits here.
     webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
     let rates = (config.rate_limits == Switch::On).then(Rates::default);
-    Ok(App::new(Parts { domain, hub, live, epochs, tailer, rates, shutdown: serving.clone() }))
+    Ok(App::new(Parts { domain, hub, live, epochs, tailer, metrics, rates, shutdown: serving.clone() }))
 }
 
 /// Ends the subscriptions of revoked sessions and disabled users.

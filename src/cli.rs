@@ -1,5 +1,7 @@
 //! The command line.
 
+mod reindex;
+
 use crate::app::{self, Backend};
 use crate::config::{Config, Database, Tokens};
 use crate::log::retention::{Retired, Step};
@@ -35,6 +37,8 @@ enum Command {
     Openapi,
     /// Print an access token of a user, who is made if need be
     Token(TokenArgs),
+    /// Make the index of texts anew, or go on with what was interrupted; servers may run meanwhile
+    Reindex(Database),
     /// Declare that the database was restored from a snapshot: cursors beyond it are then refused
     NewEpoch(Database),
     /// Make a user an admin of the server, who may see its statistics
@@ -121,6 +125,7 @@ impl Cli {
                 Ok(())
             }
             Some(Command::Token(args)) => token(&args).await,
+            Some(Command::Reindex(database)) => reindex(&database).await,
             Some(Command::NewEpoch(database)) => new_epoch(&database).await,
             Some(Command::Admin(args)) => admin(&args).await,
             Some(Command::Retention(args)) => retention(&args).await,
@@ -180,6 +185,19 @@ async fn migrate(database: &Database) -> anyhow::Result<()> {
     let migrated = store::migrate(&backend.url).await;
     backend.close().await?;
     migrated.context("cannot bring the schema up to date")
+}
+
+async fn reindex(database: &Database) -> anyhow::Result<()> {
+    let backend = reach(database).await?;
+    let migrated = store::migrate(&backend.url).await.context("cannot bring the schema up to date");
+    let done = match migrated {
+        Ok(()) => {
+            reindex::run(&Pool::new(&backend.url, 1)).await.context("cannot make the index, run it again to go on")
+        }
+        Err(error) => Err(error),
+    };
+    backend.close().await?;
+    done
 }
 
 async fn new_epoch(database: &Database) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@
 
 use super::close::Close;
 use super::ephemeral::Ephemera;
+use super::hub::Counts;
 use super::membership::Effect;
 use super::question::{Ask, Knowledge};
 use super::ring::{Door, Passed, Ring};
@@ -67,6 +68,8 @@ pub struct Audience {
     gate: Gate,
     streams_per_user: usize,
     draining: bool,
+    /// As of the last sweep.
+    counts: Counts,
 }
 
 impl Audience {
@@ -85,6 +88,7 @@ impl Audience {
             gate,
             streams_per_user,
             draining: false,
+            counts: Counts::default(),
         }
     }
 
@@ -96,6 +100,11 @@ impl Audience {
     /// All events above it are in memory.
     pub fn floor(&self) -> Position {
         self.ring.floor()
+    }
+
+    /// How many receive here, as of the last sweep.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// Whether nothing can be done for anybody.
@@ -203,6 +212,7 @@ impl Audience {
     pub fn sweep(&mut self, now: Instant) {
         let head = self.head;
         let (mut due, mut gone) = (Vec::new(), Vec::new());
+        let mut counts = Counts::default();
         for (key, subscription) in &mut self.subscriptions {
             let (until, reason) = subscription.subscriber.until;
             // A poll first looks at what it missed, however long that takes.
@@ -213,6 +223,7 @@ impl Audience {
                 gone.push(key as Key);
                 continue;
             }
+            *(if subscription.is_stream() { &mut counts.streams } else { &mut counts.polls }) += 1;
             // Not all in one breath: what is written to all at the same time would be so for ever after.
             let early = Duration::from_millis(key as u64 % 64 * 15);
             if now.saturating_duration_since(subscription.written_at) >= HEARTBEAT - early {
@@ -228,6 +239,7 @@ impl Audience {
         gone.into_iter().for_each(|key| drop(self.remove(key, now)));
         due.into_iter().for_each(|key| self.queue(key));
         self.roster.forget_the_absent(now);
+        self.counts = counts;
         self.tell_changes();
         self.forget_awaited(now);
     }

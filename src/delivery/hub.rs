@@ -59,6 +59,13 @@ impl Reach {
     }
 }
 
+/// How many receive here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub streams: usize,
+    pub polls: usize,
+}
+
 /// A node's hub. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(Arc<Shared>);
@@ -67,6 +74,7 @@ struct Shared {
     commands: mpsc::UnboundedSender<Command>,
     bell: Arc<Bell>,
     reach: watch::Sender<Reach>,
+    counts: watch::Sender<Counts>,
     /// What somebody waited for last.
     wanted: watch::Sender<Cursor>,
 }
@@ -75,6 +83,7 @@ struct Shared {
 pub struct Inside {
     pub commands: mpsc::UnboundedReceiver<Command>,
     pub reach: watch::Sender<Reach>,
+    pub counts: watch::Sender<Counts>,
 }
 
 /// Wakes the thread, if it sleeps.
@@ -134,8 +143,10 @@ impl Hub {
     pub fn with(head: Cursor, bell: Arc<Bell>) -> (Self, Inside) {
         let (commands, inside) = mpsc::unbounded_channel();
         let reach = watch::Sender::new(Reach { head, floor: head.position });
-        let shared = Shared { commands, bell, reach: reach.clone(), wanted: watch::Sender::new(head) };
-        (Self(Arc::new(shared)), Inside { commands: inside, reach })
+        let counts = watch::Sender::default();
+        let wanted = watch::Sender::new(head);
+        let shared = Shared { commands, bell, reach: reach.clone(), counts: counts.clone(), wanted };
+        (Self(Arc::new(shared)), Inside { commands: inside, reach, counts })
     }
 
     /// How far the log was published here.
@@ -146,6 +157,11 @@ impl Hub {
     /// How far the log was published here, and how far back it is in memory.
     pub fn reach(&self) -> Reach {
         *self.0.reach.borrow()
+    }
+
+    /// How many receive here, as of a moment ago.
+    pub fn counts(&self) -> Counts {
+        *self.0.counts.borrow()
     }
 
     /// Waits until the log was published here up to `head`, under its epoch.

@@ -98,6 +98,7 @@ impl Loop {
             if now >= self.swept_at + SWEEP {
                 self.audience.sweep(now);
                 self.swept_at = now;
+                self.inside.counts.send_replace(self.audience.counts());
             }
             for answered in self.audience.take_answered() {
                 self.answer(answered);

@@ -5,7 +5,7 @@ use super::{Caller, Domain, Error, idempotency, text, visibility};
 use crate::ids::{MessageId, UserId};
 use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop, read, versions};
 use crate::store::users::User;
-use crate::store::{Connection, ConversationKind, EventKind, MemberRole, reactions};
+use crate::store::{Connection, ConversationKind, EventKind, MemberRole, reactions, search};
 use crate::wire::{self, First, Message, MessageData, MessagePayload};
 
 impl Domain {
@@ -163,6 +163,7 @@ pub(super) async fn delete(
     let message = created.message.ok_or(Stop::Refused(Error::NotFound))?;
     versions::delete(connection, message, created.position, locked.next).await?;
     reactions::forget(connection, &[message]).await?;
+    search::forget(connection, &[message]).await?;
     let left = Message::told(created).map_err(Error::from)?.deleted(locked.now);
     let event = Told {
         key,

@@ -44,7 +44,7 @@ pub enum Error {
     /// Fields or parameters that cannot be read.
     #[error("the request has fields or parameters that cannot be read")]
     Malformed(Vec<FieldError>),
-    #[error("too many writes wait, try again")]
+    #[error("too many requests wait here, try again")]
     Busy,
     #[error("the outcome is not known yet, try again with the same idempotency key")]
     Unresolved,

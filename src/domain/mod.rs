@@ -27,6 +27,7 @@ mod passwords;
 pub mod presence;
 mod reacting;
 pub mod revocations;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 mod showing;
@@ -68,6 +69,8 @@ struct Parts {
     passwords: Passwords,
     identities: Identities,
     revocations: Revocations,
+    /// Leave to search.
+    searches: Semaphore,
     marker: Marker,
     max_members: usize,
     registration: Switch,
@@ -99,6 +102,7 @@ impl Domain {
             passwords: Passwords::default(),
             identities,
             revocations,
+            searches: Semaphore::new(search::AT_ONCE),
             marker,
             max_members: config.max_members as usize,
             registration: config.registration,

@@ -9,6 +9,7 @@ use crate::store::conversations::Conversation;
 use crate::store::members::Membership;
 use crate::store::{Connection, EventKind, History, conversations, members};
 use crate::wire;
+use std::collections::HashMap;
 
 /// A conversation and somebody's share of it.
 #[derive(Clone, Debug)]
@@ -106,17 +107,35 @@ pub async fn of_many(
     Ok(conversations.iter().map(sight).collect())
 }
 
+/// Finds out what a user may read of all conversations.
+///
+/// # Errors
+/// [`crate::store::StoreError`].
+pub async fn everywhere(connection: &mut Connection, reader: UserId) -> Result<Sights, Error> {
+    let mut own: HashMap<_, (History, Vec<Interval>)> = HashMap::new();
+    for stretch in members::stretches(connection, reader).await? {
+        let (_, stretches) = own.entry(stretch.conversation).or_insert((stretch.history, Vec::new()));
+        stretches.push(interval(stretch.joined_at, stretch.left_at));
+    }
+    Ok(own.into_iter().map(|(id, (history, stretches))| (id, opened(history, stretches))).collect())
+}
+
 /// What the memberships of one user, the oldest first, open.
 fn intervals(history: History, memberships: &[Membership]) -> Vec<Interval> {
-    let is_member = memberships.last().is_some_and(|membership| membership.left_at.is_none());
+    let stretches = memberships.iter().map(|membership| interval(membership.joined_at, membership.left_at));
+    opened(history, stretches.collect())
+}
+
+fn opened(history: History, stretches: Vec<Interval>) -> Vec<Interval> {
+    let is_member = stretches.last().is_some_and(|stretch| stretch.last == Position::MAX);
     if is_member && history == History::Shared {
         return vec![Interval { first: Position::ZERO, last: Position::MAX }];
     }
-    let interval = |membership: &Membership| Interval {
-        first: membership.joined_at,
-        last: membership.left_at.unwrap_or(Position::MAX),
-    };
-    memberships.iter().map(interval).collect()
+    stretches
+}
+
+fn interval(joined_at: Position, left_at: Option<Position>) -> Interval {
+    Interval { first: joined_at, last: left_at.unwrap_or(Position::MAX) }
 }
 
 /// The `message.created` of a message, if there is one.

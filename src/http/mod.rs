@@ -18,6 +18,7 @@ mod export;
 mod health;
 mod members;
 mod messages;
+mod metrics;
 mod middleware;
 pub mod openapi;
 mod page;
@@ -33,6 +34,7 @@ mod reads;
 mod receipt;
 mod receive;
 mod routes;
+mod search;
 pub mod server;
 mod sessions;
 mod socket;
@@ -45,6 +47,7 @@ mod updates;
 mod users;
 mod webhooks;
 
+pub use metrics::Metrics;
 pub use rates::Rates;
 pub use routes::router;
 
@@ -80,6 +83,7 @@ pub struct Parts {
     pub live: Live,
     pub epochs: Epochs,
     pub tailer: Tailer,
+    pub metrics: Metrics,
     /// None: nobody is limited.
     pub rates: Option<Rates>,
     pub shutdown: Shutdown,

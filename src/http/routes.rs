@@ -2,9 +2,9 @@
 
 use super::openapi::Document;
 use super::{
-    App, account, bots, conversations, cursors, docs, export, health, members, messages, presence, reactions, reads,
+    App, account, bots, conversations, cursors, docs, export, health, members, messages, metrics, presence, reactions,
 };
-use super::{sessions, statistics, stream, tickets, typing, updates, users, webhooks};
+use super::{reads, search, sessions, statistics, stream, tickets, typing, updates, users, webhooks};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -36,6 +36,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(messages::list_replies))
         .routes(routes!(reactions::put_reaction, reactions::delete_reaction))
         .routes(routes!(reads::list_receipts))
+        .routes(routes!(search::search_messages))
         .routes(routes!(typing::create_typing))
         .routes(routes!(presence::list_presence))
         .routes(routes!(presence::list_connections))
@@ -54,6 +55,7 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(statistics::get_deployment_statistics))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
+        .routes(routes!(metrics::get_metrics))
 }
 
 /// Everything that a node serves.

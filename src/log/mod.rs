@@ -20,6 +20,7 @@ pub mod read;
 pub mod retention;
 mod session;
 pub mod statistics;
+pub mod texts;
 pub mod versions;
 mod writer;
 
@@ -83,6 +84,11 @@ impl Log {
     /// The last position that this node has committed, if it has committed any.
     pub fn committed(&self) -> Option<Cursor> {
         self.writer.committed()
+    }
+
+    /// How many writes of this node wait for the log.
+    pub fn queued(&self) -> usize {
+        self.writer.queued()
     }
 
     /// The connections to read with.

@@ -112,6 +112,10 @@ impl Writer {
         *self.committed.borrow()
     }
 
+    pub fn queued(&self) -> usize {
+        self.door.max_capacity() - self.door.capacity()
+    }
+
     fn enqueue(&self, entry: Entry) -> Result<(), WriteError> {
         self.door.try_send(entry).map_err(|_| WriteError::Busy)
     }

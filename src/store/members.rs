@@ -1,9 +1,10 @@
 //! Memberships, as intervals of the log. All writes happen under the log's lock.
 
+use super::schema::conversations;
 use super::schema::{members, users};
 use super::sql::sql;
 use super::users::User;
-use super::{Connection, MemberRole, Time};
+use super::{Connection, History, MemberRole, Time};
 use crate::ids::{ConversationId, Position, UserId};
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -117,6 +118,29 @@ pub async fn of_user(
         .filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user)))
         .order(members::joined_at)
         .select(Membership::as_select())
+        .load(connection)
+        .await
+}
+
+/// A stretch of a user's memberships.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
+pub struct Stretch {
+    pub conversation: ConversationId,
+    pub joined_at: Position,
+    pub left_at: Option<Position>,
+    pub history: History,
+}
+
+/// All memberships of a user in conversations that were not deleted, the oldest first.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn stretches(connection: &mut Connection, user: UserId) -> Result<Vec<Stretch>, Error> {
+    members::table
+        .inner_join(conversations::table.on(conversations::id.eq(members::conversation_id)))
+        .filter(members::user_id.eq(user).and(conversations::deleted_at.is_null()))
+        .order(members::joined_at)
+        .select((members::conversation_id, members::joined_at, members::left_at, conversations::history))
         .load(connection)
         .await
 }

@@ -20,6 +20,7 @@ mod pool;
 pub mod reactions;
 mod rounds;
 pub mod schema;
+pub mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod sql;

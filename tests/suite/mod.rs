@@ -27,6 +27,7 @@ mod problems;
 mod reactions;
 mod reads;
 mod retention;
+mod search;
 mod sessions;
 mod settings;
 mod slow;

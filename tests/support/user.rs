@@ -232,6 +232,11 @@ impl User {
         self.get(&format!("{}{query}", messages_of(conversation))).await
     }
 
+    /// Searches; `query` as from [`query`].
+    pub async fn search(&self, query: &str) -> Answer {
+        self.get(&format!("/v1/search{query}")).await
+    }
+
     /// Polls; `query` as from [`query`].
     pub async fn updates(&self, query: &str) -> Answer {
         self.get(&format!("/v1/updates{query}")).await

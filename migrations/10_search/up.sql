@@ -1,0 +1,110 @@
+CREATE TABLE search (
+    position        bigint      PRIMARY KEY,
+    created         bigint      NOT NULL,
+    message_id      uuid        NOT NULL,
+    conversation_id uuid        NOT NULL,
+    created_at      timestamptz NOT NULL,
+    grams           integer[]   NOT NULL
+);
+COMMENT ON TABLE search IS
+    'What may be found: a row for each version of a message, filled behind the log up to search_progress.position. It tells which texts to look at; whether they match, and who may see them, is asked of the log.';
+COMMENT ON COLUMN search.position IS 'Of the event that holds the text: message.created or message.edited.';
+COMMENT ON COLUMN search.created IS 'Of the message''s message.created; what hits are ordered by.';
+COMMENT ON COLUMN search.created_at IS 'When the message was sent.';
+COMMENT ON COLUMN search.grams IS
+    'Numbers: of the pieces of the text''s words, of conversation and sender (all from 0 on), and of the places that `created` lies in (below 0).';
+-- Nothing is planned by what is in it, and to find that out takes longer than everything else.
+ALTER TABLE search ALTER COLUMN grams SET STATISTICS 0;
+CREATE INDEX search_message ON search (message_id);
+-- Rows wait in the index's list and are merged by each batch at its end: 83 us a row, and 400 us without the list.
+CREATE INDEX search_grams ON search USING gin (grams) WITH (fastupdate = on);
+
+CREATE TABLE search_spans (
+    place  bigint      PRIMARY KEY,
+    oldest timestamptz NOT NULL,
+    newest timestamptz NOT NULL
+);
+COMMENT ON TABLE search_spans IS 'From when the messages of 4096 positions each are: where a search by time may begin and end.';
+COMMENT ON COLUMN search_spans.place IS 'created >> 12.';
+
+CREATE TABLE search_progress (
+    only_one   boolean PRIMARY KEY DEFAULT true,
+    position   bigint  NOT NULL,
+    rebuilding bigint,
+    CONSTRAINT search_progress_has_one_row CHECK (only_one)
+);
+COMMENT ON TABLE search_progress IS 'How far the log is in `search`. Who holds its row''s lock fills the table; nobody else does.';
+COMMENT ON COLUMN search_progress.position IS 'All events up to here are.';
+COMMENT ON COLUMN search_progress.rebuilding IS 'Where a rebuilding ends that is under way.';
+INSERT INTO search_progress (position) VALUES (0);
+
+CREATE FUNCTION search_lock_key() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 4093577015826403119';
+COMMENT ON FUNCTION search_lock_key() IS
+    'Advisory lock between who fills `search` and who deletes texts: taken at the end of a batch, shared by deletions.';
+
+-- Finds the versions of messages that have all of `p_grams`, lie in the intervals of their conversations, and are of
+-- messages below `p_before`: of the newest messages first, until there are `p_limit`. `o_reached`: messages from there on
+-- were looked at.
+--
+-- It goes through places of the log, the newest first, a small one, a larger one, and then all of the largest: common
+-- words are found at once in the first, and what each step costs has a bound. `p_scope` are the numbers of the
+-- conversations where they are few: so nobody else's messages are looked at.
+CREATE FUNCTION search_find(
+    p_grams integer[], p_scope integer[], p_conversations uuid[], p_firsts bigint[], p_lasts bigint[],
+    p_since timestamptz, p_until timestamptz, p_before bigint, p_limit integer,
+    OUT o_created bigint[], OUT o_versions bigint[], OUT o_reached bigint
+)
+LANGUAGE plpgsql STABLE
+-- The index of grams and one hash table of conversations are right at every size; the planner, which knows nothing of
+-- the grams, would take a scan of everything or a comparison with each conversation where it expects few.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    c_shifts CONSTANT integer[] := '{12,17,22}';
+    v_level  integer := 0;
+    v_floor  bigint;
+    v_high   bigint;
+    v_low    bigint;
+    v_place  integer;
+    v_created  bigint[];
+    v_versions bigint[];
+BEGIN
+    o_created := '{}';
+    o_versions := '{}';
+    o_reached := 0;
+    SELECT min(first), least(max(last), p_before - 1, (SELECT position FROM search_progress)) + 1 INTO v_floor, v_high
+      FROM unnest(p_firsts, p_lasts) AS v (first, last);
+    IF p_since IS NOT NULL THEN
+        v_floor := greatest(v_floor, (SELECT min(place) << 12 FROM search_spans WHERE newest >= p_since));
+    END IF;
+    IF p_until IS NOT NULL THEN
+        v_high := least(v_high, (SELECT (max(place) + 1) << 12 FROM search_spans WHERE oldest < p_until));
+    END IF;
+    WHILE v_high > greatest(v_floor, 1) LOOP
+        v_low := (v_high - 1) >> c_shifts[v_level + 1];
+        v_place := (-1 - ((v_level::bigint << 29) | (v_low & 536870911)))::integer;
+        v_low := v_low << c_shifts[v_level + 1];
+        SELECT array_agg(created), array_agg(position) INTO v_created, v_versions
+          FROM (SELECT s.created, s.position
+                  FROM search s
+                  JOIN unnest(p_conversations, p_firsts, p_lasts) AS v (conversation_id, first, last)
+                    ON v.conversation_id = s.conversation_id AND s.created >= v.first AND s.created <= v.last
+                 WHERE s.grams @> (p_grams || v_place) AND s.grams && coalesce(p_scope, ARRAY[v_place])
+                   AND s.created < v_high AND s.created >= v_low
+                   AND coalesce(s.created_at >= p_since, true) AND coalesce(s.created_at < p_until, true)
+                 ORDER BY s.created DESC
+                -- All versions of a message, or none.
+                 FETCH FIRST (p_limit - cardinality(o_created)) ROWS WITH TIES) found;
+        o_created := o_created || v_created;
+        o_versions := o_versions || v_versions;
+        IF cardinality(o_created) >= p_limit THEN
+            o_reached := o_created[cardinality(o_created)];
+            RETURN;
+        END IF;
+        v_high := v_low;
+        v_level := least(v_level + 1, 2);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION search_find(integer[], integer[], uuid[], bigint[], bigint[], timestamptz, timestamptz, bigint, integer) IS
+    'The next versions of messages whose texts may match.';

@@ -1,0 +1,120 @@
+//! How texts are made alike before they are compared.
+//!
+//! NFKC and case folding, so that `MÜNCHEN` finds `münchen`, composed or not, `STRASSE` finds `Straße`, and half-width
+//! letters find full-width ones. An umlaut stays one: neither `munchen` nor `muenchen` finds `münchen`, because in many
+//! languages they are other letters, and other words.
+
+use std::iter::once;
+use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+/// Folds a text.
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    clusters(text).for_each(|(_, cluster)| fold_cluster(cluster, &mut folded));
+    folded
+}
+
+/// The words of a text, folded.
+pub fn words(text: &str) -> Vec<String> {
+    fold(text).split_whitespace().map(str::to_owned).collect()
+}
+
+/// Folds what [`clusters`] answers. How it is folded depends on nothing around it, so that a part of a text folds as it
+/// does within the text.
+pub fn fold_cluster(cluster: &str, folded: &mut String) {
+    if let [byte] = cluster.as_bytes() {
+        folded.push(byte.to_ascii_lowercase() as char);
+        return;
+    }
+    let cased = cluster.nfkc().filter(|character| !is_ignored(*character)).flat_map(char::to_uppercase);
+    // By way of the upper case, ß and ss are one, and so are the two small sigmas. Of the dotted capital I, the small
+    // letter would keep a dot of its own.
+    let lower =
+        cased.flat_map(|character| if character == 'İ' { 'i'.to_lowercase() } else { character.to_lowercase() });
+    folded.extend(lower.nfkc());
+}
+
+/// Characters with those that belong to them, each with its place in bytes.
+pub fn clusters(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut starts = text.char_indices().filter(|(at, character)| *at == 0 || !joins(*character)).map(|(at, _)| at);
+    let mut next = starts.next();
+    std::iter::from_fn(move || {
+        let start = next?;
+        next = starts.next();
+        Some((start, &text[start..next.unwrap_or(text.len())]))
+    })
+}
+
+/// Whether a character may become one with that before it.
+fn joins(character: char) -> bool {
+    // The first combining mark.
+    if character < '\u{300}' {
+        return false;
+    }
+    let joins =
+        |character| canonical_combining_class(character) != 0 || is_nfc_quick(once(character)) == IsNormalized::Maybe;
+    let mut first = None;
+    decompose_compatible(character, |part| first = first.or(Some(part)));
+    joins(character) || first.is_some_and(joins)
+}
+
+/// Characters that nobody sees or types: soft hyphen, zero-width space, word joiner, byte order mark, and the selectors
+/// of an emoji's look.
+fn is_ignored(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn case_and_form_make_no_difference() {
+        let pairs = [
+            ("MÜNCHEN", "mu\u{308}nchen"),
+            ("STRASSE", "straße"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("İstanbul", "istanbul"),
+            ("ＡＢＣ　１２", "abc 12"),
+            ("ﾊﾟﾝ", "パン"),
+            ("\u{1112}\u{1161}\u{11ab}", "한"),
+            ("ﬁn", "fin"),
+            ("❤\u{fe0f}", "❤"),
+            ("co\u{ad}operate", "cooperate"),
+            ("\u{9c7}\u{9be}", "\u{9cb}"),
+        ];
+        for (one, other) in pairs {
+            assert_eq!(fold(one), fold(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn other_letters_stay_other_letters() {
+        for (one, other) in [("munchen", "münchen"), ("muenchen", "münchen"), ("か", "が"), ("カ", "か"), ("👍", "👎")]
+        {
+            assert_ne!(fold(one), fold(other));
+        }
+    }
+
+    #[test]
+    fn words_lie_between_any_spaces() {
+        assert_eq!(words("  Guten\u{a0}Morgen\n東京　タワー "), ["guten", "morgen", "東京", "タワー"]);
+        assert_eq!(words(" \u{200b}\t"), [""; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_form_of_a_text_folds_alike(text in "\\PC*") {
+            let folded = fold(&text);
+            prop_assert_eq!(&fold(&text.nfc().collect::<String>()), &folded);
+            prop_assert_eq!(&fold(&text.nfd().collect::<String>()), &folded);
+        }
+
+        #[test]
+        fn clusters_are_the_text(text in "\\PC*") {
+            prop_assert_eq!(clusters(&text).map(|(_, cluster)| cluster).collect::<String>(), text);
+        }
+    }
+}

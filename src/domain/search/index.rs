@@ -1,0 +1,148 @@
+//! Filling the index behind the log.
+
+use super::{Version, fold, grams, version};
+use crate::ids::Position;
+use crate::log::{Event, read, texts};
+use crate::shutdown::Shutdown;
+use crate::store::search::{self, Claim, Progress, Row};
+use crate::store::{Connection, EventKind, Pool, StoreError};
+use diesel_async::AsyncConnection;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often it is looked without being told: also, how soon after a node's death another one goes on.
+const POLL: Duration = Duration::from_secs(1);
+/// How long what is sent may wait for more: what is sent meanwhile is taken in by the same batch.
+const GATHER: Duration = Duration::from_millis(200);
+/// How long one batch may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Events of a batch.
+const MOST_EVENTS: usize = 500;
+/// Numbers of a batch, but for a single event: 2 MiB, or some 3,000 usual messages.
+const MOST_GRAMS: usize = 512 * 1024;
+
+/// How far the index is filled, as this node knows. Cheap to clone.
+#[derive(Clone)]
+pub struct Indexer(watch::Receiver<Option<Position>>);
+
+impl Indexer {
+    /// Starts to fill the index, whenever no other node does. `head` wakes it. The pool is its own, so that it waits for
+    /// nobody's request and nobody for it.
+    pub fn start(pool: Pool, head: watch::Receiver<Position>, shutdown: &Shutdown) -> Self {
+        let reached = watch::Sender::new(None);
+        let indexer = Self(reached.subscribe());
+        shutdown.spawn(run(pool, head, reached));
+        indexer
+    }
+
+    /// All events up to here can be found. `None` while nothing is known.
+    pub fn reached(&self) -> Option<Position> {
+        *self.0.borrow()
+    }
+}
+
+async fn run(pool: Pool, mut head: watch::Receiver<Position>, reached: watch::Sender<Option<Position>>) {
+    loop {
+        match attempt(&pool).await {
+            Ok(step) => {
+                reached.send_replace(Some(step.progress().position));
+                if matches!(step, Step::Filled { more: true, .. }) {
+                    continue;
+                }
+            }
+            Err(error) => tracing::warn!(error = crate::telemetry::chain(&error), "cannot fill the index of texts"),
+        }
+        tokio::time::sleep(GATHER).await;
+        // Whoever told the news may be gone: then it is looked now and then.
+        let _ = tokio::time::timeout(POLL, head.changed()).await;
+    }
+}
+
+async fn attempt(pool: &Pool) -> Result<Step, StoreError> {
+    let mut connection = pool.get().await?;
+    let filled = tokio::time::timeout(PATIENCE, fill(&mut connection, Claim::Try)).await;
+    connection.settle(filled)
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// Another one is at work.
+    Busy(Progress),
+    /// The index is filled up to here; whether there is more at once.
+    Filled { progress: Progress, more: bool },
+}
+
+impl Step {
+    /// How far the index is filled.
+    pub fn progress(self) -> Progress {
+        match self {
+            Self::Busy(progress) | Self::Filled { progress, .. } => progress,
+        }
+    }
+}
+
+/// Takes the next events of the log into the index, in one transaction.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn fill(connection: &mut Connection, claim: Claim) -> Result<Step, StoreError> {
+    connection
+        .transaction(async |connection| {
+            let Some(mut progress) = search::claim(connection, claim).await? else {
+                return Ok(Step::Busy(search::progress(connection).await?));
+            };
+            let events = read::tail(connection, progress.position, MOST_EVENTS as i64).await?.events;
+            let taken = take(connection, &events).await?;
+            if let Some(last) = taken {
+                progress.position = last;
+                progress.rebuilding = progress.rebuilding.filter(|end| last < *end);
+                search::advance(connection, progress).await?;
+            }
+            let more = events.len() == MOST_EVENTS || taken != events.last().map(|event| event.position);
+            Ok(Step::Filled { progress, more })
+        })
+        .await
+}
+
+/// Takes the first of the events in; answers the last of them.
+async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Position>, StoreError> {
+    let (mut rows, mut size, mut last) = (Vec::new(), 0, None);
+    for event in events {
+        if size > MOST_GRAMS {
+            break;
+        }
+        if let Some(row) = row(event) {
+            size += row.grams.len();
+            rows.push(row);
+        }
+        last = Some(event.position);
+    }
+    if !rows.is_empty() {
+        search::insert(connection, &rows).await?;
+        // What was blanked since it was read was not there yet to be forgotten.
+        search::settle(connection).await?;
+        let positions: Vec<_> = rows.iter().map(|row| row.position).collect();
+        let blank = texts::blank(connection, &positions).await?;
+        search::forget_versions(connection, &blank).await?;
+    }
+    for event in events.iter().filter(|event| Some(event.position) <= last) {
+        if event.kind == EventKind::ConversationDeleted {
+            let gram = grams::of_conversation(event.conversation);
+            search::forget_conversation(connection, event.conversation, gram).await?;
+        }
+    }
+    Ok(last)
+}
+
+/// What the index holds of an event, if it is a version of a message with a text.
+fn row(event: &Event) -> Option<Row> {
+    let Version { text, created, created_at } = version(event)?;
+    let mut grams = grams::of_text(&fold::fold(&text));
+    grams.push(grams::of_conversation(event.conversation));
+    // Only authors edit.
+    grams.push(grams::of_sender(event.sender));
+    grams.extend(grams::of_position(created));
+    let (position, conversation) = (event.position, event.conversation);
+    Some(Row { position, created, message: event.message?, conversation, created_at, grams })
+}

@@ -1,0 +1,54 @@
+//! Making the index anew, while nodes serve: whoever has the claim fills it, they or this.
+
+use super::index::fill;
+use crate::ids::Position;
+use crate::log::epoch;
+use crate::store::search::{self, Claim, Progress};
+use crate::store::{Connection, Pool, StoreError};
+use diesel_async::AsyncConnection;
+
+/// How far a rebuilding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advance {
+    /// Events that are done.
+    pub done: u64,
+    /// Events that there were when it began.
+    pub all: u64,
+    /// Whether it goes on where an earlier one was interrupted.
+    pub resumed: bool,
+}
+
+/// Empties the index and fills it from the oldest event that is kept, or goes on with what was interrupted; tells how far
+/// it is after each batch. Searches find what is filled already.
+///
+/// # Errors
+/// [`StoreError`]; another call goes on from there.
+pub async fn reindex(pool: &Pool, mut tell: impl FnMut(Advance)) -> Result<Advance, StoreError> {
+    let mut connection = pool.get().await?;
+    let start = epoch::state(&mut connection, Position::ZERO).await?.start().position;
+    let (resumed, end) = connection.transaction(async |connection| begin(connection).await).await?;
+    let steps = |position: Position| u64::try_from(position.0 - start.0).unwrap_or(0);
+    loop {
+        let step = fill(&mut connection, Claim::Wait).await?;
+        let position = step.progress().position.min(end);
+        let advance = Advance { done: steps(position), all: steps(end), resumed };
+        tell(advance);
+        if position == end {
+            return Ok(advance);
+        }
+    }
+}
+
+/// Answers whether a rebuilding was under way, and where it ends.
+async fn begin(connection: &mut Connection) -> Result<(bool, Position), StoreError> {
+    // With the row that is waited for there is always an answer.
+    let claimed = search::claim(connection, Claim::Wait).await?;
+    if let Some(end) = claimed.and_then(|progress| progress.rebuilding) {
+        return Ok((true, end));
+    }
+    let state = epoch::state(connection, Position::ZERO).await?;
+    let (start, end) = (state.start().position, state.head().position);
+    search::empty(connection).await?;
+    search::advance(connection, Progress { position: start, rebuilding: Some(end).filter(|end| *end > start) }).await?;
+    Ok((false, end))
+}
