@@ -1,7 +1,7 @@
 //! The server as a whole: build, run, stop. The tests' way in, too.
 
 use crate::config::{Config, Database, Switch};
-use crate::delivery::{self, Close, Epochs, Hub, Tailer};
+use crate::delivery::{self, Close, Epochs, Hub, Live, Tailer};
 use crate::domain::search::Indexer;
 use crate::domain::{Domain, webhooks};
 use crate::http::{self, App, Metrics, Parts, Rates, Uploads};
@@ -85,7 +85,7 @@ async fn serve(
     // What serves ends first; what it needs, after it.
     let (serving, working) = (Shutdown::on(stop), Shutdown::default());
     let app = build(config, url, &serving, &working).await?;
-    let hub = app.hub.clone();
+    let (hub, live) = (app.hub.clone(), app.live.clone());
     let router = http::router(app);
     ready();
     http::server::serve(listener, router, &serving).await;
@@ -94,6 +94,7 @@ async fn serve(
     if !serving.wait(DRAIN).await {
         tracing::warn!("some connections did not end in time");
     }
+    live.leave().await;
     hub.stop();
     working.begin();
     Ok(())
@@ -107,10 +108,11 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let state = epoch::state(&mut *pool.get().await?, Position::ZERO).await?;
     let judging = domain.clone();
     let gate = Box::new(move |user, session| judging.revocations().has_ended(user, session));
-    let (hub, questions) =
+    let (hub, questions, news) =
         Hub::start(state.head(), config.streams_per_user as usize, gate).context("cannot start deliveries")?;
     let epochs = Epochs::new(hub.clone(), log.clone());
     delivery::answer(hub.clone(), pool.clone(), epochs.clone(), questions, working);
+    let live = Live::start(hub.clone(), &log, news, working);
     // The tailer waits for nobody's slow request.
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let indexer = Indexer::start(Pool::new(url, 1), log.wakeups().head(), working);
@@ -130,7 +132,7 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
     let rates = (config.rate_limits == Switch::On).then(Rates::default);
     let uploads = Uploads::default();
-    Ok(App::new(Parts { domain, uploads, hub, epochs, tailer, metrics, rates, shutdown: serving.clone() }))
+    Ok(App::new(Parts { domain, uploads, hub, live, epochs, tailer, metrics, rates, shutdown: serving.clone() }))
 }
 
 /// Ends the subscriptions of revoked sessions and disabled users.

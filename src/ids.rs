@@ -80,6 +80,8 @@ id! {
     WriteId;
     /// One live stream or waiting poll.
     ConnectionId;
+    /// One run of a node.
+    NodeId;
     /// One HTTP request.
     RequestId;
     /// Where events are posted to.

@@ -72,7 +72,7 @@ impl Audience {
             return;
         }
         subscription.phase = Phase::Behind;
-        subscription.covered = from;
+        (subscription.covered, subscription.from) = (from, from.position);
         let Some(code) = reset else { return self.queue(key) };
         if let Receiver::Stream { framing, outlet } = &subscription.receiver {
             let bytes = outlet.bytes(&framing.reset(code, from));

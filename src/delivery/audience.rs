@@ -5,6 +5,7 @@
 //! from there, and is live in the same breath.
 
 use super::close::Close;
+use super::ephemeral::Ephemera;
 use super::hub::Counts;
 use super::membership::Effect;
 use super::question::{Ask, Knowledge};
@@ -62,6 +63,7 @@ pub struct Audience {
     pub(super) answered: Vec<Answered>,
     /// Memberships that were read ahead of the hub.
     pub(super) ahead: Vec<Knowledge>,
+    pub(super) ephemera: Ephemera,
     pub(super) ask: Box<dyn Fn(Ask) + Send>,
     gate: Gate,
     streams_per_user: usize,
@@ -81,6 +83,7 @@ impl Audience {
             line: VecDeque::new(),
             answered: Vec::new(),
             ahead: Vec::new(),
+            ephemera: Ephemera::default(),
             ask: Box::new(ask),
             gate,
             streams_per_user,
@@ -130,6 +133,7 @@ impl Audience {
         if matches!(newcomer.receiver, Receiver::Stream { .. }) {
             self.make_room(subscriber.user, now);
         }
+        self.tell_came(&subscriber, &newcomer.receiver);
         let entry = self.subscriptions.vacant_entry();
         let key = entry.key() as Key;
         let seat = self.roster.arrive(subscriber.user, key);
@@ -170,6 +174,7 @@ impl Audience {
         self.ring = Ring::new(head.position);
         self.roster.forget_all_rooms();
         self.ahead.clear();
+        self.forget_receipts();
         for (key, subscription) in &mut self.subscriptions {
             if subscription.phase == Phase::Live && subscription.pending.is_empty() && subscription.closed.is_none() {
                 subscription.cover(before);
@@ -235,12 +240,16 @@ impl Audience {
         due.into_iter().for_each(|key| self.queue(key));
         self.roster.forget_the_absent(now);
         self.counts = counts;
+        self.tell_changes();
+        self.forget_awaited(now);
     }
 
     /// Forgets a subscription, and with it its connection.
     pub fn remove(&mut self, key: Key, now: Instant) -> Option<Subscription> {
         let subscription = self.subscriptions.try_remove(key as usize)?;
         self.roster.depart(subscription.seat, key, now);
+        self.tell_went(&subscription);
+        self.remember(&subscription);
         Some(subscription)
     }
 

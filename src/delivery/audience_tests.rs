@@ -18,6 +18,8 @@ use tokio::sync::mpsc as channel;
 mod ends;
 #[path = "audience_history_tests.rs"]
 mod histories;
+#[path = "audience_live_tests.rs"]
+mod live;
 #[path = "audience_member_tests.rs"]
 mod members;
 #[path = "audience_own_tests.rs"]
@@ -71,6 +73,8 @@ struct Got {
 #[derive(Clone, Debug, PartialEq)]
 enum Told {
     Event(i64),
+    /// An ephemeral event, by its kind.
+    Live(String),
     Beat,
     Reset(String, Cursor),
     End(String, Cursor),
@@ -285,6 +289,7 @@ fn told(bytes: &[u8]) -> Vec<Told> {
             _ => {
                 assert_eq!(line, "", "no such line");
                 told.push(object(id, name, data));
+                (id, name, data) = ("", "", "");
             }
         }
     }
@@ -292,6 +297,10 @@ fn told(bytes: &[u8]) -> Vec<Told> {
 }
 
 fn object(id: &str, name: &str, data: &str) -> Told {
+    if ["typing", "presence"].contains(&name) {
+        assert_eq!(id, "", "an ephemeral event moves no cursor");
+        return Told::Live(name.to_owned());
+    }
     let cursor = Cursor::parse(id).expect("an id is a cursor");
     let data: serde_json::Value = serde_json::from_str(data).expect("data is JSON");
     assert_eq!((&data["cursor"], &data["type"]), (&id.into(), &name.into()));

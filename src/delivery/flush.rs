@@ -59,10 +59,16 @@ impl Audience {
 
     fn write(&mut self, key: Key, now: Instant) {
         let Some(subscription) = self.subscriptions.get_mut(key as usize) else { return };
+        let before = subscription.out.is_empty().then_some(subscription.covered.position);
         match subscription.write(&self.ring, now) {
-            Ok(Turn::More) => self.queue(key),
+            Ok(Turn::More) => {
+                self.hand(key, before);
+                self.queue(key);
+            }
             Ok(Turn::Idle) => {
-                if subscription.phase == Phase::Behind && subscription.closed.is_none() {
+                let is_behind = subscription.phase == Phase::Behind && subscription.closed.is_none();
+                self.hand(key, before);
+                if is_behind {
                     self.advance(key, now);
                     if self.subscriptions.get(key as usize).is_some_and(|next| !next.pending.is_empty()) {
                         self.queue(key);

@@ -2,8 +2,10 @@
 
 use super::audience::{Audience, Gate};
 use super::close::Close;
+use super::ephemeral::{Change, News, Typing};
 use super::question::{Ask, Knowledge, Page};
 use super::reactor;
+use super::receipts::Awaited;
 use super::roster::Key;
 use super::start::Start;
 use super::subscription::{Newcomer, Question};
@@ -28,6 +30,10 @@ pub enum Command {
     Judge(Key, ConnectionId, Start, Option<ResetCode>),
     Fail(Key, ConnectionId, Question),
     Rejudge(Key, ConnectionId),
+    Whisper(Box<Typing>),
+    Change(Vec<Change>),
+    WatchFor(Awaited),
+    Recount,
     Stop,
 }
 
@@ -121,14 +127,16 @@ impl Hub {
         head: Cursor,
         streams_per_user: usize,
         gate: Gate,
-    ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Ask>)> {
+    ) -> std::io::Result<(Self, mpsc::UnboundedReceiver<Ask>, mpsc::UnboundedReceiver<News>)> {
         let (asks, questions) = mpsc::unbounded_channel();
+        let (tell, news) = mpsc::unbounded_channel();
         let reactor = reactor::Reactor::new()?;
         let bell = Arc::new(reactor.bell()?);
         let (hub, inside) = Self::with(head, bell.clone());
-        let audience = Audience::new(head, streams_per_user, gate, move |ask| drop(asks.send(ask)));
+        let mut audience = Audience::new(head, streams_per_user, gate, move |ask| drop(asks.send(ask)));
+        audience.tell_news(move |news| drop(tell.send(news)));
         reactor.start(audience, inside, bell)?;
-        Ok((hub, questions))
+        Ok((hub, questions, news))
     }
 
     /// Makes a door without anybody behind it.

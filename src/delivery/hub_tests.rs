@@ -83,7 +83,7 @@ fn a_cursor_lies_in_memory_from_the_floor_up_to_the_head() {
 #[tokio::test]
 async fn the_thread_gives_all_events_in_order_and_lets_go_of_all_when_it_stops() {
     const LAST: i64 = 20_000;
-    let (hub, mut asks) = Hub::start(cursor(0), 20, Box::new(|_, _| false)).unwrap();
+    let (hub, mut asks, _news) = Hub::start(cursor(0), 20, Box::new(|_, _| false)).unwrap();
     let (sender, mut body) = mpsc::channel(10_000);
     let until = (Instant::now() + Duration::from_secs(3_600), Close::Expired);
     let subscriber = Subscriber { id: ConnectionId::new(), user: user(1), session: None, only: None, until };

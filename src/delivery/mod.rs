@@ -8,18 +8,24 @@
 //! catches up and is live in one step of the one thread, so that nothing can be lost or repeated in between. An event is
 //! encoded once for all who get it, and all that waits for a client goes in one write.
 //!
+//! Beside the log, [`Live`] knows who is connected anywhere, and tells other nodes what stands nowhere: who types, and who
+//! has been handed a message.
+//!
 //! Lifecycle: [`Hub::start`], then [`answer`] for its questions to PostgreSQL; [`Hub::close_all`] ends
 //! the subscriptions, [`Hub::stop`] the thread.
 
 mod answers;
 mod audience;
 mod close;
+mod ephemeral;
 mod flush;
 mod hub;
+mod live;
 mod membership;
 mod outlet;
 mod question;
 mod reactor;
+mod receipts;
 mod ring;
 mod roster;
 mod start;
@@ -29,6 +35,7 @@ mod tailer;
 pub use audience::HEARTBEAT;
 pub use close::Close;
 pub use hub::Hub;
+pub use live::Live;
 pub use outlet::Outlet;
 pub use question::answer;
 pub use start::{After, Epochs, Refused, Start};

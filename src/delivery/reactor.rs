@@ -153,6 +153,10 @@ impl Loop {
             Command::Judge(key, id, start, reset) => audience.judge(key, id, start, reset, now),
             Command::Fail(key, id, question) => audience.fail(key, id, question, now),
             Command::Rejudge(key, id) => audience.rejudge(key, id, now),
+            Command::Whisper(typing) => audience.whisper(&typing),
+            Command::Change(changes) => audience.change(changes),
+            Command::WatchFor(awaited) => audience.watch_for(awaited, now),
+            Command::Recount => audience.recount(),
             Command::Stop => {}
         }
     }

@@ -185,6 +185,11 @@ impl Roster {
         seats.flat_map(|seat| self.users[seat as usize].subscriptions.iter().copied())
     }
 
+    /// The members of a room that are here.
+    pub fn members(&self, door: Door) -> &[Seat] {
+        &self.rooms[door as usize].members
+    }
+
     /// The door of a circle, which is made if there is none.
     pub fn door(&mut self, circle: Circle) -> Door {
         let rooms = &mut self.rooms;

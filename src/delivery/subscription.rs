@@ -119,6 +119,8 @@ pub struct Subscription {
     pub receiver: Receiver,
     pub seat: Seat,
     pub phase: Phase,
+    /// What the client has got of the log here lies above it.
+    pub from: Position,
     /// The client has everything up to here, with what stands in `out`.
     pub covered: Cursor,
     /// Events of the log that come next.
@@ -149,6 +151,7 @@ impl Subscription {
             receiver: newcomer.receiver,
             seat,
             phase: Phase::Behind,
+            from: newcomer.from.position,
             covered: newcomer.from,
             unread: None,
             out: newcomer.opening.into_iter().collect(),

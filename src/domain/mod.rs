@@ -26,6 +26,7 @@ mod mentions;
 pub mod messages;
 pub mod names;
 mod passwords;
+pub mod presence;
 mod profile;
 mod reacting;
 pub mod revocations;

@@ -8,8 +8,10 @@ use super::caller::Authenticated;
 use super::conversations::PageParams;
 use super::page;
 use super::path::PathParam;
+use super::prefer::Preferred;
 use super::problem::{Problem, malformed};
 use super::query::{NoQuery, Query};
+use super::receipt::{self, SentMessage};
 use super::text_body::{MessageRequest, TextOrJson};
 use crate::domain::Error;
 use crate::domain::history::{Bound, Wanted};
@@ -100,20 +102,24 @@ struct Place {
 
 /// Send to a conversation
 ///
-/// As JSON; or a `text/plain` body or one as bare `curl -d` sends it, which is the text itself.
+/// As JSON; or a `text/plain` body or one as bare `curl -d` sends it, which is the text itself. With `Prefer: wait=N`, the
+/// answer comes when a stream or a poll of somebody else has been handed the message, or after N seconds, at most 55.
 #[utoipa::path(
     post,
     path = "/v1/conversations/{id}/messages",
     operation_id = "create_message",
     tag = "Messages",
     security(("token" = [])),
-    params(("id" = uuid::Uuid, Path, description = "The conversation")),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The conversation"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds", example = "wait=1"),
+    ),
     request_body(content(
         (MessageRequest = "application/json"),
         (String = "text/plain", example = "hello"),
     )),
     responses(
-        (status = 201, description = "Sent", body = Message),
+        (status = 201, description = "Sent", body = SentMessage),
         (status = 409, description = "`idempotency_key_taken`"),
     ),
 )]
@@ -122,25 +128,29 @@ pub async fn create_message(
     Authenticated(caller): Authenticated,
     PathParam(id): PathParam<ConversationId>,
     _: NoQuery,
+    Preferred(wait): Preferred,
     creating: Creating,
     TextOrJson { draft, bytes }: TextOrJson,
 ) -> Result<Response, Problem> {
-    Ok(answer::created(app.domain.send(&caller, id, draft, creating.asked(&bytes)).await?))
+    let sent = app.domain.send(&caller, id, draft, creating.asked(&bytes)).await?;
+    Ok(receipt::answer(&app, &caller, sent, wait).await)
 }
 
 /// Send to users
 ///
 /// One other user: to the direct conversation. Several: to the untitled group that was made this way and has had exactly
-/// these members ever since. Either is made with the message if need be.
+/// these members ever since. Either is made with the message if need be. `Prefer: wait=N` is taken as in sending to a
+/// conversation.
 #[utoipa::path(
     post,
     path = "/v1/messages",
     operation_id = "send_message",
     tag = "Messages",
     security(("token" = [])),
+    params(("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds", example = "wait=1")),
     request_body = SendMessage,
     responses(
-        (status = 201, description = "Sent", body = Message),
+        (status = 201, description = "Sent", body = SentMessage),
         (status = 409, description = "`idempotency_key_taken`"),
     ),
 )]
@@ -148,12 +158,14 @@ pub async fn send_message(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     _: NoQuery,
+    Preferred(wait): Preferred,
     creating: Creating,
     Json { value, bytes }: Json<SendMessage, LIST_LIMIT>,
 ) -> Result<Response, Problem> {
     let SendMessage { to, text, reply_to, metadata, attachments } = value;
     let draft: Draft = MessageRequest { text, reply_to, metadata, attachments }.into();
-    Ok(answer::created(app.domain.send_to(&caller, &to, draft, creating.asked(&bytes)).await?))
+    let sent = app.domain.send_to(&caller, &to, draft, creating.asked(&bytes)).await?;
+    Ok(receipt::answer(&app, &caller, sent, wait).await)
 }
 
 /// History

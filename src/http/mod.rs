@@ -28,11 +28,14 @@ mod page;
 mod park;
 mod partial;
 mod path;
+mod prefer;
+mod presence;
 mod problem;
 mod query;
 mod rates;
 mod reactions;
 mod reads;
+mod receipt;
 mod receive;
 mod routes;
 mod search;
@@ -43,6 +46,7 @@ mod statistics;
 mod stream;
 mod text_body;
 mod tickets;
+mod typing;
 mod updates;
 mod uploads;
 mod users;
@@ -53,7 +57,7 @@ pub use rates::Rates;
 pub use routes::router;
 pub use uploads::Uploads;
 
-use crate::delivery::{Epochs, Hub, Tailer};
+use crate::delivery::{Epochs, Hub, Live, Tailer};
 use crate::domain::Domain;
 use crate::shutdown::Shutdown;
 use std::ops::Deref;
@@ -83,6 +87,7 @@ pub struct Parts {
     pub domain: Domain,
     pub uploads: Uploads,
     pub hub: Hub,
+    pub live: Live,
     pub epochs: Epochs,
     pub tailer: Tailer,
     pub metrics: Metrics,

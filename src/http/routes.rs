@@ -3,9 +3,9 @@
 use super::openapi::Document;
 use super::{
     App, account, attachments, bots, conversations, cursors, docs, export, health, me, members, messages, metrics,
-    reactions, reads,
+    presence, reactions,
 };
-use super::{search, sessions, statistics, stream, tickets, updates, users, webhooks};
+use super::{reads, search, sessions, statistics, stream, tickets, typing, updates, users, webhooks};
 use axum::Router;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,6 +41,9 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(attachments::create_attachment))
         .routes(routes!(attachments::get_attachment))
         .routes(routes!(search::search_messages))
+        .routes(routes!(typing::create_typing))
+        .routes(routes!(presence::list_presence))
+        .routes(routes!(presence::list_connections))
         .routes(routes!(tickets::create_ticket))
         .routes(routes!(stream::get_stream))
         .routes(routes!(updates::get_updates))

@@ -4,6 +4,7 @@ use super::App;
 use super::caller::Authenticated;
 use super::page::in_range;
 use super::park::{Handed, MayPark, Parked};
+use super::prefer::{MOST_WAIT_S, Preferred};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::receive::{self, NotHead, Receiving, Wish};
@@ -13,7 +14,6 @@ use crate::log::Cursor;
 use crate::wire::EventsPage;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use hyper::HeaderMap;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use mio::net::TcpStream;
 use serde::Deserialize;
@@ -24,8 +24,6 @@ use utoipa::IntoParams;
 
 /// Seconds that a poll waits when the client does not say.
 const USUAL_WAIT_S: usize = 25;
-/// Seconds that a poll may wait: most proxies give up after a minute.
-const MOST_WAIT_S: usize = 55;
 /// Events of an answer when the client does not say.
 const USUAL_LIMIT: usize = 100;
 /// Most events of an answer.
@@ -70,11 +68,11 @@ pub async fn get_updates(
     Query(params): Query<PollParams>,
     receiving: Receiving,
     may_park: MayPark,
-    headers: HeaderMap,
+    Preferred(preferred): Preferred,
 ) -> Result<Response, Problem> {
     let wait = match params.wait {
         Some(wait) => in_range("wait", Some(wait), USUAL_WAIT_S, 0..=MOST_WAIT_S)?,
-        None => preferred_wait(&headers).unwrap_or(USUAL_WAIT_S).min(MOST_WAIT_S),
+        None => preferred.unwrap_or(USUAL_WAIT_S),
     };
     let limit = in_range("limit", params.limit, USUAL_LIMIT, 1..=MOST_LIMIT)?;
     let until = (Instant::now() + Duration::from_secs(wait as u64), Close::Waited);
@@ -149,12 +147,6 @@ fn closing(mut response: Response) -> Response {
 fn page(answer: &Answer, from: Cursor) -> Response {
     let json = EventsPage::encode(from, &answer.events, answer.covered, answer.more);
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
-}
-
-/// `Prefer: wait=N` (RFC 7240), in seconds.
-fn preferred_wait(headers: &HeaderMap) -> Option<usize> {
-    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split([',', ';'])).find_map(|part| part.trim().strip_prefix("wait=")?.parse().ok())
 }
 
 fn refused(refused: Refused) -> Problem {

@@ -4,14 +4,19 @@ use crate::ids::Position;
 use crate::shutdown::Shutdown;
 use crate::store::{Driver, StoreError, connect};
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_postgres::{AsyncMessage, Client, Notification};
 
 /// Where appends tell the new head of the log.
 const LOG: &str = "longwave_log";
 /// Where it is told that a session or user has ended.
 pub const SESSIONS: &str = "longwave_sessions";
+/// Where nodes tell each other what stands nowhere.
+pub const LIVE: &str = "longwave_live";
+/// What other nodes told that may wait here: more is forgotten, the oldest first.
+const WAITING: usize = 1_024;
 /// How often the connection must prove that it is alive: TCP alone never notices a silent peer that it asks nothing.
 const PROOF: Duration = Duration::from_secs(5);
 
@@ -20,6 +25,7 @@ const PROOF: Duration = Duration::from_secs(5);
 pub struct Wakeups {
     head: watch::Receiver<Position>,
     sessions: watch::Receiver<u64>,
+    live: broadcast::Sender<Arc<str>>,
 }
 
 impl Wakeups {
@@ -32,17 +38,24 @@ impl Wakeups {
     pub fn sessions(&self) -> watch::Receiver<u64> {
         self.sessions.clone()
     }
+
+    /// What nodes tell each other from now on.
+    pub fn live(&self) -> broadcast::Receiver<Arc<str>> {
+        self.live.subscribe()
+    }
 }
 
 struct Bells {
     head: watch::Sender<Position>,
     sessions: watch::Sender<u64>,
+    live: broadcast::Sender<Arc<str>>,
 }
 
 /// Starts the node's listener.
 pub fn start(url: String, shutdown: &Shutdown) -> Wakeups {
-    let bells = Bells { head: watch::Sender::new(Position::ZERO), sessions: watch::Sender::new(0) };
-    let wakeups = Wakeups { head: bells.head.subscribe(), sessions: bells.sessions.subscribe() };
+    let live = broadcast::Sender::new(WAITING);
+    let bells = Bells { head: watch::Sender::new(Position::ZERO), sessions: watch::Sender::new(0), live: live.clone() };
+    let wakeups = Wakeups { head: bells.head.subscribe(), sessions: bells.sessions.subscribe(), live };
     shutdown.spawn(async move {
         loop {
             if let Err(error) = listen(&url, &bells).await {
@@ -59,7 +72,7 @@ async fn listen(url: &str, bells: &Bells) -> Result<(), StoreError> {
     let (sender, mut notifications) = mpsc::unbounded_channel();
     let driver = tokio::spawn(drive(driver, sender));
     let _abort = AbortOnDrop(driver);
-    prove(&client, &format!("LISTEN {LOG}; LISTEN {SESSIONS}")).await?;
+    prove(&client, &format!("LISTEN {LOG}; LISTEN {SESSIONS}; LISTEN {LIVE}")).await?;
     // What was told while nobody listened is lost: everybody looks once.
     bells.head.send_modify(|_| {});
     bells.sessions.send_modify(|count| *count += 1);
@@ -85,6 +98,8 @@ impl Bells {
             LOG => {
                 self.head.send_replace(notification.payload().parse().map_or(Position::MAX, Position));
             }
+            // Nobody may be waiting for it.
+            LIVE => drop(self.live.send(notification.payload().into())),
             _ => self.sessions.send_modify(|count| *count += 1),
         }
     }

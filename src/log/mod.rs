@@ -27,7 +27,7 @@ mod writer;
 pub use change::{Applying, Change, ChangeError, Changed, Locked, Stop};
 pub use cursor::Cursor;
 pub use event::{Event, Key, NewEvent, Payload};
-pub use listener::{SESSIONS as SESSIONS_CHANNEL, Wakeups};
+pub use listener::{LIVE as LIVE_CHANNEL, SESSIONS as SESSIONS_CHANNEL, Wakeups};
 pub use session::new_epoch;
 pub use writer::{Committed, Failure, Receipt, WriteError};
 

@@ -5,8 +5,10 @@
 
 pub mod attachments;
 pub mod bots;
+pub mod company;
 mod confirm;
 mod connect;
+pub mod connections;
 pub mod conversations;
 pub mod cursors;
 pub mod deletions;
@@ -17,6 +19,7 @@ mod error;
 pub mod files;
 pub mod members;
 mod migrations;
+pub mod nodes;
 mod pool;
 pub mod reactions;
 mod rounds;
@@ -36,7 +39,7 @@ pub use error::StoreError;
 pub use migrations::{migrate, revert_all};
 pub use pool::{ANSWER, Pool, Pooled};
 pub use rounds::Rounds;
-pub use words::{ConversationKind, EventKind, History, MemberRole, UserRole, WebhookState};
+pub use words::{ConversationKind, EventKind, History, MemberRole, Transport, UserRole, WebhookState};
 
 /// A time as PostgreSQL has it.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -133,6 +133,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    nodes (id) {
+        id -> Uuid,
+        version -> BigInt,
+        heard_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    connections (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        session_id -> Nullable<Uuid>,
+        node -> Uuid,
+        transport -> Text,
+        since -> Timestamptz,
+        online_since -> Timestamptz,
+        gone_at -> Nullable<Timestamptz>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
     bots (user_id) {
         user_id -> Uuid,
         owner_id -> Uuid,

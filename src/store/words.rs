@@ -80,6 +80,16 @@ words! {
         Owner = "owner",
     }
 
+    /// How a client receives.
+    Transport {
+        /// A stream of Server-Sent Events.
+        Sse = "sse",
+        /// A stream of one object a line.
+        Ndjson = "ndjson",
+        /// Polls, one after the other.
+        Poll = "poll",
+    }
+
     /// Whether a webhook gets events.
     WebhookState {
         Active = "active",

@@ -82,6 +82,14 @@ impl Framing {
         (frame, end - json.len()..end)
     }
 
+    /// Frames an object that moves no cursor, as [`Self::frame`] does but without an id.
+    pub fn live(self, name: &str, json: &[u8]) -> Frame {
+        match self {
+            Self::Sse => Frame::of(&[b"event: ", name.as_bytes(), b"\ndata: ", json, b"\n\n"]),
+            Self::Ndjson => Frame::of(&[json, b"\n"]),
+        }
+    }
+
     /// What a stream begins with: after how long its client comes back if it is lost, jittered, so that those who lost a
     /// node do not all come at once.
     pub fn retry(self) -> Option<Frame> {

@@ -29,9 +29,9 @@ pub struct Event<'a> {
 /// Who acted.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Actor<'a> {
-    id: UserId,
+    pub(super) id: UserId,
     #[schema(value_type = String, example = "anna")]
-    name: Cow<'a, str>,
+    pub(super) name: Cow<'a, str>,
 }
 
 #[derive(Debug, Serialize)]

@@ -4,6 +4,7 @@
 
 mod control;
 mod conversation;
+mod ephemeral;
 mod event;
 mod member;
 mod message;
@@ -18,6 +19,7 @@ pub use control::{Chunks, End, EndCode, Frame, Framing, LAST_CHUNK, Ready, Reset
 pub use conversation::{
     Conversation, ConversationData, ConversationInEvent, OwnSettings, Participant, ReadData, ReadReceipt, ReadState,
 };
+pub use ephemeral::{Ephemeral, EphemeralEvent, EphemeralKind};
 pub use event::{Actor, Encoded, Event, EventsPage};
 pub use member::{Member, MemberData};
 pub use message::{Attachment, Message, MessageData, Reaction, ReactionData, Sender, Version};

@@ -80,6 +80,11 @@ impl Received {
         Self { kind, cursor: value["cursor"].as_str().map(str::to_owned), value }
     }
 
+    /// Answers whether this is live only.
+    pub fn is_ephemeral(&self) -> bool {
+        matches!(self.kind.as_str(), "typing" | "presence")
+    }
+
     /// Answers whether this is one of the three objects that speak of the stream itself.
     pub fn is_control(&self) -> bool {
         matches!(self.kind.as_str(), "ready" | "reset" | "end")
@@ -99,6 +104,8 @@ pub struct Stream {
     response: reqwest::Response,
     framing: Framing,
     waiting: VecDeque<Received>,
+    /// What came that is live only: it comes when others do something, and stands apart for those who want it.
+    live: VecDeque<Received>,
     ended: bool,
 }
 
@@ -117,10 +124,10 @@ impl Stream {
         }
         let headers = response.headers().clone();
         let framing = Framing::of(&headers);
-        Ok(Self { headers, response, framing, waiting: VecDeque::new(), ended: false })
+        Ok(Self { headers, response, framing, waiting: VecDeque::new(), live: VecDeque::new(), ended: false })
     }
 
-    /// Answers the next object.
+    /// Answers the next object that is not ephemeral.
     pub async fn next(&mut self) -> Received {
         let next = within("something comes out of the stream", ARRIVES_WITHIN, self.try_next()).await;
         next.expect("the stream goes on")
@@ -143,15 +150,51 @@ impl Stream {
         }
     }
 
-    /// Answers the next object, or nothing when the stream has ended or broken.
+    /// Answers the next object that is not ephemeral, or nothing when the stream has ended or broken.
     pub async fn try_next(&mut self) -> Option<Received> {
         while self.waiting.is_empty() && !self.ended {
-            match self.response.chunk().await {
-                Ok(Some(bytes)) => self.waiting.extend(self.framing.feed(&bytes)),
-                Ok(None) | Err(_) => self.ended = true,
-            }
+            self.read().await;
         }
         self.waiting.pop_front()
+    }
+
+    /// Answers the next ephemeral event of a kind, and leaves those of others where they are.
+    pub async fn next_of_live(&mut self, kind: &str) -> Received {
+        let read = async {
+            loop {
+                if let Some(index) = self.live.iter().position(|received| received.kind == kind) {
+                    return self.live.remove(index);
+                }
+                if self.ended {
+                    return None;
+                }
+                self.read().await;
+            }
+        };
+        within("an ephemeral event comes", Duration::from_secs(40), read).await.expect("the stream goes on")
+    }
+
+    /// Answers how many ephemeral events of a kind have come and were not asked for.
+    pub fn live_count(&self, kind: &str) -> usize {
+        self.live.iter().filter(|received| received.kind == kind).count()
+    }
+
+    async fn read(&mut self) {
+        match self.response.chunk().await {
+            Ok(Some(bytes)) => self.take_in(&bytes),
+            Ok(None) | Err(_) => self.ended = true,
+        }
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        for received in self.framing.feed(bytes) {
+            if received.is_ephemeral() {
+                assert!(received.value.get("cursor").is_none(), "{}", received.value);
+                self.live.push_back(received);
+            } else {
+                self.waiting.push_back(received);
+            }
+        }
     }
 
     /// Waits for `end` with this code, and for the end itself. Answers the object.
@@ -177,7 +220,7 @@ impl Stream {
         within("a heartbeat", Duration::from_secs(25), async {
             while self.framing.heartbeats() == before {
                 let bytes = self.response.chunk().await.expect("the stream goes on").expect("the stream goes on");
-                self.waiting.extend(self.framing.feed(&bytes));
+                self.take_in(&bytes);
             }
         })
         .await;

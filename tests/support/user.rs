@@ -171,6 +171,26 @@ impl User {
         self.send(conversation, text).await.expect(201)
     }
 
+    /// Sends, and waits for at most so many seconds until somebody has been handed it.
+    pub async fn send_and_wait(&self, conversation: &str, text: &str, wait: &str) -> Answer {
+        let request = self.request(Method::POST, &messages_of(conversation)).header("prefer", format!("wait={wait}"));
+        self.answer(request.json(&json!({"text": text}))).await
+    }
+
+    /// Tells that this user types.
+    pub async fn types(&self, conversation: &str) -> Answer {
+        self.answer(self.request(Method::POST, &format!("/v1/conversations/{conversation}/typing"))).await
+    }
+
+    /// Asks who is online; `query` as from [`query`].
+    pub async fn presence(&self, query: &str) -> Answer {
+        self.get(&format!("/v1/presence{query}")).await
+    }
+
+    pub async fn connections(&self) -> Answer {
+        self.get("/v1/connections").await
+    }
+
     /// Sends to users instead of to a conversation.
     pub async fn send_to(&self, to: &[&str], text: &str) -> Answer {
         self.post("/v1/messages", json!({"to": to, "text": text})).await

@@ -57,6 +57,10 @@ fn example_of(name: &str, schema: &Value, schemas: &Value, depth: usize) -> Valu
         let name = reference.rsplit('/').next().unwrap_or_default();
         return follow(&schemas[name]);
     }
+    if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
+        let parts = parts.iter().map(follow).filter_map(|part| part.as_object().cloned());
+        return Value::Object(parts.flatten().collect());
+    }
     for choice in ["oneOf", "anyOf"] {
         if let Some(choices) = schema.get(choice).and_then(Value::as_array) {
             return choices.iter().find(|choice| choice["type"] != "null").map_or(Value::Null, follow);

@@ -3,7 +3,7 @@
 mod examples;
 
 use super::routes;
-use crate::wire::{End, Event, Problem, Ready, Reset};
+use crate::wire::{End, EphemeralEvent, Event, Problem, Ready, Reset};
 use std::sync::OnceLock;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -18,7 +18,7 @@ use utoipa::{Modify, OpenApi};
         description = "Messaging over plain HTTP. What the stream carries is described in `openapi/stream.md`.",
         license(name = "MIT OR Apache-2.0"),
     ),
-    components(schemas(Problem, Event, Ready, Reset, End)),
+    components(schemas(Problem, Event, EphemeralEvent, Ready, Reset, End)),
     modifiers(&Schemes),
 )]
 pub(super) struct Document;

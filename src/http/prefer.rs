@@ -1,0 +1,20 @@
+use axum::extract::FromRequestParts;
+use hyper::http::request::Parts;
+use std::convert::Infallible;
+
+/// Seconds that a request may wait: most proxies give up after a minute.
+pub const MOST_WAIT_S: usize = 55;
+
+/// `Prefer: wait=N` (RFC 7240), in seconds, clamped. What cannot be read is no preference.
+pub struct Preferred(pub Option<usize>);
+
+impl<S: Sync> FromRequestParts<S> for Preferred {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let values = parts.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        let mut preferences = values.flat_map(|value| value.split([',', ';']));
+        let wait = preferences.find_map(|part| part.trim().strip_prefix("wait=")?.parse::<usize>().ok());
+        Ok(Self(wait.map(|wait| wait.min(MOST_WAIT_S))))
+    }
+}
