@@ -112,11 +112,6 @@ impl Audience {
         self.line.is_empty() && self.answered.is_empty()
     }
 
-    /// How many streams are open.
-    pub fn count_streams(&self) -> usize {
-        self.subscriptions.iter().filter(|(_, one)| one.is_stream() && one.closed.is_none()).count()
-    }
-
     /// The polls that are over.
     pub fn take_answered(&mut self) -> Vec<Answered> {
         std::mem::take(&mut self.answered)

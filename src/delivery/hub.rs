@@ -14,7 +14,7 @@ use crate::log::{Cursor, Event};
 use crate::wire::ResetCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 /// What the hub is told.
 pub enum Command {
@@ -23,7 +23,6 @@ pub enum Command {
     Rebase(Cursor),
     CloseAll(Close),
     CloseTheEnded,
-    CountStreams(oneshot::Sender<usize>),
     Know(Knowledge),
     FailToKnow(Vec<UserId>),
     Turn(Key, ConnectionId, Page),
@@ -211,14 +210,6 @@ impl Hub {
     /// Ends the subscriptions of sessions and users that have ended.
     pub fn close_the_ended(&self) {
         self.tell(Command::CloseTheEnded);
-    }
-
-    /// How many streams are open here.
-    pub async fn count_streams(&self) -> usize {
-        let (sender, count) = oneshot::channel();
-        self.tell(Command::CountStreams(sender));
-        // No answer: the node is ending.
-        count.await.unwrap_or(0)
     }
 
     /// Ends the thread, and drops what is still open.

@@ -145,8 +145,6 @@ impl Loop {
             Command::Rebase(head) => audience.rebase(head, now),
             Command::CloseAll(reason) => audience.close_all(reason, now),
             Command::CloseTheEnded => audience.close_the_ended(now),
-            // Who asked may have gone.
-            Command::CountStreams(asker) => drop(asker.send(audience.count_streams())),
             Command::Know(knowledge) => audience.know(knowledge, now),
             Command::FailToKnow(users) => audience.fail_to_know(&users, now),
             Command::Turn(key, id, page) => audience.turn(key, id, page, now),

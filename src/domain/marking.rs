@@ -11,9 +11,9 @@ use super::{Caller, Domain, Error, idempotency, visibility};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::log::epoch::{self, Judgement, State};
 use crate::log::{Applying, Change, Cursor, Key, Locked, Log, NewEvent};
-use crate::store::members::{self, Mark};
+use crate::store::marks::{self, Mark};
 use crate::store::users::User;
-use crate::store::{Connection, EventKind};
+use crate::store::{Connection, EventKind, members};
 use crate::wire::{self, ReadData};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Domain {
         sight.present()?;
         let large = members::larger_than(&mut connection, &[message.conversation], MOST_TOLD).await?;
         let only = (!large.is_empty()).then_some(caller.user.id);
-        let mut found = members::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
+        let mut found = marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|(membership, user, _)| (membership.joined_at, user.id));
@@ -233,8 +233,8 @@ impl Change for Marking {
 
     fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
         Box::pin(async move {
-            let marks: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
-            let moved = members::mark(connection, &marks).await?;
+            let wanted: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
+            let moved = marks::advance(connection, &wanted).await?;
             let mut conversations: Vec<_> = moved.iter().map(|mark| mark.conversation).collect();
             conversations.sort_unstable();
             conversations.dedup();

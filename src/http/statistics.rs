@@ -148,7 +148,7 @@ pub async fn get_deployment_statistics(
     if csv::is_wanted(&headers) {
         return Ok(table(items));
     }
-    let streams = app.hub.count_streams().await;
+    let streams = app.hub.counts().streams;
     Ok(answer::ok(DeploymentStatistics { users, conversations, streams, items: shown(items) }))
 }
 

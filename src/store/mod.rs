@@ -17,6 +17,7 @@ pub mod discards;
 pub mod embedded;
 mod error;
 pub mod files;
+pub mod marks;
 pub mod members;
 mod migrations;
 pub mod nodes;

@@ -8,7 +8,7 @@ use super::{Server, Shell};
 const CONVERSATION: &str = "A first conversation";
 
 /// What each block of the conversation is known by, and lines that come out because of it, by parts of them.
-const SEEN: [(&str, &[&[&str]]); 13] = [
+const SEEN: [(&str, &[&[&str]]); 17] = [
     ("token anna", &[&[r#"{"id":"#, r#""name":"anna""#]]),
     ("/v1/stream?", &[&["event: ready"]]),
     ("-d hi", &[&["event: conversation.created"], &["data: ", r#""text":"hi""#]]),
@@ -21,7 +21,17 @@ const SEEN: [(&str, &[&[&str]]); 13] = [
         ],
     ),
     ("limit=10", &[&[r#"{"items":"#, r#""text":"lunch at noon?""#, r#""text":"hi""#]]),
+    ("/v1/search", &[&[r#""excerpt":"Treffen in München""#], &[r#"{"items":[{"message":{"id":"#, "lunch at noon?"]]),
     ("Idempotency-Key", &[&["idempotency-replayed: true"], &["data: ", r#""text":"only once""#]]),
+    (
+        "/typing",
+        &[
+            &["data: ", r#""type":"typing""#],
+            &[r#""text":"did you get this?""#, r#""delivered":[""#],
+            &[r#""online":true"#],
+            &[r#""transport":"sse""#],
+        ],
+    ),
     (
         "/reactions/",
         &[
@@ -38,6 +48,15 @@ const SEEN: [(&str, &[&[&str]]); 13] = [
     ("@phone", &[&[r#"{"from":"#, r#""text":"read this later""#], &["data: ", r#""text":"read this later""#]]),
     ("display_name", &[&[r#"{"items":[{"id":"#, r#""display_name":"Anna Berg""#]]),
     ("/v1/bots", &[&["data: ", r#""text":"sunny""#]]),
+    (
+        "/export",
+        &[
+            &[r#"{"items":[{"key":"#, r#""key":"bert""#],
+            &["key,messages,members_active"],
+            &[r#""type":"conversation.created""#, r#""title":"Lunch""#],
+        ],
+    ),
+    ("-X DELETE -H", &[]),
     (
         "second=",
         &[

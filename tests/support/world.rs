@@ -23,6 +23,7 @@ pub enum Action {
     Direct { by: usize, with: usize },
     Send { by: usize, to: usize, mentions: bool },
     SendTo { by: usize, to: usize },
+    SendFile { by: usize, to: usize },
     Reply { by: usize, to: usize },
     Edit { own: bool, by: usize, message: usize, number: usize },
     Delete { own: bool, by: usize, message: usize },
@@ -46,6 +47,7 @@ pub fn actions() -> impl Strategy<Value = Action> {
         2 => (n.clone(), n.clone()).prop_map(|(by, with)| Action::Direct { by, with }),
         16 => (n.clone(), n.clone(), flag).prop_map(|(by, to, mentions)| Action::Send { by, to, mentions }),
         2 => (n.clone(), n.clone()).prop_map(|(by, to)| Action::SendTo { by, to }),
+        2 => (n.clone(), n.clone()).prop_map(|(by, to)| Action::SendFile { by, to }),
         2 => (n.clone(), n.clone()).prop_map(|(by, to)| Action::Reply { by, to }),
         9 => (flag, n.clone(), n.clone(), n.clone())
             .prop_map(|(own, by, message, number)| Action::Edit { own, by, message, number }),
@@ -76,6 +78,8 @@ pub struct World {
     pub deleted: HashSet<String>,
     /// Who was ever removed from what.
     pub left: HashSet<(String, String)>,
+    /// File, uploader, and the message that has it.
+    pub files: Vec<(String, String, Option<String>)>,
     /// Texts that were made so far: no two have a word in common that is searched for.
     pub texts: usize,
 }
@@ -88,7 +92,15 @@ impl World {
             users.push(app.guest(&format!("u{number}-{index}")).await);
         }
         let (conversations, messages) = (Vec::new(), Vec::new());
-        Self { users, conversations, messages, deleted: HashSet::new(), left: HashSet::new(), texts: 0 }
+        Self {
+            users,
+            conversations,
+            messages,
+            deleted: HashSet::new(),
+            left: HashSet::new(),
+            files: Vec::new(),
+            texts: 0,
+        }
     }
 
     /// Does one thing after the other. What is refused changes nothing; nothing may fail.
@@ -153,6 +165,21 @@ impl World {
                     self.remember(&answer.json()["conversation_id"]);
                 }
                 Some(self.sent(by, answer))
+            }
+            Action::SendFile { by, to } => {
+                let conversation = self.conversation(to)?.clone();
+                let text = self.word();
+                let file = self.user(by).upload(text.clone(), &[]).await;
+                if file.status != 201 {
+                    return Some(file);
+                }
+                let file = file.json()["id"].as_str().expect("an id").to_owned();
+                let body = json!({"text": text, "attachments": [file]});
+                let answer = self.user(by).post(&format!("/v1/conversations/{conversation}/messages"), body).await;
+                let answer = self.sent(by, answer);
+                let message = (answer.status == 201).then(|| answer.json()["id"].as_str().expect("an id").to_owned());
+                self.files.push((file, self.user(by).id.clone(), message));
+                Some(answer)
             }
             Action::Reply { by, to } => {
                 let (message, _) = self.message(to)?.clone();
@@ -242,7 +269,7 @@ impl World {
 
     fn word(&mut self) -> String {
         self.texts += 1;
-        format!("word{}", self.texts)
+        format!("word{}x", self.texts)
     }
 
     fn remember(&mut self, id: &Value) {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::support::TestApp;
 use crate::support::world::{self, Action, World};
+use crate::support::{FileStore, TestApp};
 use client::Client;
 
 /// Sequences in all.
@@ -44,7 +44,8 @@ async fn obey(app: &TestApp, number: usize, first: &[Action], rest: &[Action]) -
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_old_snapshot_and_the_events_since_make_a_fresh_one() {
-    let app = Arc::new(TestApp::start().await);
+    let (app, _files) = FileStore::start(1).await;
+    let app = Arc::new(app);
     let number = Arc::new(AtomicUsize::new(0));
     let handle = tokio::runtime::Handle::current();
     let runs = (0..AT_ONCE).map(|_| {

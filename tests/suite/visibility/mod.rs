@@ -2,6 +2,7 @@
 //! while members come and go.
 
 mod model;
+mod ways;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -9,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::world::{self, World};
-use crate::support::{TestApp, User, cursors, query};
+use crate::support::{FileStore, TestApp, User, cursors, query};
 use model::{Model, Shown};
 
 /// Worlds, one after the other.
@@ -162,12 +163,14 @@ async fn check_messages(model: &Model, world: &World, user: &User, conversation:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn by_every_way_a_user_sees_what_the_log_says_and_nothing_else() {
-    let app = TestApp::start().await;
+    let files = FileStore::new();
+    let app = files.of(TestApp::builder()).flag("--webhook-private-targets", "on").start().await;
     let sql = app.sql().await;
     let mut runner = TestRunner::default();
     for number in 0..WORLDS {
         let mut world = World::new(&app, number).await;
         let start = world.users[0].now().await;
+        let mut hooks = ways::register(&world).await;
         let actions = proptest::collection::vec(world::actions(), ACTIONS).new_tree(&mut runner).expect("actions");
         world.perform_all(&actions.current()).await.expect("nothing fails");
         let model = Model::read(&sql, &world.conversations).await;
@@ -176,5 +179,10 @@ async fn by_every_way_a_user_sees_what_the_log_says_and_nothing_else() {
         for user in &world.users {
             check_user(&model, &world, user, &start).await;
         }
+        ways::check_webhooks(&model, &world, &mut hooks).await;
+        ways::check_searches(&app, &model, &world).await;
+        ways::check_files(&model, &world).await;
+        ways::check_presence(&model, &world).await;
+        ways::check_typing(&model, &world).await;
     }
 }

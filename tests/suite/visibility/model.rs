@@ -119,9 +119,21 @@ impl Model {
         created.map(|event| event.conversation.as_str())
     }
 
+    /// Whether a message was deleted neither by itself nor with its conversation.
+    pub fn is_kept(&self, message: &str) -> bool {
+        let deleted = |event: &Event| event.kind == "message.deleted" && event.message.as_deref() == Some(message);
+        let gone = self.conversation_of(message).is_some_and(|id| self.gone.contains(id));
+        !gone && !self.events.iter().any(deleted)
+    }
+
     /// Whether a user is a member now.
     pub fn is_member(&self, user: &str, conversation: &str) -> bool {
         self.memberships(user, conversation).last().is_some_and(|(_, end)| *end == i64::MAX)
+    }
+
+    /// Whether two users share a conversation.
+    pub fn share(&self, one: &str, other: &str, conversations: &[String]) -> bool {
+        conversations.iter().any(|id| self.is_member(one, id) && self.is_member(other, id))
     }
 
     /// Whether a user is or was a member of what was not deleted.
