@@ -90,10 +90,11 @@ BEGIN
     SELECT min(first), least(max(last), p_before - 1, (SELECT position FROM search_progress)) + 1 INTO v_floor, v_high
       FROM unnest(p_firsts, p_lasts) AS v (first, last);
     IF p_since IS NOT NULL THEN
-        v_floor := greatest(v_floor, (SELECT min(place) << 12 FROM search_spans WHERE newest >= p_since));
+        -- None: no message is as young, and the loop has nothing to look at.
+        v_floor := greatest(v_floor, coalesce((SELECT min(place) << 12 FROM search_spans WHERE newest >= p_since), v_high));
     END IF;
     IF p_until IS NOT NULL THEN
-        v_high := least(v_high, (SELECT (max(place) + 1) << 12 FROM search_spans WHERE oldest < p_until));
+        v_high := least(v_high, coalesce((SELECT (max(place) + 1) << 12 FROM search_spans WHERE oldest < p_until), 0));
     END IF;
     WHILE v_high > greatest(v_floor, 1) LOOP
         v_low := (v_high - 1) >> c_shifts[v_level + 1];

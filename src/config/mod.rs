@@ -79,9 +79,9 @@ pub struct Config {
     #[arg(long, env = "LONGWAVE_STREAMS_PER_USER", value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub streams_per_user: u32,
 
-    /// Whether webhooks may post to loopback, private and other special addresses, and to any port
+    /// Whether webhooks may post to private addresses and any port
     // Off: whoever may call this server could else reach what only this machine can.
-    #[arg(long, env = "LONGWAVE_WEBHOOK_PRIVATE_TARGETS", value_enum, default_value_t = Switch::Off)]
+    #[arg(long, env = "LONGWAVE_WEBHOOK_PRIVATE_TARGETS", value_name = "SWITCH", value_enum, default_value_t = Switch::Off)]
     pub webhook_private_targets: Switch,
 
     /// Limits of requests per user and per address

@@ -16,7 +16,7 @@ use crate::ids::{ConversationId, Epoch, Position, SessionId, UserId};
 use crate::log::{Cursor, Event};
 use crate::shutdown::Held;
 use crate::store::EventKind;
-use crate::wire::Encoded;
+use crate::wire::{Encoded, MessageData};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -345,14 +345,18 @@ impl Audience {
         self.ring.push(Passed { event, room, previous, effect });
     }
 
-    /// Blanks in memory what an event deletes.
+    /// Blanks in memory what an event deletes, and drops what was read ahead and may hold it.
     fn blank(&mut self, room: Door, event: &Event) {
-        let message = match event.kind {
-            EventKind::MessageDeleted => event.message,
-            EventKind::ConversationDeleted => None,
+        match (event.kind, event.message) {
+            (EventKind::MessageDeleted, Some(message)) => {
+                if let Some(created) = MessageData::place(event) {
+                    self.ring.blank_message(message, created.position);
+                }
+            }
+            (EventKind::ConversationDeleted, _) => self.ring.blank_room(self.roster.room(room).last),
             _ => return,
-        };
-        self.ring.blank(self.roster.room(room).last, message);
+        }
+        self.subscriptions.iter_mut().for_each(|(_, subscription)| subscription.unread = None);
     }
 
     /// Lets those enter who get an event, and what comes after it.

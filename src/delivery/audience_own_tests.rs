@@ -50,7 +50,7 @@ fn a_deleted_text_is_gone_from_the_ring_at_once_and_no_other_is() {
         text(EventKind::MessageCreated, 11, 1, "first"),
         text(EventKind::MessageCreated, 12, 2, "second"),
         text(EventKind::MessageEdited, 13, 1, "third"),
-        message_deleted(14, room(1), message_id(1)),
+        message_deleted(14, room(1), message_id(1), 11),
     ]);
     let texts = |stage: &Stage| {
         let kept = (11..=13).filter_map(|at| stage.audience.ring.get(Position(at)));

@@ -29,13 +29,15 @@ pub struct Ring {
     events: VecDeque<Passed>,
     /// Where the memberships of a room changed, in order.
     changes: VecDeque<Position>,
+    /// Where messages were edited, in order.
+    edits: VecDeque<(Position, MessageId)>,
     bytes: usize,
 }
 
 impl Ring {
     /// Remembers what passes from `floor` on.
     pub fn new(floor: Position) -> Self {
-        Self { floor, events: VecDeque::new(), changes: VecDeque::new(), bytes: 0 }
+        Self { floor, events: VecDeque::new(), changes: VecDeque::new(), edits: VecDeque::new(), bytes: 0 }
     }
 
     /// All events above it are here.
@@ -47,6 +49,10 @@ impl Ring {
     pub fn push(&mut self, passed: Passed) {
         if passed.effect != Effect::None {
             self.changes.push_back(passed.event.event.position);
+        }
+        let event = &passed.event.event;
+        if let (EventKind::MessageEdited, Some(message)) = (event.kind, event.message) {
+            self.edits.push_back((event.position, message));
         }
         self.bytes += passed.event.size_bytes();
         self.events.push_back(passed);
@@ -62,6 +68,9 @@ impl Ring {
         self.bytes -= oldest.event.size_bytes();
         if self.changes.front() == Some(&self.floor) {
             self.changes.pop_front();
+        }
+        if self.edits.front().is_some_and(|(position, _)| *position == self.floor) {
+            self.edits.pop_front();
         }
         Some(oldest)
     }
@@ -81,23 +90,30 @@ impl Ring {
         self.changes.iter().rev().take_while(move |at| **at > position).filter_map(|at| self.get(*at))
     }
 
-    /// Blanks the texts of a message in a room whose last event is `last`, or of all its messages.
-    pub fn blank(&mut self, last: Position, message: Option<MessageId>) {
+    /// Blanks the texts of a message that was created at a position.
+    pub fn blank_message(&mut self, message: MessageId, created: Position) {
+        self.blank(created);
+        let edits = self.edits.iter().filter(|(_, of)| *of == message);
+        for edit in edits.map(|(position, _)| *position).collect::<Vec<_>>() {
+            self.blank(edit);
+        }
+    }
+
+    /// Blanks all texts of a room whose last event is `last`.
+    pub fn blank_room(&mut self, last: Position) {
         let mut next = last;
-        while let Some(passed) = self.index(next).and_then(|index| self.events.get_mut(index)) {
-            next = passed.previous;
-            let event = passed.event.event.clone();
-            if message.is_some() && message != event.message {
-                continue;
-            }
-            if let Some(blanked) = MessagePayload::blanked(&event) {
-                self.bytes -= passed.event.size_bytes();
-                passed.event = Arc::new(Encoded::new(Arc::new(blanked)));
-                self.bytes += passed.event.size_bytes();
-            }
-            if message.is_some() && event.kind == EventKind::MessageCreated {
-                return;
-            }
+        while let Some(previous) = self.get(next).map(|passed| passed.previous) {
+            self.blank(next);
+            next = previous;
+        }
+    }
+
+    fn blank(&mut self, position: Position) {
+        let Some(passed) = self.index(position).and_then(|index| self.events.get_mut(index)) else { return };
+        if let Some(blanked) = MessagePayload::blanked(&passed.event.event) {
+            self.bytes -= passed.event.size_bytes();
+            passed.event = Arc::new(Encoded::new(Arc::new(blanked)));
+            self.bytes += passed.event.size_bytes();
         }
     }
 

@@ -81,8 +81,11 @@ pub fn version(kind: EventKind, position: i64, room: ConversationId, id: Message
     Arc::new(Event { message: Some(id), ..(*event).clone() })
 }
 
-pub fn message_deleted(position: i64, room: ConversationId, id: MessageId) -> Arc<Event> {
-    let event = change(position, room, EventKind::MessageDeleted, &[]);
+pub fn message_deleted(position: i64, room: ConversationId, id: MessageId, created: i64) -> Arc<Event> {
+    let data = format!("{{\"message\":{{\"cursor\":\"{}\"}}}}", cursor(created));
+    let data = serde_json::value::RawValue::from_string(data).expect("JSON");
+    let payload = ChangePayload { actor: names(), data: &data, concerns: Vec::new() }.to_payload();
+    let event = event(position, room, EventKind::MessageDeleted, payload);
     Arc::new(Event { message: Some(id), ..(*event).clone() })
 }
 

@@ -201,7 +201,7 @@ impl Domain {
 async fn managed(connection: &mut Connection, caller: &Caller, named: &str) -> Result<UserId, Error> {
     let user = names::find(connection, caller, named).await?;
     // One that was deleted is no bot any more.
-    if user.role != UserRole::Bot {
+    if user.role != UserRole::Bot || user.disabled_at.is_some() {
         return Err(Error::NotFound);
     }
     let made = bots::made(connection, user.id).await?.ok_or(Error::NotFound)?;

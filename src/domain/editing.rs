@@ -1,12 +1,15 @@
 //! Editing and deleting messages, under the log's lock.
 
 use super::telling::{Told, names};
-use super::{Caller, Domain, Error, idempotency, text, visibility};
+use super::{Caller, Domain, Error, idempotency, invalid, text, visibility};
 use crate::ids::{MessageId, UserId};
 use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop, read, versions};
 use crate::store::users::User;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, reactions, search};
 use crate::wire::{self, First, Message, MessageData, MessagePayload};
+
+/// Edits of one message, all of whose texts are kept and read together.
+const MOST_EDITS: i64 = 200;
 
 impl Domain {
     /// Gives a message of the caller's another text.
@@ -86,6 +89,10 @@ impl Change for Editing {
             let before = MessagePayload::parse(&current.payload).map_err(Error::from)?;
             if before.text.as_deref() == Some(&self.text) {
                 return Ok((Vec::new(), ()));
+            }
+            if versions::count_edits(connection, self.message).await? >= MOST_EDITS {
+                let detail = format!("is the text of a message that was edited {MOST_EDITS} times: send another");
+                return Err(Stop::Refused(invalid("text", detail)));
             }
             versions::supersede(connection, created.position, locked.next, &self.mentions).await?;
             Ok((vec![self.event(&created, before)], ()))

@@ -4,7 +4,7 @@ use super::telling::Told;
 use super::{Caller, Domain, Error, idempotency, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Applying, Change, Changed, Key, Locked, Stop, versions};
-use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, conversations, members};
+use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, conversations, members, search};
 use crate::wire::{ConversationData, ConversationInEvent};
 use std::time::Duration;
 
@@ -43,7 +43,10 @@ impl Domain {
     async fn blank_all(&self) -> Result<(), Error> {
         let found = conversations::to_blank(&mut *self.connection().await?).await?;
         for id in found {
-            self.blank_conversation(id).await?;
+            // What is wrong with one must not keep the others.
+            if let Err(error) = self.blank_conversation(id).await {
+                tracing::warn!(%error, %id, "cannot blank a deleted conversation");
+            }
         }
         Ok(())
     }
@@ -121,7 +124,9 @@ impl Change for Blanking {
 
     fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Option<Position>, Error> {
         Box::pin(async move {
-            let reached = versions::blank(connection, self.id, self.after, PART).await?;
+            let blanked = versions::blank(connection, self.id, self.after, PART).await?;
+            search::forget_texts(connection, &blanked).await?;
+            let reached = blanked.into_iter().max();
             let released = attachments::release_part(connection, self.id, PART).await?;
             if reached.is_none() && released == 0 {
                 conversations::set_blanked(connection, self.id).await?;

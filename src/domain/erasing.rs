@@ -106,14 +106,22 @@ impl Domain {
         }
     }
 
+    async fn erase_again(&self, user: UserId, settled: bool) -> Result<(), Error> {
+        // A bot or a webhook may have come that was asked for before.
+        self.close(user).await?;
+        self.erase(user).await?;
+        if settled {
+            deletions::set_erased(&mut *self.connection().await?, user).await?;
+        }
+        Ok(())
+    }
+
     async fn erase_all(&self) -> Result<(), Error> {
         let found = deletions::to_erase(&mut *self.connection().await?, SETTLED).await?;
         for (user, settled) in found {
-            // Once more: a bot or a webhook may have come that was asked for before.
-            self.close(user).await?;
-            self.erase(user).await?;
-            if settled {
-                deletions::set_erased(&mut *self.connection().await?, user).await?;
+            // What is wrong with one must not keep the others.
+            if let Err(error) = self.erase_again(user, settled).await {
+                tracing::warn!(%error, %user, "cannot erase a deleted account");
             }
         }
         Ok(deletions::free_names(&mut *self.connection().await?, NAME_KEPT).await?)

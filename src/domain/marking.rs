@@ -10,7 +10,7 @@ use super::visibility::Sight;
 use super::{Caller, Domain, Error, idempotency, visibility};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::log::epoch::{self, Judgement, State};
-use crate::log::{Applying, Change, Cursor, Key, Locked, Log, NewEvent};
+use crate::log::{Applying, Change, Cursor, Key, Locked, Log, NewEvent, inbox};
 use crate::store::marks::{self, Mark};
 use crate::store::users::User;
 use crate::store::{Connection, EventKind, members};
@@ -61,8 +61,12 @@ impl Domain {
         let read = place(&mut connection, &sight, reached).await?;
         drop(connection);
         self.0.marker.mark(caller.user.clone(), id, read).await?;
-        let now = self.conversation(caller, id).await?;
-        Ok(wire::ReadState { read: now.read, unread: now.unread })
+        let mut connection = self.connection().await?;
+        let page = inbox::Page { only: Some(id), after: None, limit: 1 };
+        let entries = inbox::page(&mut connection, caller.user.id, page).await?;
+        let entry = entries.first().ok_or(Error::NotFound)?;
+        let state = epoch::state(&mut connection, entry.read).await?;
+        Ok(wire::ReadState { read: state.cursor_at(entry.read).to_string(), unread: entry.unread })
     }
 
     /// Who has read a message, in order of joining, after one of the members. In large conversations, the caller alone.
@@ -134,7 +138,7 @@ impl Marker {
     /// Starts the task; it ends when the last door is dropped.
     pub fn start(log: Log) -> Self {
         let (door, wishes) = mpsc::channel(QUEUE);
-        tokio::spawn(Loop { log, wishes, held: HashMap::new(), written: HashMap::new() }.run());
+        tokio::spawn(Loop { log, wishes, held: HashMap::new(), waiting: 0, written: HashMap::new() }.run());
         Self(door)
     }
 
@@ -149,6 +153,8 @@ struct Loop {
     log: Log,
     wishes: mpsc::Receiver<Wish>,
     held: HashMap<Place, Held>,
+    /// Callers who wait in it.
+    waiting: usize,
     /// When the marks of the last moment were written.
     written: HashMap<Place, Instant>,
 }
@@ -178,6 +184,11 @@ impl Loop {
     }
 
     fn hold(&mut self, wish: Wish) {
+        if self.waiting >= QUEUE {
+            // Who asked may have given up.
+            return drop(wish.reply.send(Err(Error::Busy)));
+        }
+        self.waiting += 1;
         let place = (wish.user.id, wish.conversation);
         let due = self.written.get(&place).map_or_else(Instant::now, |written| *written + PACE);
         let held = self.held.entry(place).or_insert_with(|| Held {
@@ -204,6 +215,7 @@ impl Loop {
             marks.push((held.user, Mark { conversation, user, read: held.read }));
             replies.extend(held.replies);
         }
+        self.waiting -= replies.len();
         let Some((first, _)) = marks.first() else { return };
         let key = idempotency::fresh(first.id);
         let written = self.log.change(Marking { key, marks }).await;
@@ -231,7 +243,7 @@ impl Change for Marking {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
         Box::pin(async move {
             let wanted: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
             let moved = marks::advance(connection, &wanted).await?;
@@ -239,7 +251,7 @@ impl Change for Marking {
             conversations.sort_unstable();
             conversations.dedup();
             let large = members::larger_than(connection, &conversations, MOST_TOLD).await?;
-            let state = epoch::state(connection, Position::ZERO).await.map_err(Error::from)?;
+            let state = epoch::state(connection, locked.next.previous()).await.map_err(Error::from)?;
             let users: HashMap<_, _> = self.marks.iter().map(|(user, _)| (user.id, user)).collect();
             let mut events = Vec::with_capacity(moved.len());
             for mark in moved {

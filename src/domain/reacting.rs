@@ -11,6 +11,8 @@ use crate::wire::ReactionData;
 
 /// Unicode scalar values of a reaction: the longest emoji, families and flags of regions, have 14.
 const MOST_SCALARS: usize = 16;
+/// How often one user can put one emoji under one message: each time is kept, for those who saw it come and go.
+const MOST_ADDITIONS: i64 = 100;
 /// Different emoji under one message: what fits under it on a screen.
 const MOST_EMOJI: usize = 50;
 
@@ -91,6 +93,10 @@ impl Reacting {
         }
         if reactions::exists(connection, self.reaction()).await? {
             return Ok(false);
+        }
+        if reactions::count_additions(connection, self.reaction()).await? >= MOST_ADDITIONS {
+            let detail = format!("was put under the message {MOST_ADDITIONS} times");
+            return Err(Stop::Refused(invalid("emoji", detail)));
         }
         let emoji = reactions::emoji(connection, self.message).await?;
         if emoji.len() >= MOST_EMOJI && !emoji.contains(&self.emoji) {

@@ -3,9 +3,10 @@
 use super::{Caller, Domain, Error, invalid, visibility};
 use crate::ids::{ConversationId, UserId};
 use crate::log::statistics::{self, By, Count, CountError, Days};
-use crate::store::{Connection, UserRole, conversations, users};
+use crate::store::{ANSWER, Connection, UserRole, conversations, users};
 use chrono::NaiveDate;
 use std::collections::HashMap;
+use tokio::sync::SemaphorePermit;
 
 /// Most days of a range.
 const MOST_DAYS: i64 = 366;
@@ -41,11 +42,13 @@ impl Domain {
         conversation: ConversationId,
         wanted: Wanted,
     ) -> Result<Vec<Count>, Error> {
-        let _place = self.0.reports.acquire().await;
         let mut connection = self.connection().await?;
         let days = self.days(&mut connection, &wanted).await?;
         let sight = visibility::of(&mut connection, caller, conversation).await?;
         sight.present()?;
+        drop(connection);
+        let _place = self.place_for_a_report().await?;
+        let mut connection = self.connection().await?;
         let counts =
             statistics::of_conversation(&mut connection, conversation, &sight.intervals, &days, wanted.by).await?;
         finished(&mut connection, counts, &days, wanted.by).await
@@ -56,18 +59,25 @@ impl Domain {
     /// # Errors
     /// [`Error::Forbidden`] for all but admins; [`Error::Invalid`], [`Error::Malformed`], [`Error::TooMany`].
     pub async fn overview(&self, caller: &Caller, wanted: Wanted) -> Result<Overview, Error> {
-        let _place = self.0.reports.acquire().await;
-        let mut connection = self.connection().await?;
-        let days = self.days(&mut connection, &wanted).await?;
         if caller.user.role != UserRole::Admin {
             return Err(Error::Forbidden("only admins of the server see its statistics"));
         }
+        let _place = self.place_for_a_report().await?;
+        let mut connection = self.connection().await?;
+        let days = self.days(&mut connection, &wanted).await?;
         let counts = statistics::of_all(&mut connection, &days, wanted.by).await?;
         Ok(Overview {
             users: users::count(&mut connection).await?,
             conversations: conversations::count(&mut connection).await?,
             items: finished(&mut connection, counts, &days, wanted.by).await?,
         })
+    }
+
+    async fn place_for_a_report(&self) -> Result<SemaphorePermit<'_>, Error> {
+        match tokio::time::timeout(ANSWER, self.0.reports.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(Error::Busy),
+        }
     }
 
     /// Which days are meant.

@@ -109,8 +109,8 @@ pub async fn create_attachment(
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the client has"),
     ),
     responses(
-        (status = 200, description = "The file", body = File, content_type = "application/octet-stream"),
-        (status = 206, description = "A part of it", body = File, content_type = "application/octet-stream"),
+        (status = 200, description = "The file", body = File, content_type = "*/*"),
+        (status = 206, description = "A part of it", body = File, content_type = "*/*"),
         (status = 304, description = "The client has it"),
     ),
 )]

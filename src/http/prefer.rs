@@ -14,7 +14,11 @@ impl<S: Sync> FromRequestParts<S> for Preferred {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let values = parts.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
         let mut preferences = values.flat_map(|value| value.split([',', ';']));
-        let wait = preferences.find_map(|part| part.trim().strip_prefix("wait=")?.parse::<usize>().ok());
+        let wait = preferences.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            let value = value.trim().trim_matches('"');
+            name.trim().eq_ignore_ascii_case("wait").then(|| value.parse::<usize>().ok())?
+        });
         Ok(Self(wait.map(|wait| wait.min(MOST_WAIT_S))))
     }
 }

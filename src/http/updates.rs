@@ -8,7 +8,7 @@ use super::prefer::{MOST_WAIT_S, Preferred};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::receive::{self, NotHead, Receiving, Wish};
-use crate::delivery::{Answer, Close, Newcomer, Poll, Receiver, Refused, Start};
+use crate::delivery::{After, Answer, Close, Newcomer, Poll, Receiver, Refused, Start};
 use crate::domain::Error;
 use crate::log::Cursor;
 use crate::wire::EventsPage;
@@ -79,11 +79,7 @@ pub async fn get_updates(
     let wish = receiving.wish(&app, &caller, params.after.as_deref()).await?;
     let Wish::After(after) = wish else { return Err(Error::CursorMalformed.into()) };
     let only = receive::only(&app, &caller, params.conversation.as_deref()).await?;
-    let start = match wait {
-        0 => Start::find(&app.hub, &app.epochs, after).await,
-        _ => Start::resume(&app.hub, &app.epochs, after).await,
-    };
-    let start = start.map_err(refused)?;
+    let start = find_start(&app, wait, after).await?;
     let subscriber = receive::subscriber(&caller, only, until);
     let hub = app.hub.clone();
     let admit = move |socket, asker, early, answer| {
@@ -124,6 +120,15 @@ pub async fn get_updates(
             respond(&answer, from)
         }
     }
+}
+
+/// Finds where a poll starts; who does not wait gets all that was answered anywhere before.
+async fn find_start(app: &App, wait: usize, after: After) -> Result<Start, Problem> {
+    let start = match wait {
+        0 => Start::find(&app.hub, &app.epochs, after).await,
+        _ => Start::resume(&app.hub, &app.epochs, after).await,
+    };
+    start.map_err(refused)
 }
 
 fn respond(answer: &Answer, from: Cursor) -> Result<Response, Problem> {

@@ -80,12 +80,13 @@ pub async fn begin_epoch(connection: &mut Connection, place: Place) -> Result<Ep
 async fn lock(connection: &mut Connection, place: Place) -> Result<(Locked, Epoch), Error> {
     let query = sql::<(BigInt, Timestamptz)>("SELECT head, now FROM log_lock(").bind::<BigInt, _>(place.known).sql(")");
     let (head, now): (Position, Time) = only(query.load(connection).await?)?;
-    let query = sql::<BigInt>("SELECT log_enter_epoch(")
+    // From here on everybody waits for this transaction, so it must not wait for long itself.
+    let query = sql::<(BigInt, Text)>("SELECT log_enter_epoch(")
         .bind::<BigInt, _>(place.cluster)
         .sql(", ")
         .bind::<BigInt, _>(head)
-        .sql(")");
-    let epoch = only(query.load(connection).await?)?;
+        .sql("), set_config('lock_timeout', '3s', true)");
+    let (epoch, _): (Epoch, String) = only(query.load(connection).await?)?;
     Ok((Locked { next: head.next(), now }, epoch))
 }
 

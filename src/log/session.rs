@@ -22,6 +22,7 @@ use tokio_postgres::error::{DbError, SqlState};
 /// server's default. The plans that fit a log of 10^8 events are forced from the first one on, because a plan made for
 /// empty tables would stay.
 const SETTINGS: &str = "
+    SET application_name = 'longwave log';
     SET default_transaction_isolation = 'read committed';
     SET idle_in_transaction_session_timeout = '3s';
     SET statement_timeout = 0;

@@ -15,7 +15,9 @@ use diesel_async::RunQueryDsl;
 /// What is left of a payload whose message was deleted: who sent it, and what it answered.
 macro_rules! blank {
     () => {
-        "payload = (payload::jsonb || '{\"text\":null,\"metadata\":null,\"mentions\":[],\"attachments\":[]}')::json,
+        // Not as jsonb, which refuses numbers that JSON allows.
+        "payload = json_build_object('sender', payload->'sender', 'text', NULL, 'reply_to', payload->'reply_to',
+                                     'metadata', NULL, 'first', payload->'first'),
          mentions = NULL"
     };
 }
@@ -65,7 +67,8 @@ pub async fn delete(
     Ok(())
 }
 
-/// Blanks the next texts of a conversation after a position; answers where it stopped, and nothing when all are blank.
+/// Blanks the next texts of a conversation after a position; answers where they stand, in no order, and nothing when all
+/// are blank.
 ///
 /// # Errors
 /// As PostgreSQL has it.
@@ -74,9 +77,9 @@ pub async fn blank(
     conversation: ConversationId,
     after: Position,
     limit: i64,
-) -> Result<Option<Position>, Error> {
-    let query = sql::<Nullable<BigInt>>(concat!(
-        "WITH blanked AS (UPDATE events SET ",
+) -> Result<Vec<Position>, Error> {
+    let query = sql::<BigInt>(concat!(
+        "UPDATE events SET ",
         blank!(),
         " WHERE position IN (
         SELECT e.position FROM events e WHERE e.conversation_id = "
@@ -86,8 +89,8 @@ pub async fn blank(
     .bind::<BigInt, _>(after)
     .sql(" ORDER BY e.position LIMIT ")
     .bind::<BigInt, _>(limit)
-    .sql(") RETURNING position) SELECT max(position) FROM blanked");
-    only(query.load(connection).await?)
+    .sql(") RETURNING position");
+    query.load(connection).await
 }
 
 /// Reads all versions of a message after its first, in order: its edits.
@@ -110,9 +113,30 @@ pub async fn last_edit_within(
     message: MessageId,
     intervals: &[Interval],
 ) -> Result<Option<Event>, Error> {
-    let edits = edits(connection, message).await?;
-    let covered = |event: &Event| intervals.iter().any(|interval| interval.contains(event.position));
-    Ok(edits.into_iter().rev().find(covered))
+    for interval in intervals.iter().rev() {
+        let query: Sql<'_, Columns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.message_id = "))
+            .bind::<Uuid, _>(message)
+            .sql(" AND e.kind = 'message.edited' AND e.position >= ")
+            .bind::<BigInt, _>(interval.first)
+            .sql(" AND e.position <= ")
+            .bind::<BigInt, _>(interval.last)
+            .sql(" ORDER BY e.position DESC LIMIT 1");
+        let found: Vec<Event> = query.load(connection).await?;
+        if let Some(edit) = found.into_iter().next() {
+            return Ok(Some(edit));
+        }
+    }
+    Ok(None)
+}
+
+/// How often a message was edited.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn count_edits(connection: &mut Connection, message: MessageId) -> Result<i64, Error> {
+    let query = sql::<BigInt>("SELECT count(*) FROM events e WHERE e.kind = 'message.edited' AND e.message_id = ")
+        .bind::<Uuid, _>(message);
+    only(query.load(connection).await?)
 }
 
 /// Reads the answers to a message after a position that lie in the intervals, the oldest first.

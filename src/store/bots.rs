@@ -80,6 +80,7 @@ pub async fn insert(
             user_rows::id.eq(id),
             user_rows::name.eq(name),
             user_rows::display_name.eq(display_name),
+            user_rows::display_key.eq(users::folded(display_name)),
             user_rows::role.eq(UserRole::Bot),
         ))
         .returning(User::as_returning())
@@ -118,7 +119,7 @@ pub async fn list(
     let query = bots::table
         .inner_join(user_rows::table.on(user_rows::id.eq(bots::user_id)))
         .filter(bots::owner_id.eq(owner).and(bots::user_id.gt(after)))
-        .filter(user_rows::role.eq(UserRole::Bot))
+        .filter(user_rows::deleted_at.is_null())
         .order(bots::user_id)
         .limit(limit)
         .select(User::as_select());
@@ -133,7 +134,7 @@ pub async fn lock_and_count(connection: &mut Connection, owner: UserId) -> Resul
     users::hold(connection, owner).await?;
     let query = bots::table
         .inner_join(user_rows::table.on(user_rows::id.eq(bots::user_id)))
-        .filter(bots::owner_id.eq(owner).and(user_rows::role.eq(UserRole::Bot)))
+        .filter(bots::owner_id.eq(owner).and(user_rows::deleted_at.is_null()))
         .count();
     Ok(query.get_result(connection).await?)
 }

@@ -100,7 +100,11 @@ pub async fn set_title(connection: &mut Connection, id: ConversationId, title: O
 /// As PostgreSQL has it.
 pub async fn delete(connection: &mut Connection, id: ConversationId, at: Time) -> Result<(), Error> {
     diesel::update(conversations::table.find(id))
-        .set((conversations::deleted_at.eq(at), conversations::direct_key.eq(None::<Vec<u8>>)))
+        .set((
+            conversations::deleted_at.eq(at),
+            conversations::title.eq(None::<String>),
+            conversations::direct_key.eq(None::<Vec<u8>>),
+        ))
         .execute(connection)
         .await?;
     Ok(())

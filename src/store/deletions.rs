@@ -2,6 +2,7 @@
 
 use super::schema::{bots, cursors, members, sessions, tickets, users};
 use super::sql::{from_now, now, seconds_ago, sql};
+use super::users::folded;
 use super::{Connection, UserRole};
 use crate::ids::{ConversationId, Position, UserId};
 use diesel::prelude::*;
@@ -24,6 +25,7 @@ pub async fn delete(connection: &mut Connection, user: UserId, display_name: &st
             users::deleted_at.eq(now().nullable()),
             users::disabled_at.eq(now().nullable()),
             users::display_name.eq(display_name),
+            users::display_key.eq(folded(display_name)),
             users::password_hash.eq(None::<String>),
         ))
         .execute(connection)

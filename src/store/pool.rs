@@ -50,8 +50,9 @@ pub const ANSWER: Duration = Duration::from_secs(5);
 const WAIT: Duration = Duration::from_secs(5);
 
 /// What a connection is set to. Queries with a probe for each of many conversations look expensive to the planner, the
-/// more so the more partitions the log has; to compile them takes longer than to run them.
-const SETTINGS: &str = "SET jit = off";
+/// more so the more partitions the log has; to compile them takes longer than to run them. A frozen node must not hold the
+/// rows for long that those who hold the log's lock may want.
+const SETTINGS: &str = "SET jit = off; SET idle_in_transaction_session_timeout = '5s'";
 
 /// The connections of a node for everything but the log's own. Cheap to clone.
 #[derive(Clone)]

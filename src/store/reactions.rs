@@ -76,6 +76,19 @@ pub async fn exists(connection: &mut Connection, reaction: Reaction<'_>) -> Resu
     diesel::select(diesel::dsl::exists(here)).get_result(connection).await
 }
 
+/// How often a reaction was put there.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn count_additions(connection: &mut Connection, reaction: Reaction<'_>) -> Result<i64, Error> {
+    reactions::table
+        .filter(reactions::message_id.eq(reaction.message).and(reactions::emoji.eq(reaction.emoji)))
+        .filter(reactions::user_id.eq(reaction.user))
+        .count()
+        .get_result(connection)
+        .await
+}
+
 /// The emoji that stand under a message, each once.
 ///
 /// # Errors

@@ -193,6 +193,15 @@ pub async fn forget(connection: &mut Connection, messages: &[MessageId]) -> Resu
     Ok(())
 }
 
+/// Forgets versions whose texts are blanked in the same transaction, as [`forget`] forgets messages.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn forget_texts(connection: &mut Connection, positions: &[Position]) -> Result<(), Error> {
+    connection.batch_execute("SELECT pg_advisory_xact_lock_shared(search_lock_key())").await?;
+    forget_versions(connection, positions).await
+}
+
 /// Forgets versions of messages.
 ///
 /// # Errors

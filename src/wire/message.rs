@@ -1,7 +1,7 @@
-use super::payload::{MessagePayload, ShapeError};
+use super::payload::{ChangePayload, MessagePayload, ShapeError};
 use super::{Timestamp, User};
 use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
-use crate::log;
+use crate::log::{self, Cursor};
 use crate::store::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -119,6 +119,15 @@ impl Message {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MessageData {
     pub message: Message,
+}
+
+impl MessageData {
+    /// Where the message of a `message.deleted` event was created.
+    pub fn place(event: &log::Event) -> Option<Cursor> {
+        let payload = ChangePayload::parse(&event.payload).ok()?;
+        let data: serde_json::Value = serde_json::from_str(payload.data.get()).ok()?;
+        Cursor::parse(data["message"]["cursor"].as_str()?)
+    }
 }
 
 /// The `data` of events about a reaction.

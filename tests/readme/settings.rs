@@ -4,11 +4,11 @@ use std::process::Command;
 
 use super::markdown::{document, rows, section};
 
-/// Answers what `longwave <arguments> --help` prints.
+/// Answers what `longwave <arguments> --help` prints, each flag on one line with its help.
 fn help(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longwave"));
     let output = command.args(arguments).arg("--help").env_clear().output().expect("the binary runs");
-    String::from_utf8(output.stdout).expect("text")
+    String::from_utf8(output.stdout).expect("text").replace("\n          ", " ")
 }
 
 /// Answers what a line of help says after `[name: `.

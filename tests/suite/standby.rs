@@ -12,7 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Waits until a commit waits for the standby, in another backend than `before`.
 async fn waiting(sql: &Client, before: Option<i32>) -> i32 {
     let waiting = async || {
-        let query = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid IS DISTINCT FROM $1";
+        let query = "SELECT pid FROM pg_stat_activity
+                      WHERE wait_event = 'SyncRep' AND application_name = 'longwave log' AND pid IS DISTINCT FROM $1";
         let row = sql.query_opt(query, &[&before]).await.expect("the activity is read");
         row.map(|row| row.get::<_, i32>(0))
     };

@@ -22,6 +22,7 @@ use crate::log::{Cursor, Event, read};
 use crate::store::search::{self, Candidates, Filter};
 use crate::store::{ANSWER, Connection, EventKind, StoreError, Time};
 use crate::wire::{self, MessagePayload};
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use std::collections::BTreeSet;
 
 /// Searches of a node that run at the same time: each may keep a core busy.
@@ -84,11 +85,21 @@ impl Domain {
         let permit = tokio::time::timeout(ANSWER, self.0.searches.acquire()).await;
         let Ok(Ok(_permit)) = permit else { return Err(Error::Busy) };
         let mut connection = self.connection().await?;
-        match tokio::time::timeout(ANSWER, page(&mut connection, caller, wanted)).await {
+        match tokio::time::timeout(ANSWER, bounded_page(&mut connection, caller, wanted)).await {
             Ok(found) => found,
             Err(silence) => Ok(connection.settle(Err::<Result<Found, StoreError>, _>(silence))?),
         }
     }
+}
+
+/// The page, in a transaction whose statements PostgreSQL itself ends, whoever is gone.
+async fn bounded_page(connection: &mut Connection, caller: &Caller, wanted: &Wanted) -> Result<Found, Error> {
+    connection
+        .transaction(async |connection| {
+            connection.batch_execute("SET LOCAL statement_timeout = '5s'").await?;
+            page(connection, caller, wanted).await
+        })
+        .await
 }
 
 async fn page(connection: &mut Connection, caller: &Caller, wanted: &Wanted) -> Result<Found, Error> {

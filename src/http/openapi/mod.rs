@@ -4,6 +4,7 @@ mod examples;
 
 use super::routes;
 use crate::wire::{End, EphemeralEvent, Event, Problem, Ready, Reset};
+use serde_json::{Value, json};
 use std::sync::OnceLock;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -49,9 +50,24 @@ pub fn json() -> &'static str {
             }
         }
         let mut document = serde_json::to_value(&document).expect("the document is JSON");
+        relax(&mut document);
         examples::add(&mut document);
         format!("{document:#}\n")
     })
+}
+
+/// A body without a field that must be there need not be there itself: an absent one is an empty object.
+fn relax(document: &mut Value) {
+    let schemas = document["components"]["schemas"].clone();
+    let items = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    for operation in items.filter_map(Value::as_object_mut).flat_map(|item| item.values_mut()) {
+        let Some(body) = operation.get_mut("requestBody") else { continue };
+        let reference = body["content"]["application/json"]["schema"]["$ref"].as_str();
+        let name = reference.and_then(|reference| reference.rsplit('/').next());
+        if name.is_some_and(|name| schemas[name].get("required").is_none()) {
+            body["required"] = json!(false);
+        }
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -65,7 +81,9 @@ fn complete(operation: &mut Operation) {
     let mut parameters = operation.parameters.iter().flatten();
     let named = parameters.any(in_path);
     let receives = operation.tag_is("Receiving") && !has_body && operation.id_starts_with("get");
-    let creates = has_body && operation.responses.responses.contains_key("201") && secured;
+    // A PUT names itself what it makes.
+    let puts = operation.id_starts_with("put");
+    let creates = has_body && operation.responses.responses.contains_key("201") && secured && !puts;
     let common = [
         ("400", true, "`malformed`, `cursor_malformed`"),
         ("401", secured, "`token_missing`, `token_invalid`, `token_expired`, `session_revoked`"),
