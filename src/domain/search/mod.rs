@@ -4,7 +4,7 @@
 //! that is not there, and nobody finds what they may not read: a hit is shown as its message is shown to the caller, and
 //! is one only if the text that is shown has the words.
 //!
-//! [`index`] fills the index behind the log, one node at a time; [`reindex`] makes it anew.
+//! [`index`] fills the index behind the log, one node at a time; [`mod@reindex`] makes it anew.
 
 mod excerpt;
 mod fold;
