@@ -26,7 +26,7 @@ const BUDGET: usize = 2_000;
 const MOST_CHANGES: usize = 20_000;
 /// Members of a conversation that are here, above which nobody is told by it who comes and goes: each would be told of
 /// each other.
-const CROWD: usize = 100;
+const CROWD: usize = 50;
 
 /// What the node is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

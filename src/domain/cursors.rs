@@ -70,8 +70,14 @@ impl Domain {
         let state = epoch::state(&mut connection, Position::ZERO).await?;
         let cursor = aimed(target, &state)?;
         let user = caller.user.id;
+        let ahead = match target {
+            _ if rewind => Ahead::Rewound,
+            // The log goes on meanwhile: what was put at the same moment is as good.
+            Target::Now => Ahead::Kept,
+            Target::Start | Target::Cursor(_) => Ahead::Refused,
+        };
         let stored =
-            connection.transaction(async |connection| put(connection, user, name, cursor, rewind).await).await?;
+            connection.transaction(async |connection| put(connection, user, name, cursor, ahead).await).await?;
         let state = epoch::state(&mut connection, Position::ZERO).await?;
         Ok(named(stored, &state))
     }
@@ -108,12 +114,20 @@ fn judged(cursor: Cursor, state: &State) -> Result<Cursor, Error> {
     }
 }
 
+/// What becomes of a stored cursor that is ahead of the one to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    Refused,
+    Kept,
+    Rewound,
+}
+
 async fn put(
     connection: &mut Connection,
     user: UserId,
     name: &str,
     cursor: Cursor,
-    rewind: bool,
+    if_ahead: Ahead,
 ) -> Result<Stored, Error> {
     let (epoch, position) = (cursor.epoch, cursor.position);
     // Whoever comes second waits for the first here, and then sees where it is.
@@ -123,15 +137,16 @@ async fn put(
     let stored = cursors::get(connection, user, name, true).await?;
     // Read after the lock was had: the stored cursor may be ahead of what was the head before.
     let state = epoch::state(connection, Position::ZERO).await?;
-    let ahead = stored.is_some_and(|stored| {
+    let ahead = stored.filter(|stored| {
         let present = Cursor { epoch: stored.epoch, position: stored.position };
         // A cursor of a history that is gone holds nothing back.
         state.judge(present) != Judgement::Unknown && position < present.position
     });
-    if ahead && !rewind {
-        return Err(Error::CursorBehind);
+    match (ahead, if_ahead) {
+        (Some(_), Ahead::Refused) => Err(Error::CursorBehind),
+        (Some(stored), Ahead::Kept) => Ok(stored),
+        (Some(_), Ahead::Rewound) | (None, _) => Ok(cursors::put(connection, user, name, epoch, position).await?),
     }
-    Ok(cursors::put(connection, user, name, epoch, position).await?)
 }
 
 fn named(stored: Stored, state: &State) -> Named {

@@ -3,14 +3,14 @@
 use super::attachments::attach;
 use super::messages::Letter;
 use super::telling::Told;
-use super::{Error, idempotency};
+use super::{Error, idempotency, invalid};
 use crate::ids::{ConversationId, MessageId};
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
 use crate::store::attachments::Place;
 use crate::store::conversations::Conversation;
 use crate::store::members::Joining;
 use crate::store::users::User;
-use crate::store::{Connection, ConversationKind, EventKind, History, MemberRole, conversations, members};
+use crate::store::{Connection, ConversationKind, EventKind, History, MemberRole, conversations, members, users};
 use crate::wire::{ConversationData, ConversationInEvent, Participant};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::sync::Arc;
@@ -83,6 +83,10 @@ impl Change for Founding {
 
 impl Founding {
     async fn found(&self, connection: &mut Connection, locked: Locked) -> Result<NewEvent, Stop<Error>> {
+        let others: Vec<_> = self.others.iter().map(|user| user.id).collect();
+        if users::is_any_disabled(connection, &others).await? {
+            return Err(Stop::Refused(invalid("members", "names somebody whose account was deleted just now")));
+        }
         let conversation = Conversation {
             id: self.id,
             kind: self.kind,

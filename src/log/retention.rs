@@ -5,7 +5,7 @@
 //! of dropped messages, which may take a while, then the partitions, each by itself. What is to be dropped is what lies
 //! below the oldest position, so that a run that was killed is finished by the next one.
 
-use super::epoch;
+use super::{epoch, versions};
 use crate::ids::Position;
 use crate::store::sql::{only, sql};
 use crate::store::{Connection, StoreError, Time, connect};
@@ -15,6 +15,8 @@ use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 
 /// Pages of a table that are swept in one transaction: 8 MiB, some 80,000 ids.
 const SWEEP: i64 = 1_024;
+/// Edits that are blanked at once: the log's lock is held meanwhile.
+const PART: i64 = 500;
 /// What refers to events, and the last position that a row is about. What is written of dropped events meanwhile, because
 /// search is behind, finds nothing and goes the next time.
 const REFERENCES: [(&str, &str); 4] = [
@@ -185,7 +187,19 @@ async fn sweep(
             tell(Step::Swept { table, pages, of });
         }
     }
+    while blank_orphans(connection, oldest).await? > 0 {}
     Ok(())
+}
+
+/// Blanks a part of the edits that are kept of messages that are not: nobody can delete what nobody can name. The lock keeps
+/// edits away that found their message a moment ago.
+async fn blank_orphans(connection: &mut Connection, oldest: Position) -> Result<usize, RetentionError> {
+    connection
+        .transaction(async |connection| {
+            connection.batch_execute("SELECT pg_advisory_xact_lock(log_lock_key())").await?;
+            Ok(versions::blank_orphans(connection, oldest, PART).await?)
+        })
+        .await
 }
 
 async fn drop_partition(connection: &mut Connection, partition: &Partition) -> Result<(), RetentionError> {

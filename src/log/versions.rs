@@ -93,6 +93,27 @@ pub async fn blank(
     query.load(connection).await
 }
 
+/// Blanks the next edits from `oldest` on whose messages are kept no longer, so that nobody could delete them; answers how
+/// many there were.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn blank_orphans(connection: &mut Connection, oldest: Position, limit: i64) -> Result<usize, Error> {
+    let query = sql::<()>(concat!(
+        "UPDATE events SET ",
+        blank!(),
+        " WHERE position IN (
+            SELECT e.position FROM events e
+             WHERE e.kind = 'message.edited' AND e.payload->>'text' IS NOT NULL
+               AND NOT EXISTS (SELECT FROM ids k WHERE k.id = e.message_id) AND e.position >= "
+    ))
+    .bind::<BigInt, _>(oldest)
+    .sql(" LIMIT ")
+    .bind::<BigInt, _>(limit)
+    .sql(")");
+    query.execute(connection).await
+}
+
 /// Reads all versions of a message after its first, in order: its edits.
 ///
 /// # Errors

@@ -174,6 +174,15 @@ pub async fn set_role(connection: &mut Connection, name: &str, role: UserRole) -
     Ok(changed > 0)
 }
 
+/// Whether one of the users is disabled.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn is_any_disabled(connection: &mut Connection, ids: &[UserId]) -> Result<bool, diesel::result::Error> {
+    let disabled = users::table.filter(users::id.eq_any(ids).and(users::disabled_at.is_not_null()));
+    diesel::select(diesel::dsl::exists(disabled)).get_result(connection).await
+}
+
 /// How many accounts there are that are not disabled.
 ///
 /// # Errors

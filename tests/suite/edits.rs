@@ -182,3 +182,29 @@ async fn a_replayed_send_answers_the_message_as_it_is_now() {
     anna.delete_message(id(&sent)).await.expect(204);
     assert_eq!(bert.send_with_key(&group, &key, "one").await.expect(201)["text"], Value::Null);
 }
+
+#[tokio::test]
+async fn numbers_of_all_sizes_do_not_keep_a_message_from_being_deleted() {
+    let app = TestApp::start().await;
+    let anna = app.guest("anna").await;
+    let group = anna.create_group(&[]).await;
+    let path = format!("/v1/conversations/{group}/messages");
+    let body = "{\"text\":\"secret\",\"metadata\":{\"a\":1e-20000}}";
+    let request = anna.request(reqwest::Method::POST, &path).header("content-type", "application/json").body(body);
+    let sent = anna.answer(request).await.expect(201);
+    anna.delete_message(id(&sent)).await.expect(204);
+    assert_eq!(anna.message(id(&sent)).await.expect(200)["metadata"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_message_is_edited_so_often_and_no_more() {
+    let app = TestApp::start().await;
+    let anna = app.guest("anna").await;
+    let group = anna.create_group(&[]).await;
+    let sent = anna.say(&group, "0").await;
+    for number in 1..=200 {
+        anna.edit(id(&sent), &number.to_string()).await.expect(200);
+    }
+    anna.edit(id(&sent), "201").await.problem(422, "invalid");
+    assert_eq!(anna.message(id(&sent)).await.expect(200)["text"], "200");
+}

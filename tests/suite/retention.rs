@@ -349,3 +349,16 @@ async fn the_command_line_makes_admins_and_users_again() {
     let (done, text) = run(&["admin", "nobody", "--database-url", url]).await;
     assert!(!done && text.contains("there is no user nobody"), "{text}");
 }
+
+#[tokio::test]
+async fn the_edit_of_a_message_that_is_kept_no_longer_loses_its_text() {
+    let setting = Setting::start().await;
+    let (old, young) = (setting.messages[0]["id"].as_str(), setting.messages[24]["id"].as_str());
+    setting.anna.edit(old.expect("an id"), "secret of old").await.expect(200);
+    setting.anna.edit(young.expect("an id"), "still young").await.expect(200);
+    setting.retire(90).await.expect("it is done");
+    let texts = "SELECT payload->>'text' FROM events WHERE kind = 'message.edited' ORDER BY position";
+    let rows = setting.sql.query(texts, &[]).await.expect("the edits");
+    let texts: Vec<Option<String>> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(texts, [None, Some("still young".to_owned())]);
+}
