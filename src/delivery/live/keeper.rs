@@ -7,6 +7,7 @@
 
 use super::Shared;
 use super::hint::Hint;
+use super::moves::is_full;
 use super::told::Told;
 use crate::delivery::ephemeral::Change;
 use crate::delivery::hub::{Command, Hub};
@@ -143,8 +144,10 @@ impl Keeper {
         let batch = self.batch.insert(batch);
         // All that is here is written anew, where the node is not known.
         self.is_entered = ask!(self.pool, connections::write, self.node, batch)?;
+        if !is_full(batch) {
+            self.wrote_at = now;
+        }
         self.batch = None;
-        self.wrote_at = now;
         if is_news {
             self.shared.outbox.push(Hint::Moved);
             self.shared.look();

@@ -9,8 +9,13 @@ use std::time::{Duration, Instant};
 
 /// How long who polls counts as connected after a poll: the next one may be on its way.
 const LINGER: Duration = Duration::from_secs(20);
-/// Most rows that are written at once.
-const MOST: usize = 10_000;
+/// Most rows that are written at once. What a statement takes in memory, its connection keeps.
+const MOST: usize = 1_000;
+
+/// Whether more waits than was written.
+pub fn is_full(batch: &Batch) -> bool {
+    batch.came.len().max(batch.went.len()) >= MOST
+}
 
 /// A client that polls, by whose it is: its polls come and go, and it stays.
 type Whose = (UserId, Option<SessionId>);

@@ -74,6 +74,8 @@ pub fn fill(home: &Home, events: u64) -> anyhow::Result<()> {
         }
     }
     postgres.run("SELECT log_extend()")?;
+    // Else the server would fill the index of search while it is measured.
+    postgres.run("UPDATE search_progress SET position = (SELECT max(position) FROM events)")?;
     postgres.run("VACUUM (ANALYZE, FREEZE)")?;
     let count = postgres.number("SELECT count(*) FROM events")?;
     anyhow::ensure!(count == events as i64, "{count} events instead of {events}");
