@@ -16,6 +16,7 @@
 
 mod answers;
 mod audience;
+mod behind;
 mod close;
 mod ephemeral;
 mod flush;

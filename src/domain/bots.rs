@@ -6,7 +6,7 @@
 use super::conversations::Created;
 use super::idempotency::{Asked, check_repeat, check_unused};
 use super::tokens::random;
-use super::{Caller, Domain, Error, invalid, names, sessions, text};
+use super::{Caller, Domain, Error, cut, invalid, names, sessions, text};
 use crate::ids::{SessionId, UserId};
 use crate::log::Key;
 use crate::store::bots::{self, Insertion, Made, NewToken, Token};
@@ -112,8 +112,7 @@ impl Domain {
         let after = after.unwrap_or(UserId(Uuid::nil()));
         let mut connection = self.connection().await?;
         let mut found = bots::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
+        let more = cut(&mut found, limit);
         Ok((found.into_iter().map(Into::into).collect(), more))
     }
 
@@ -182,8 +181,7 @@ impl Domain {
         let bot = managed(&mut connection, caller, bot).await?;
         let after = after.unwrap_or(SessionId(Uuid::nil()));
         let mut found = bots::list_tokens(&mut connection, bot, after, limit as i64 + 1).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
+        let more = cut(&mut found, limit);
         Ok((found, more))
     }
 

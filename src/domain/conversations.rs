@@ -3,9 +3,10 @@
 use super::founding::{Founded, Founding, direct_key};
 use super::idempotency::Asked;
 use super::showing::{self, Sights};
-use super::{Caller, Domain, Error, invalid, names, text, visibility};
+use super::{Caller, Domain, Error, cut, invalid, names, text, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Changed, epoch, inbox, read};
+use crate::store::members::{Membership, Settings};
 use crate::store::{Connection, ConversationKind, History, conversations, members};
 use crate::wire;
 use std::collections::HashMap;
@@ -139,7 +140,6 @@ impl Domain {
                 let mut view = views(&mut connection, caller.user.id, &[entry]).await?.pop().ok_or(Error::NotFound)?;
                 let left_at = left.left_at.unwrap_or(left.joined_at);
                 view.members_count = members::count_at(&mut connection, id, left_at).await?;
-                view.role = left.role;
                 Ok(view)
             }
             found => found,
@@ -161,8 +161,7 @@ impl Domain {
         let head = epoch::state(&mut connection, Position::ZERO).await?.head();
         let page = inbox::Page { only: None, after, limit: limit as i64 + 1 };
         let mut entries = inbox::page(&mut connection, caller.user.id, page).await?;
-        let more = entries.len() > limit;
-        entries.truncate(limit);
+        let more = cut(&mut entries, limit);
         let next = entries.last().filter(|_| more).map(|entry| (entry.place, entry.conversation));
         let items = views(&mut connection, caller.user.id, &entries).await?;
         Ok(Listed { items, next, cursor: head.to_string() })
@@ -179,18 +178,23 @@ async fn views(
     let conversations = conversations::by_ids(connection, &ids).await?;
     let direct: Vec<_> =
         conversations.iter().filter(|found| found.kind == ConversationKind::Direct).map(|found| found.id).collect();
-    let sights = visibility::of_many(connection, user, &conversations).await?;
+    let mut memberships: HashMap<_, Vec<Membership>> = HashMap::new();
+    for (conversation, membership) in members::of_user_in(connection, &ids, user).await? {
+        memberships.entry(conversation).or_default().push(membership);
+    }
+    let own = |id| memberships.get(&id).map(Vec::as_slice).unwrap_or_default();
+    let sights = conversations.iter().map(|found| (found.id, visibility::intervals(found.history, own(found.id))));
+    let sights = sights.collect();
     let mut conversations: HashMap<_, _> = conversations.into_iter().map(|found| (found.id, found)).collect();
     let counts: HashMap<_, _> = members::count(connection, &ids).await?.into_iter().collect();
     let mut peers: HashMap<_, _> = members::peers(connection, &direct, user).await?.into_iter().collect();
-    let roles: HashMap<_, _> = members::roles(connection, &ids, user).await?.into_iter().collect();
-    let settings: HashMap<_, _> = members::settings(connection, &ids, user).await?.into_iter().collect();
     let mut newest = newest(connection, user, entries, &sights).await?;
     let state = epoch::state(connection, Position::ZERO).await?;
     let mut views = Vec::with_capacity(entries.len());
     for entry in entries {
         let id = entry.conversation;
-        let Some(conversation) = conversations.remove(&id) else { continue };
+        let (Some(conversation), Some(last)) = (conversations.remove(&id), own(id).last()) else { continue };
+        let settings = if last.left_at.is_none() { last.settings } else { Settings::default() };
         views.push(wire::Conversation {
             id,
             kind: conversation.kind,
@@ -198,9 +202,9 @@ async fn views(
             history: conversation.history,
             members_count: counts.get(&id).copied().unwrap_or(0),
             peer: peers.remove(&id).map(Into::into),
-            role: roles.get(&id).copied().unwrap_or(crate::store::MemberRole::Member),
-            archived: settings.get(&id).is_some_and(|own| own.archived),
-            muted: settings.get(&id).is_some_and(|own| own.muted),
+            role: last.role,
+            archived: settings.archived,
+            muted: settings.muted,
             unread: entry.unread,
             mentions: entry.mentions,
             read: state.cursor_at(entry.read).to_string(),

@@ -1,6 +1,6 @@
 //! Named cursors: where a device, a bot or an export has got to. They move when told, and forward unless told otherwise.
 
-use super::{Caller, Domain, Error};
+use super::{Caller, Domain, Error, cut};
 use crate::ids::{Position, UserId};
 use crate::log::Cursor;
 use crate::log::epoch::{self, Judgement, State};
@@ -40,8 +40,7 @@ impl Domain {
     pub async fn list_cursors(&self, caller: &Caller, after: &str, limit: usize) -> Result<(Vec<Named>, bool), Error> {
         let mut connection = self.connection().await?;
         let mut found = cursors::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
+        let more = cut(&mut found, limit);
         let state = epoch::state(&mut connection, Position::ZERO).await?;
         Ok((found.into_iter().map(|stored| named(stored, &state)).collect(), more))
     }

@@ -1,7 +1,7 @@
 //! Deleting a conversation: memberships end at once, and then texts and attachments go, a part at a time.
 
 use super::telling::Told;
-use super::{Caller, Domain, Error, idempotency, visibility};
+use super::{Caller, Domain, Error, idempotency, to_the_end, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Applying, Change, Changed, Key, Locked, Stop, versions};
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, conversations, members, search};
@@ -26,8 +26,7 @@ impl Domain {
         let key = idempotency::fresh(caller.user.id);
         self.0.log.change(Ending { key, caller: caller.clone(), id }).await?;
         let domain = self.clone();
-        let blanking = tokio::spawn(async move { domain.blank_conversation(id).await });
-        blanking.await.unwrap_or(Err(Error::WriteFailed))
+        to_the_end(async move { domain.blank_conversation(id).await }).await
     }
 
     /// Blanks what a node that died has left behind, until it is dropped.

@@ -6,13 +6,12 @@
 
 use super::leaving::Leaving;
 use super::passwords::Verdict;
-use super::{Caller, Domain, Error, editing, idempotency};
+use super::{Caller, Domain, Error, editing, idempotency, to_the_end};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::history::{self, Interval};
-use crate::log::{Applying, Change, ChangeError, Changed, Key, Locked, SESSIONS_CHANNEL, Stop, read};
+use crate::log::{Applying, Change, ChangeError, Changed, Key, Locked, Stop, read};
 use crate::store::users::User;
-use crate::store::{Connection, StoreError, deletions, users, webhooks};
-use diesel_async::SimpleAsyncConnection;
+use crate::store::{Connection, deletions, users, webhooks};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,8 +41,7 @@ impl Domain {
     pub async fn delete_account(&self, caller: &Caller, password: Option<String>) -> Result<(), Error> {
         self.check_password(caller.user.id, password).await?;
         let (domain, user) = (self.clone(), caller.user.clone());
-        let closing = tokio::spawn(async move { domain.close_account(user).await });
-        closing.await.unwrap_or(Err(Error::WriteFailed))
+        to_the_end(async move { domain.close_account(user).await }).await
     }
 
     /// Erases what nodes that died have left behind, and frees names, until it is dropped.
@@ -69,7 +67,8 @@ impl Domain {
 
     async fn close_account(&self, user: Arc<User>) -> Result<(), Error> {
         let closed = self.close(user.id).await?;
-        self.announce_disabled(&closed).await;
+        self.revocations().disable(&closed);
+        self.announce_the_ended().await;
         let domain = self.clone();
         let erasing = tokio::spawn(async move {
             for user in closed {
@@ -91,18 +90,6 @@ impl Domain {
             Changed::Now(closed, _) => Ok(closed),
             // An earlier attempt of this very change went through: the next look finds what else there is.
             Changed::Before(_) => Ok(vec![user]),
-        }
-    }
-
-    /// Ends the users' streams here at once, and tells the other nodes, which look by themselves if they do not hear it.
-    async fn announce_disabled(&self, users: &[UserId]) {
-        self.revocations().disable(users);
-        let told = async {
-            let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
-            Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)
-        };
-        if let Err(error) = told.await {
-            tracing::warn!(%error, "cannot tell the other nodes of a deleted account");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reading messages: one, a conversation's, their versions and the answers to them.
 
 use super::visibility::{self, Sight};
-use super::{Caller, Domain, Error, showing};
+use super::{Caller, Domain, Error, cut, showing};
 use crate::ids::{ConversationId, MessageId, Position};
 use crate::log::epoch::{self, Judgement};
 use crate::log::history::{self, Interval, Order};
@@ -58,8 +58,14 @@ impl Domain {
     ) -> Result<Listed, Error> {
         let mut connection = self.connection().await?;
         let sight = visibility::of(&mut connection, caller, conversation).await?;
-        let after = place(&mut connection, &sight, wanted.after).await?.map_or(Position::ZERO, Position::next);
-        let before = place(&mut connection, &sight, wanted.before).await?.map_or(Position::MAX, Position::previous);
+        let after = match wanted.after {
+            Some(bound) => place(&mut connection, &sight, bound).await?.next(),
+            None => Position::ZERO,
+        };
+        let before = match wanted.before {
+            Some(bound) => place(&mut connection, &sight, bound).await?.previous(),
+            None => Position::MAX,
+        };
         let cut = |interval: &Interval| Interval { first: interval.first.max(after), last: interval.last.min(before) };
         let intervals: Vec<_> = sight.intervals.iter().map(cut).filter(|part| part.first <= part.last).collect();
         let events =
@@ -110,22 +116,24 @@ async fn listed(
     mut events: Vec<Event>,
     limit: usize,
 ) -> Result<Listed, Error> {
-    let more = events.len() > limit;
-    events.truncate(limit);
+    let more = cut(&mut events, limit);
     let next = events.last().filter(|_| more).map(Event::cursor);
     let items = showing::show(connection, sight.reader, &events, &sight.sights()).await?;
     Ok(Listed { items, next })
 }
 
-async fn place(connection: &mut Connection, sight: &Sight, bound: Option<Bound>) -> Result<Option<Position>, Error> {
+/// Where a bound stands.
+///
+/// # Errors
+/// [`Error::NotFound`] for a message that may not be read, [`Error::CursorUnknown`].
+pub(super) async fn place(connection: &mut Connection, sight: &Sight, bound: Bound) -> Result<Position, Error> {
     match bound {
-        None => Ok(None),
-        Some(Bound::Cursor(cursor)) => match epoch::state(connection, Position::ZERO).await?.judge(cursor) {
-            Judgement::Good | Judgement::Expired => Ok(Some(cursor.position)),
+        Bound::Cursor(cursor) => match epoch::state(connection, Position::ZERO).await?.judge(cursor) {
+            Judgement::Good | Judgement::Expired => Ok(cursor.position),
             Judgement::Unknown => Err(Error::CursorUnknown),
         },
-        Some(Bound::Message(id)) => match sight.find(connection, id).await? {
-            Some(event) => Ok(Some(event.position)),
+        Bound::Message(id) => match sight.find(connection, id).await? {
+            Some(event) => Ok(event.position),
             None => Err(Error::NotFound),
         },
     }

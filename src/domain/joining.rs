@@ -5,7 +5,7 @@ use super::invalid;
 use super::members::{Managed, MemberEvent};
 use crate::ids::ConversationId;
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
-use crate::store::members::Membership;
+use crate::store::members::{Membership, Settings};
 use crate::store::users::User;
 use crate::store::{Connection, EventKind, MemberRole, conversations, members, users};
 use std::sync::Arc;
@@ -70,8 +70,14 @@ impl Joining {
         let joining = members::Joining { user: self.user.id, role };
         members::join(connection, self.conversation, &[joining], locked.next, locked.now).await?;
         conversations::clear_direct_key(connection, self.conversation).await?;
-        let membership =
-            Membership { user_id: self.user.id, role, joined_at: locked.next, left_at: None, since: locked.now };
+        let membership = Membership {
+            user_id: self.user.id,
+            role,
+            joined_at: locked.next,
+            left_at: None,
+            since: locked.now,
+            settings: Settings::default(),
+        };
         let event = self.event(managed, EventKind::MemberJoined, count, &membership);
         Ok((vec![event], Joined { membership, added: true }))
     }

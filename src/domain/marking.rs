@@ -5,12 +5,12 @@
 //! of a busy conversation makes one event a second, and not one for each message. In large conversations, only the reader
 //! gets the event.
 
+use super::history::{self, Bound};
 use super::telling::Told;
-use super::visibility::Sight;
-use super::{Caller, Domain, Error, idempotency, visibility};
+use super::{Caller, Domain, Error, cut, idempotency, visibility};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
-use crate::log::epoch::{self, Judgement, State};
-use crate::log::{Applying, Change, Cursor, Key, Locked, Log, NewEvent, inbox};
+use crate::log::epoch::{self, State};
+use crate::log::{Applying, Change, Key, Locked, Log, NewEvent, inbox};
 use crate::store::marks::{self, Mark};
 use crate::store::users::User;
 use crate::store::{Connection, EventKind, members};
@@ -30,13 +30,6 @@ const QUEUE: usize = 8_192;
 /// Marks that are written at once.
 const BATCH: usize = 1_000;
 
-/// How far somebody has read.
-#[derive(Clone, Copy, Debug)]
-pub enum Reached {
-    Message(MessageId),
-    Cursor(Cursor),
-}
-
 /// How far each member has read a message's conversation, and where the next page begins.
 #[derive(Clone, Debug)]
 pub struct Receipts {
@@ -53,12 +46,12 @@ impl Domain {
         &self,
         caller: &Caller,
         id: ConversationId,
-        reached: Reached,
+        reached: Bound,
     ) -> Result<wire::ReadState, Error> {
         let mut connection = self.connection().await?;
         let sight = visibility::of(&mut connection, caller, id).await?;
         sight.present()?;
-        let read = place(&mut connection, &sight, reached).await?;
+        let read = history::place(&mut connection, &sight, reached).await?;
         drop(connection);
         self.0.marker.mark(caller.user.clone(), id, read).await?;
         let mut connection = self.connection().await?;
@@ -86,8 +79,7 @@ impl Domain {
         let large = members::larger_than(&mut connection, &[message.conversation], MOST_TOLD).await?;
         let only = (!large.is_empty()).then_some(caller.user.id);
         let mut found = marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
+        let more = cut(&mut found, limit);
         let next = found.last().filter(|_| more).map(|(membership, user, _)| (membership.joined_at, user.id));
         let state = epoch::state(&mut connection, Position::ZERO).await?;
         let items = found.into_iter().map(|(_, user, read)| wire::ReadReceipt {
@@ -96,19 +88,6 @@ impl Domain {
             has_read: read >= message.position,
         });
         Ok(Receipts { items: items.collect(), next })
-    }
-}
-
-async fn place(connection: &mut Connection, sight: &Sight, reached: Reached) -> Result<Position, Error> {
-    match reached {
-        Reached::Message(id) => match sight.find(connection, id).await? {
-            Some(event) => Ok(event.position),
-            None => Err(Error::NotFound),
-        },
-        Reached::Cursor(cursor) => match epoch::state(connection, Position::ZERO).await?.judge(cursor) {
-            Judgement::Good | Judgement::Expired => Ok(cursor.position),
-            Judgement::Unknown => Err(Error::CursorUnknown),
-        },
     }
 }
 

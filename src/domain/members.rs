@@ -3,7 +3,7 @@
 use super::joining::{Joined, Joining};
 use super::leaving::Leaving;
 use super::telling::Told;
-use super::{Caller, Domain, Error, idempotency, visibility};
+use super::{Caller, Domain, Error, cut, idempotency, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Changed, Key, NewEvent, Stop, read};
 use crate::store::conversations::Conversation;
@@ -35,8 +35,7 @@ impl Domain {
         let mut connection = self.connection().await?;
         visibility::of(&mut connection, caller, conversation).await?.present()?;
         let mut found = members::list(&mut connection, conversation, after, limit as i64 + 1).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
+        let more = cut(&mut found, limit);
         let next = found.last().filter(|_| more).map(|(membership, user)| (membership.joined_at, user.id));
         let items = found.into_iter().map(|(membership, user)| wire::Member::new(&membership, user));
         Ok(Listed { items: items.collect(), next })

@@ -138,6 +138,13 @@ impl Domain {
     }
 }
 
+/// Cuts a list of which one more was read than is wanted; answers whether there is more.
+fn cut<T>(found: &mut Vec<T>, limit: usize) -> bool {
+    let more = found.len() > limit;
+    found.truncate(limit);
+    more
+}
+
 /// Does what must not be left half done when the client goes away.
 async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     match tokio::spawn(work).await {

@@ -1,7 +1,7 @@
 //! Sessions: beginning, refreshing, ending; and the tickets that stand for one.
 
 use super::tokens::random;
-use super::{Caller, Domain, Error, to_the_end};
+use super::{Caller, Domain, Error, cut, to_the_end};
 use crate::ids::{SessionId, UserId};
 use crate::log::SESSIONS_CHANNEL;
 use crate::store::sessions::RefreshToken;
@@ -79,8 +79,7 @@ impl Domain {
     ) -> Result<(Vec<wire::ListedSession>, bool), Error> {
         let mut connection = self.connection().await?;
         let mut found = sessions::list(&mut connection, caller.user.id, before, limit as i64 + 1).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
+        let more = cut(&mut found, limit);
         let listed = |session: sessions::Session| wire::ListedSession {
             id: session.id,
             device: session.device,
@@ -123,18 +122,23 @@ impl Domain {
         .await
     }
 
-    /// Ends sessions here at once, and tells the other nodes, which look by themselves if they do not hear it.
+    /// Ends sessions here at once, and tells the other nodes.
     pub(super) async fn announce_revoked(&self, sessions: &[SessionId]) {
         if sessions.is_empty() {
             return;
         }
         self.revocations().add(sessions.iter().copied());
+        self.announce_the_ended().await;
+    }
+
+    /// Tells the other nodes that sessions or users have ended; they look by themselves if they do not hear it.
+    pub(super) async fn announce_the_ended(&self) {
         let told = async {
             let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
             Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)
         };
         if let Err(error) = told.await {
-            tracing::warn!(%error, "cannot tell the other nodes of revoked sessions");
+            tracing::warn!(%error, "cannot tell the other nodes who has ended");
         }
     }
 

@@ -58,19 +58,19 @@ impl Change for Updating {
     fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
         Box::pin(async move {
             let sight = visibility::of(connection, &self.caller, self.id).await?;
-            let role = sight.present()?.role;
+            let member = sight.present()?.clone();
             let count = members::count(connection, &[self.id]).await?.first().map_or(0, |(_, count)| *count);
             let mut conversation = sight.conversation;
             let mut events = Vec::new();
             if let Some(title) = &self.changes.title {
-                check_title(&conversation, role)?;
+                check_title(&conversation, member.role)?;
                 if *title != conversation.title {
                     conversations::set_title(connection, self.id, title.as_deref()).await?;
                     conversation.title.clone_from(title);
                     events.push(self.event(&conversation, count, None, self.keys[0].clone()));
                 }
             }
-            if let Some(own) = self.change_settings(connection).await? {
+            if let Some(own) = self.change_settings(connection, member.settings).await? {
                 let key = self.keys[events.len()].clone();
                 events.push(self.event(&conversation, count, Some(own), key));
             }
@@ -92,10 +92,11 @@ fn check_title(conversation: &Conversation, role: MemberRole) -> Result<(), Erro
 
 impl Updating {
     /// Changes what the caller has set; answers it if that is something else than before.
-    async fn change_settings(&self, connection: &mut Connection) -> Result<Option<OwnSettings>, Stop<Error>> {
-        let user = self.caller.user.id;
-        let found = members::settings(connection, &[self.id], user).await?;
-        let (_, before) = found.first().copied().ok_or(Stop::Refused(Error::NotFound))?;
+    async fn change_settings(
+        &self,
+        connection: &mut Connection,
+        before: Settings,
+    ) -> Result<Option<OwnSettings>, Stop<Error>> {
         let after = Settings {
             archived: self.changes.archived.unwrap_or(before.archived),
             muted: self.changes.muted.unwrap_or(before.muted),
@@ -103,7 +104,7 @@ impl Updating {
         if after == before {
             return Ok(None);
         }
-        members::set_settings(connection, self.id, user, after).await?;
+        members::set_settings(connection, self.id, self.caller.user.id, after).await?;
         Ok(Some(OwnSettings { archived: after.archived, muted: after.muted }))
     }
 

@@ -89,24 +89,6 @@ pub async fn message(connection: &mut Connection, caller: &Caller, id: MessageId
     Ok((event, sight))
 }
 
-/// Finds out what a user may read of many conversations.
-///
-/// # Errors
-/// [`crate::store::StoreError`].
-pub async fn of_many(
-    connection: &mut Connection,
-    reader: UserId,
-    conversations: &[Conversation],
-) -> Result<Sights, Error> {
-    let ids: Vec<_> = conversations.iter().map(|conversation| conversation.id).collect();
-    let memberships = members::of_user_in(connection, &ids, reader).await?;
-    let own = |id| memberships.iter().filter(move |(of, _)| *of == id).map(|(_, membership)| membership.clone());
-    let sight = |conversation: &Conversation| {
-        (conversation.id, intervals(conversation.history, &own(conversation.id).collect::<Vec<_>>()))
-    };
-    Ok(conversations.iter().map(sight).collect())
-}
-
 /// Finds out what a user may read of all conversations.
 ///
 /// # Errors
@@ -121,7 +103,7 @@ pub async fn everywhere(connection: &mut Connection, reader: UserId) -> Result<S
 }
 
 /// What the memberships of one user, the oldest first, open.
-fn intervals(history: History, memberships: &[Membership]) -> Vec<Interval> {
+pub fn intervals(history: History, memberships: &[Membership]) -> Vec<Interval> {
     let stretches = memberships.iter().map(|membership| interval(membership.joined_at, membership.left_at));
     opened(history, stretches.collect())
 }

@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -188,6 +189,14 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     deserializer.end().map_err(|error| refused(String::new(), &error))?;
     Ok(value)
+}
+
+/// Tells a field that is null from one that is not there.
+///
+/// # Errors
+/// The field has another shape.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 fn refused(field: String, error: &serde_json::Error) -> Problem {

@@ -5,8 +5,7 @@ use super::answer;
 use super::asked::Creating;
 use super::body::Json;
 use super::caller::Authenticated;
-use super::conversations::PageParams;
-use super::page;
+use super::page::PageParams;
 use super::path::{PathParam, PathParams};
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
@@ -78,14 +77,12 @@ pub struct BotToken {
 #[derive(Debug, Serialize, Deserialize)]
 struct BotPlace {
     bot: UserId,
-    limit: usize,
 }
 
 /// Where the next page of tokens begins.
 #[derive(Debug, Serialize, Deserialize)]
 struct TokenPlace {
     token: SessionId,
-    limit: usize,
 }
 
 impl From<Token> for BotToken {
@@ -161,10 +158,10 @@ pub async fn list_bots(
     Authenticated(caller): Authenticated,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let place: Option<BotPlace> = page::place(params.page.as_deref())?;
-    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
-    let (items, more) = app.domain.list_bots(&caller, place.map(|place| place.bot), limit).await?;
-    let next = items.last().filter(|_| more).map(|last| page::token(&BotPlace { bot: last.id, limit }));
+    let page = params.read::<BotPlace>()?;
+    let after = page.place.as_ref().map(|place| place.bot);
+    let (items, more) = app.domain.list_bots(&caller, after, page.limit).await?;
+    let next = items.last().filter(|_| more).map(|last| page.next(BotPlace { bot: last.id }));
     Ok(answer::ok(List { items, next }))
 }
 
@@ -228,11 +225,10 @@ pub async fn list_bot_tokens(
     PathParam(user): PathParam<String>,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let place: Option<TokenPlace> = page::place(params.page.as_deref())?;
-    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
-    let after = place.map(|place| place.token);
-    let (found, more) = app.domain.list_bot_tokens(&caller, &user, after, limit).await?;
-    let next = found.last().filter(|_| more).map(|last| page::token(&TokenPlace { token: last.id, limit }));
+    let page = params.read::<TokenPlace>()?;
+    let after = page.place.as_ref().map(|place| place.token);
+    let (found, more) = app.domain.list_bot_tokens(&caller, &user, after, page.limit).await?;
+    let next = found.last().filter(|_| more).map(|last| page.next(TokenPlace { token: last.id }));
     Ok(answer::ok(List { items: found.into_iter().map(BotToken::from).collect(), next }))
 }
 

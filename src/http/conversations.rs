@@ -3,9 +3,9 @@
 use super::App;
 use super::answer;
 use super::asked::Creating;
-use super::body::{Json, LIST_LIMIT};
+use super::body::{Json, LIST_LIMIT, given};
 use super::caller::Authenticated;
-use super::page;
+use super::page::PageParams;
 use super::path::PathParam;
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
@@ -17,8 +17,8 @@ use crate::wire::Conversation;
 use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
-use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A new conversation.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -53,23 +53,6 @@ pub struct UpdateConversation {
     muted: Option<bool>,
 }
 
-/// Tells a field that is null from one that is not there.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-/// A page of a list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PageParams {
-    /// Most entries of the page.
-    #[param(minimum = 1, maximum = 200, example = 50)]
-    pub limit: Option<usize>,
-    /// `next` of the page before.
-    pub page: Option<String>,
-}
-
 /// A page of my conversations.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Conversations {
@@ -85,7 +68,6 @@ pub struct Conversations {
 struct Place {
     place: i64,
     conversation: ConversationId,
-    limit: usize,
     cursor: String,
 }
 
@@ -134,14 +116,13 @@ pub async fn list_conversations(
     Authenticated(caller): Authenticated,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let place: Option<Place> = page::place(params.page.as_deref())?;
-    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
-    let after = place.as_ref().map(|place| (Position(place.place), place.conversation));
-    let listed = app.domain.list_conversations(&caller, after, limit).await?;
-    let cursor = place.map_or(listed.cursor, |place| place.cursor);
-    let next = listed.next.map(|(place, conversation)| {
-        page::token(&Place { place: place.0, conversation, limit, cursor: cursor.clone() })
-    });
+    let page = params.read::<Place>()?;
+    let after = page.place.as_ref().map(|place| (Position(place.place), place.conversation));
+    let listed = app.domain.list_conversations(&caller, after, page.limit).await?;
+    let cursor = page.place.as_ref().map_or(listed.cursor, |place| place.cursor.clone());
+    let next = listed
+        .next
+        .map(|(place, conversation)| page.next(Place { place: place.0, conversation, cursor: cursor.clone() }));
     Ok(answer::ok(Conversations { items: listed.items, next, cursor }))
 }
 

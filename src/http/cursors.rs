@@ -4,8 +4,7 @@ use super::App;
 use super::answer;
 use super::body::Json;
 use super::caller::Authenticated;
-use super::conversations::PageParams;
-use super::page;
+use super::page::PageParams;
 use super::path::PathParam;
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
@@ -46,7 +45,6 @@ pub struct PutCursor {
 #[derive(Debug, Serialize, Deserialize)]
 struct Place {
     name: String,
-    limit: usize,
 }
 
 impl From<Named> for StoredCursor {
@@ -87,12 +85,10 @@ pub async fn list_cursors(
     Authenticated(caller): Authenticated,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let place: Option<Place> = page::place(params.page.as_deref())?;
-    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
-    let after = place.map_or(String::new(), |place| place.name);
-    let (found, more) = app.domain.list_cursors(&caller, &after, limit).await?;
-    let last = found.last().filter(|_| more);
-    let next = last.map(|last| page::token(&Place { name: last.name.clone(), limit }));
+    let page = params.read::<Place>()?;
+    let after = page.place.as_ref().map_or("", |place| place.name.as_str());
+    let (found, more) = app.domain.list_cursors(&caller, after, page.limit).await?;
+    let next = found.last().filter(|_| more).map(|last| page.next(Place { name: last.name.clone() }));
     Ok(answer::ok(List { items: found.into_iter().map(StoredCursor::from).collect(), next }))
 }
 

@@ -4,8 +4,7 @@ use super::App;
 use super::answer::{self, Json as Answer};
 use super::body::Json;
 use super::caller::Authenticated;
-use super::conversations::PageParams;
-use super::page;
+use super::page::PageParams;
 use super::path::{PathParam, PathParams};
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
@@ -32,7 +31,6 @@ pub struct PutMember {
 struct Place {
     joined_at: i64,
     user: UserId,
-    limit: usize,
 }
 
 /// Members
@@ -53,11 +51,10 @@ pub async fn list_members(
     PathParam(id): PathParam<ConversationId>,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let place: Option<Place> = page::place(params.page.as_deref())?;
-    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
-    let after = place.map(|place| (Position(place.joined_at), place.user));
-    let listed = app.domain.list_members(&caller, id, after, limit).await?;
-    let next = listed.next.map(|(joined_at, user)| page::token(&Place { joined_at: joined_at.0, user, limit }));
+    let page = params.read::<Place>()?;
+    let after = page.place.as_ref().map(|place| (Position(place.joined_at), place.user));
+    let listed = app.domain.list_members(&caller, id, after, page.limit).await?;
+    let next = listed.next.map(|(joined_at, user)| page.next(Place { joined_at: joined_at.0, user }));
     Ok(answer::ok(List { items: listed.items, next }))
 }
 

@@ -5,8 +5,7 @@ use super::answer;
 use super::asked::Creating;
 use super::body::{Json, LIST_LIMIT};
 use super::caller::Authenticated;
-use super::conversations::PageParams;
-use super::page;
+use super::page::{self, PageParams};
 use super::path::PathParam;
 use super::prefer::Preferred;
 use super::problem::{Problem, malformed};
@@ -61,7 +60,6 @@ pub struct UpdateMessage {
 #[derive(Debug, Serialize, Deserialize)]
 struct ReplyPlace {
     after: String,
-    limit: usize,
 }
 
 /// Which part of a history.
@@ -318,11 +316,10 @@ pub async fn list_replies(
     PathParam(id): PathParam<MessageId>,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let place: Option<ReplyPlace> = page::place(params.page.as_deref())?;
-    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
-    let after = place.map(|place| Cursor::parse(&place.after).ok_or(Error::CursorMalformed)).transpose()?;
-    let listed = app.domain.replies(&caller, id, after, limit).await?;
-    let next = listed.next.map(|last| page::token(&ReplyPlace { after: last.to_string(), limit }));
+    let page = params.read::<ReplyPlace>()?;
+    let after = page.place.as_ref().map(|place| Cursor::parse(&place.after).ok_or(Error::CursorMalformed));
+    let listed = app.domain.replies(&caller, id, after.transpose()?, page.limit).await?;
+    let next = listed.next.map(|last| page.next(ReplyPlace { after: last.to_string() }));
     Ok(answer::ok(List { items: listed.items, next }))
 }
 

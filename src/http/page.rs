@@ -3,13 +3,60 @@
 use super::problem::{Problem, malformed};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 /// Entries of a page when the client does not say.
 const USUAL: usize = 50;
 /// Most entries of a page.
 const MOST: usize = 200;
+
+/// A page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// Most entries of the page.
+    #[param(minimum = 1, maximum = 200, example = 50)]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    page: Option<String>,
+}
+
+/// Which part of a list is wanted.
+pub struct Page<Place> {
+    /// Where it begins; none: with the first entry.
+    pub place: Option<Place>,
+    pub limit: usize,
+}
+
+/// What stands in `page`.
+#[derive(Serialize, Deserialize)]
+struct Token<Place> {
+    #[serde(flatten)]
+    place: Place,
+    limit: usize,
+}
+
+impl PageParams {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// 400 for a limit out of range, and a `page` that no answer of this list told.
+    pub fn read<Place: DeserializeOwned>(self) -> Result<Page<Place>, Problem> {
+        let token: Option<Token<Place>> = place(self.page.as_deref())?;
+        let limit = limit(self.limit.or(token.as_ref().map(|token| token.limit)))?;
+        Ok(Page { place: token.map(|token| token.place), limit })
+    }
+}
+
+impl<Place: Serialize> Page<Place> {
+    /// The value of `page` for what follows.
+    pub fn next(&self, place: Place) -> String {
+        token(&Token { place, limit: self.limit })
+    }
+}
 
 /// Reads `limit`.
 ///

@@ -4,13 +4,12 @@ use super::App;
 use super::answer;
 use super::body::Json;
 use super::caller::Authenticated;
-use super::conversations::PageParams;
-use super::page;
+use super::page::PageParams;
 use super::path::PathParam;
 use super::problem::{Problem, malformed};
 use super::query::{NoQuery, Query};
 use crate::domain::Error;
-use crate::domain::marking::Reached;
+use crate::domain::history::Bound;
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::log::Cursor;
 use crate::wire::{List, ReadReceipt, ReadState};
@@ -35,7 +34,6 @@ pub struct PutRead {
 struct Place {
     joined_at: i64,
     user: UserId,
-    limit: usize,
 }
 
 /// Mark as read
@@ -62,8 +60,8 @@ pub async fn put_read(
     Json { value, .. }: Json<PutRead>,
 ) -> Result<Response, Problem> {
     let reached = match (value.message_id, value.cursor) {
-        (Some(message), None) => Reached::Message(message),
-        (None, Some(cursor)) => Reached::Cursor(Cursor::parse(&cursor).ok_or(Error::CursorMalformed)?),
+        (Some(message), None) => Bound::Message(message),
+        (None, Some(cursor)) => Bound::Cursor(Cursor::parse(&cursor).ok_or(Error::CursorMalformed)?),
         _ => return Err(malformed("message_id", "is needed, or cursor, and not both")),
     };
     Ok(answer::ok(app.domain.mark_read(&caller, id, reached).await?))
@@ -87,10 +85,9 @@ pub async fn list_receipts(
     PathParam(id): PathParam<MessageId>,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let place: Option<Place> = page::place(params.page.as_deref())?;
-    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
-    let after = place.map(|place| (Position(place.joined_at), place.user));
-    let listed = app.domain.receipts(&caller, id, after, limit).await?;
-    let next = listed.next.map(|(joined_at, user)| page::token(&Place { joined_at: joined_at.0, user, limit }));
+    let page = params.read::<Place>()?;
+    let after = page.place.as_ref().map(|place| (Position(place.joined_at), place.user));
+    let listed = app.domain.receipts(&caller, id, after, page.limit).await?;
+    let next = listed.next.map(|(joined_at, user)| page.next(Place { joined_at: joined_at.0, user }));
     Ok(answer::ok(List { items: listed.items, next }))
 }

@@ -4,8 +4,7 @@ use super::App;
 use super::answer::{self, Json as Answer};
 use super::body::Json;
 use super::caller::{Anonymous, Authenticated};
-use super::conversations::PageParams;
-use super::page;
+use super::page::PageParams;
 use super::path::PathParam;
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
@@ -43,7 +42,6 @@ pub struct RefreshSession {
 #[derive(Debug, Serialize, Deserialize)]
 struct Place {
     before: SessionId,
-    limit: usize,
 }
 
 /// Log in
@@ -110,11 +108,10 @@ pub async fn list_sessions(
     Authenticated(caller): Authenticated,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let place: Option<Place> = page::place(params.page.as_deref())?;
-    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
-    let (items, more) = app.domain.list_sessions(&caller, place.map(|place| place.before), limit).await?;
-    let last = items.last().filter(|_| more);
-    let next = last.map(|last| page::token(&Place { before: last.id, limit }));
+    let page = params.read::<Place>()?;
+    let before = page.place.as_ref().map(|place| place.before);
+    let (items, more) = app.domain.list_sessions(&caller, before, page.limit).await?;
+    let next = items.last().filter(|_| more).map(|last| page.next(Place { before: last.id }));
     Ok(answer::ok(List { items, next }))
 }
 

@@ -3,11 +3,10 @@
 use super::App;
 use super::answer;
 use super::asked::Creating;
-use super::body::Json;
+use super::body::{Json, given};
 use super::caller::Authenticated;
-use super::conversations::PageParams;
 use super::cursors::target;
-use super::page;
+use super::page::PageParams;
 use super::path::PathParam;
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
@@ -20,7 +19,7 @@ use crate::wire::{List, Timestamp};
 use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// An address that events are posted to.
@@ -101,12 +100,6 @@ pub struct ReplayWebhook {
 #[derive(Debug, Serialize, Deserialize)]
 struct Place {
     id: WebhookId,
-    limit: usize,
-}
-
-/// Tells null from what is not there.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl From<webhooks::Webhook> for Webhook {
@@ -195,10 +188,10 @@ pub async fn list_webhooks(
     Authenticated(caller): Authenticated,
     Query(params): Query<PageParams>,
 ) -> Result<Response, Problem> {
-    let place: Option<Place> = page::place(params.page.as_deref())?;
-    let limit = page::limit(params.limit.or(place.as_ref().map(|place| place.limit)))?;
-    let (found, more) = app.domain.list_webhooks(&caller, place.map(|place| place.id), limit).await?;
-    let next = found.last().filter(|_| more).map(|last| page::token(&Place { id: last.id, limit }));
+    let page = params.read::<Place>()?;
+    let after = page.place.as_ref().map(|place| place.id);
+    let (found, more) = app.domain.list_webhooks(&caller, after, page.limit).await?;
+    let next = found.last().filter(|_| more).map(|last| page.next(Place { id: last.id }));
     Ok(answer::ok(List { items: found.into_iter().map(Webhook::from).collect(), next }))
 }
 

@@ -29,6 +29,10 @@ pub struct Attachment {
     pub position: Option<Position>,
 }
 
+/// What becomes of the bytes of attachments that are `gone`.
+const DISCARDED: &str = " RETURNING object)
+    INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone";
+
 /// Where a message stands that names attachments.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
@@ -100,7 +104,8 @@ pub async fn bind(
 pub async fn release(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
     let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE message_id = ANY(")
         .bind::<Array<Uuid>, _>(messages)
-        .sql(") RETURNING object) INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone");
+        .sql(")")
+        .sql(DISCARDED);
     query.execute(connection).await?;
     Ok(())
 }
@@ -119,10 +124,8 @@ pub async fn release_part(
     .bind::<Uuid, _>(conversation)
     .sql(" LIMIT ")
     .bind::<BigInt, _>(limit)
-    .sql(
-        ") RETURNING object)
-         INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone",
-    );
+    .sql(")")
+    .sql(DISCARDED);
     query.execute(connection).await
 }
 
@@ -137,10 +140,8 @@ pub async fn release_retired(connection: &mut Connection, oldest: Position, limi
     .bind::<BigInt, _>(oldest)
     .sql(" ORDER BY position LIMIT ")
     .bind::<BigInt, _>(limit)
-    .sql(
-        " FOR UPDATE SKIP LOCKED) RETURNING object)
-         INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone",
-    );
+    .sql(" FOR UPDATE SKIP LOCKED)")
+    .sql(DISCARDED);
     Ok(query.execute(connection).await?)
 }
 
@@ -155,9 +156,7 @@ pub async fn release_unsent(connection: &mut Connection, age: Duration, limit: i
     .bind::<Interval, _>(seconds(age))
     .sql(" ORDER BY created_at LIMIT ")
     .bind::<BigInt, _>(limit)
-    .sql(
-        " FOR UPDATE SKIP LOCKED) RETURNING object)
-         INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone",
-    );
+    .sql(" FOR UPDATE SKIP LOCKED)")
+    .sql(DISCARDED);
     Ok(query.execute(connection).await?)
 }

@@ -20,6 +20,16 @@ pub struct Membership {
     pub joined_at: Position,
     pub left_at: Option<Position>,
     pub since: Time,
+    #[diesel(embed)]
+    pub settings: Settings,
+}
+
+/// What a member alone has set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Queryable, Selectable)]
+#[diesel(table_name = members)]
+pub struct Settings {
+    pub archived: bool,
+    pub muted: bool,
 }
 
 /// Who joins, and as what.
@@ -196,22 +206,6 @@ pub async fn count_at(connection: &mut Connection, conversation: ConversationId,
         .await
 }
 
-/// A user's roles in conversations, as far as the user is a member.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn roles(
-    connection: &mut Connection,
-    conversations: &[ConversationId],
-    user: UserId,
-) -> Result<Vec<(ConversationId, MemberRole)>, Error> {
-    present()
-        .filter(members::conversation_id.eq_any(conversations).and(members::user_id.eq(user)))
-        .select((members::conversation_id, members::role))
-        .load(connection)
-        .await
-}
-
 /// The other users of direct conversations, also those who deleted their accounts: nobody else leaves one.
 ///
 /// # Errors
@@ -259,30 +253,6 @@ pub async fn heir(
         .first(connection)
         .await
         .optional()
-}
-
-/// What a member alone has set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = members)]
-pub struct Settings {
-    pub archived: bool,
-    pub muted: bool,
-}
-
-/// What a user has set in conversations, as far as the user is a member.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn settings(
-    connection: &mut Connection,
-    conversations: &[ConversationId],
-    user: UserId,
-) -> Result<Vec<(ConversationId, Settings)>, Error> {
-    present()
-        .filter(members::conversation_id.eq_any(conversations).and(members::user_id.eq(user)))
-        .select((members::conversation_id, Settings::as_select()))
-        .load(connection)
-        .await
 }
 
 /// Changes what a member alone has set.

@@ -3,15 +3,11 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{TestApp, User, query};
+use crate::support::{TestApp, User, id, query};
 
 fn ids(list: &Value) -> Vec<&str> {
     let items = list["items"].as_array().unwrap_or_else(|| panic!("no items in {list}"));
     items.iter().map(|item| item["id"].as_str().expect("an id")).collect()
-}
-
-fn id(value: &Value) -> &str {
-    value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}"))
 }
 
 #[tokio::test]

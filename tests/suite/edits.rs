@@ -3,11 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::ways::{events_after, types};
-use crate::support::{TestApp, User, eventually};
-
-fn id(value: &Value) -> &str {
-    value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}"))
-}
+use crate::support::{TestApp, User, eventually, id};
 
 /// Answers the texts of all versions that a user may read.
 async fn versions(user: &User, message: &str) -> Vec<String> {

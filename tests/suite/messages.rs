@@ -4,11 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{TestApp, User, query};
-
-fn id(value: &Value) -> &str {
-    value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}"))
-}
+use crate::support::{TestApp, User, id, query};
 
 #[tokio::test]
 async fn a_message_has_every_documented_field() {

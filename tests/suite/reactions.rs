@@ -3,11 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::ways::{events_after, types};
-use crate::support::{TestApp, User, query};
-
-fn id(value: &Value) -> &str {
-    value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}"))
-}
+use crate::support::{TestApp, User, id, query};
 
 async fn reactions(user: &User, message: &str) -> Value {
     user.message(message).await.expect(200)["reactions"].clone()

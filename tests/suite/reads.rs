@@ -1,13 +1,9 @@
 //! Read marks, unread counts and receipts.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::ways::{events_after, types};
-use crate::support::{TestApp, User, query};
-
-fn id(value: &Value) -> &str {
-    value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}"))
-}
+use crate::support::{TestApp, User, id, query};
 
 async fn receipts(user: &User, message: &str) -> Vec<(String, bool)> {
     let list = user.get(&format!("/v1/messages/{message}/receipts")).await.expect(200);

@@ -3,11 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::ways::{events_after, types};
-use crate::support::{TestApp, query};
-
-fn id(value: &Value) -> &str {
-    value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}"))
-}
+use crate::support::{TestApp, id, query};
 
 #[tokio::test]
 async fn owners_and_admins_give_the_title_and_everybody_learns_it() {

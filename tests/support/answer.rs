@@ -73,3 +73,9 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
+
+/// Answers the id of an object.
+#[track_caller]
+pub fn id(object: &Value) -> &str {
+    object["id"].as_str().unwrap_or_else(|| panic!("no id in {object}"))
+}

@@ -22,7 +22,7 @@ mod user;
 pub mod ways;
 pub mod world;
 
-pub use answer::Answer;
+pub use answer::{Answer, id};
 pub use app::{SOON, TestApp};
 pub use database::{Database, PrivateCluster};
 pub use eventually::{eventually, within};

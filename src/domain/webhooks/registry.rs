@@ -5,7 +5,7 @@ use crate::domain::conversations::Created;
 use crate::domain::cursors::{Target, aimed};
 use crate::domain::idempotency::{Asked, check_repeat, check_unused};
 use crate::domain::tokens::random;
-use crate::domain::{Caller, Domain, Error, invalid, visibility};
+use crate::domain::{Caller, Domain, Error, cut, invalid, visibility};
 use crate::ids::{ConversationId, Position, WebhookId};
 use crate::log::{Key, epoch};
 use crate::store::webhooks::{Changes, NewWebhook, Webhook};
@@ -109,8 +109,7 @@ impl Domain {
         let after = after.unwrap_or(WebhookId(Uuid::nil()));
         let mut connection = self.connection().await?;
         let mut found = webhooks::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
+        let more = cut(&mut found, limit);
         Ok((found, more))
     }
 

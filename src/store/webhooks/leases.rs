@@ -112,6 +112,17 @@ pub async fn claim(
     Ok(query.load(connection).await?.into_iter().next())
 }
 
+/// Only what the run still has the right to.
+fn of_right<Row>(query: Sql<'_, Row>, right: Right) -> Sql<'_, Row> {
+    query
+        .sql(" WHERE id = ")
+        .bind::<Id, _>(right.id)
+        .sql(" AND lease = ")
+        .bind::<Id, _>(right.lease)
+        .sql(" AND turn = ")
+        .bind::<Integer, _>(right.turn)
+}
+
 /// Holds on to a lease, and answers the webhook as it is now; `None` when it is lost, or deliveries must end.
 ///
 /// # Errors
@@ -121,14 +132,9 @@ pub async fn renew(
     right: Right,
     lifetime: Duration,
 ) -> Result<Option<Webhook>, StoreError> {
-    let query: Sql<'_, Columns> = sql("UPDATE webhooks SET lease_until = ")
-        .bind::<Timestamptz, _>(from_now(seconds(lifetime)))
-        .sql(" WHERE id = ")
-        .bind::<Id, _>(right.id)
-        .sql(" AND lease = ")
-        .bind::<Id, _>(right.lease)
-        .sql(" AND turn = ")
-        .bind::<Integer, _>(right.turn)
+    let query: Sql<'_, Columns> =
+        sql("UPDATE webhooks SET lease_until = ").bind::<Timestamptz, _>(from_now(seconds(lifetime)));
+    let query = of_right(query, right)
         .sql(concat!(" AND state = 'active' AND user_is_enabled(owner_id) RETURNING ", columns!()));
     Ok(query.load(connection).await?.into_iter().next())
 }
@@ -157,13 +163,8 @@ pub async fn save(
         .bind::<Bool, _>(taken)
         .sql(" THEN NULL ELSE last_error END, failing_since = CASE WHEN ")
         .bind::<Bool, _>(taken)
-        .sql(" THEN NULL ELSE failing_since END WHERE id = ")
-        .bind::<Id, _>(right.id)
-        .sql(" AND lease = ")
-        .bind::<Id, _>(right.lease)
-        .sql(" AND turn = ")
-        .bind::<Integer, _>(right.turn)
-        .sql(" RETURNING state = 'active' AND user_is_enabled(owner_id)");
+        .sql(" THEN NULL ELSE failing_since END");
+    let query = of_right(query, right).sql(" RETURNING state = 'active' AND user_is_enabled(owner_id)");
     Ok(query.load::<bool>(connection).await? == [true])
 }
 
@@ -184,14 +185,8 @@ pub async fn fail(
         )
         .bind::<Interval, _>(seconds(failure.patience))
         .sql(" THEN 'paused' ELSE state END, next_attempt_at = ")
-        .bind::<Timestamptz, _>(from_now(seconds(failure.wait)))
-        .sql(" WHERE id = ")
-        .bind::<Id, _>(right.id)
-        .sql(" AND lease = ")
-        .bind::<Id, _>(right.lease)
-        .sql(" AND turn = ")
-        .bind::<Integer, _>(right.turn)
-        .sql(" RETURNING state");
+        .bind::<Timestamptz, _>(from_now(seconds(failure.wait)));
+    let query = of_right(query, right).sql(" RETURNING state");
     Ok(query.load(connection).await?.into_iter().next())
 }
 
