@@ -106,9 +106,12 @@ fn here(block: &str, server: &Server, second: &str) -> String {
     exchanges.iter().fold(block.to_owned(), |block, (theirs, ours)| block.replace(theirs, ours))
 }
 
+/// Answers an address where nobody listens. Its port is below those that systems give out themselves, so that nobody else
+/// is given it before the node comes up.
 fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").to_string()
+    let is_free = |address: &String| TcpListener::bind(address).is_ok();
+    let addresses = std::iter::repeat_with(|| format!("127.0.0.1:{}", fastrand::u16(16_384..32_768)));
+    addresses.take(1_000).find(is_free).expect("a free port")
 }
 
 #[test]

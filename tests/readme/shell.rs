@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -19,11 +19,11 @@ pub struct Shell {
     input: ChildStdin,
     output: Output,
     pasted: usize,
-    /// Where the output of the last paste begins.
+    /// Where the output of the last paste begins, in bytes.
     begin: usize,
 }
 
-type Output = Arc<Mutex<String>>;
+type Output = Arc<Mutex<Vec<u8>>>;
 
 impl Shell {
     /// Starts one in a directory, with further variables.
@@ -50,7 +50,8 @@ impl Shell {
 
     /// Pastes a block, and waits until all that it does not leave in the background has ended well.
     pub async fn paste(&mut self, block: &str) {
-        self.begin = self.text().len();
+        let begin = self.bytes().len();
+        self.begin = begin;
         self.pasted += 1;
         let mark = format!("paste {} ended: ", self.pasted);
         let pasted = format!("{block}printf '\\n{mark}%s\\n' $?\n");
@@ -70,11 +71,15 @@ impl Shell {
 
     /// Answers all that came out so far.
     pub fn text(&self) -> String {
-        self.output.lock().expect("no panic under the lock").clone()
+        String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 
     fn last(&self) -> String {
-        self.text().split_off(self.begin)
+        String::from_utf8_lossy(&self.bytes()[self.begin..]).into_owned()
+    }
+
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.output.lock().expect("no panic under the lock")
     }
 
     async fn eventually<T>(&self, what: &str, probe: impl Fn(&str) -> Option<T>) -> T {
@@ -96,7 +101,6 @@ impl Drop for Shell {
 async fn keep(mut from: ChildStdout, output: Output) {
     let mut bytes = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        let text = String::from_utf8_lossy(&bytes[..count]);
-        output.lock().expect("no panic under the lock").push_str(&text);
+        output.lock().expect("no panic under the lock").extend_from_slice(&bytes[..count]);
     }
 }
