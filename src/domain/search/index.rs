@@ -7,13 +7,16 @@ use crate::shutdown::Shutdown;
 use crate::store::search::{self, Claim, Progress, Row};
 use crate::store::{Connection, EventKind, Pool, StoreError};
 use diesel_async::AsyncConnection;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How often it is looked without being told: also, how soon after a node's death another one goes on.
 const POLL: Duration = Duration::from_secs(1);
 /// How long what is sent may wait for more: what is sent meanwhile is taken in by the same batch.
 const GATHER: Duration = Duration::from_millis(200);
+/// How many times as long as a batch took is rested after it, where it is behind and the log grows: what is sent and
+/// delivered comes first, and what is found comes later.
+const REST: u32 = 4;
 /// How long one batch may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Events of a batch.
@@ -45,10 +48,15 @@ impl Indexer {
 
 async fn run(pool: Pool, mut head: watch::Receiver<Position>, reached: watch::Sender<Option<Position>>) {
     loop {
+        let began = Instant::now();
+        head.mark_unchanged();
         match attempt(&pool).await {
             Ok(step) => {
                 reached.send_replace(Some(step.progress().position));
                 if matches!(step, Step::Filled { more: true, .. }) {
+                    if head.has_changed().unwrap_or(false) {
+                        tokio::time::sleep(began.elapsed() * REST).await;
+                    }
                     continue;
                 }
             }
