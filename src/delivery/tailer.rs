@@ -4,13 +4,13 @@ use super::close::Close;
 use super::hub::Hub;
 use crate::ids::{Epoch, Position};
 use crate::log::read::{self, Tail};
-use crate::log::{Committed, Cursor, Event};
+use crate::log::{Committed, Cursor, Event, Handed};
 use crate::shutdown::Shutdown;
 use crate::store::{ANSWER, Pool, StoreError};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// How often the tailer looks without being told.
@@ -43,7 +43,7 @@ impl Tailer {
     pub fn start(
         hub: Hub,
         source: impl Source,
-        handed: mpsc::Receiver<Committed>,
+        handed: Handed,
         head: watch::Receiver<Position>,
         shutdown: &Shutdown,
     ) -> Self {
@@ -62,7 +62,7 @@ impl Tailer {
 struct Loop<S> {
     hub: Hub,
     source: S,
-    handed: mpsc::Receiver<Committed>,
+    handed: Handed,
     head: watch::Receiver<Position>,
     contact: watch::Sender<Instant>,
 }
@@ -72,21 +72,29 @@ impl<S: Source> Loop<S> {
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut wanted = self.hub.wanted();
+        let mut is_told = false;
         loop {
             let read = tokio::select! {
-                Some(committed) = self.handed.recv() => !self.take(committed).await,
-                Ok(()) = self.head.changed() => *self.head.borrow_and_update() > self.hub.published().position,
+                Some(batch) = self.handed.next() => !self.take(batch).await,
+                Ok(()) = self.head.changed() => {
+                    is_told = true;
+                    false
+                }
                 Ok(()) = wanted.changed() => true,
                 _ = poll.tick() => true,
             };
-            if read {
+            // What it was told of may be this node's own, which is handed over in a moment.
+            let looks = is_told && !self.handed.is_due();
+            is_told &= !looks;
+            if read || looks && *self.head.borrow() > self.hub.published().position {
                 self.catch_up().await;
             }
         }
     }
 
     /// Publishes a handed batch if it is what comes next; answers whether there is nothing to read.
-    async fn take(&mut self, committed: Committed) -> bool {
+    async fn take(&mut self, batch: Option<Committed>) -> bool {
+        let Some(committed) = batch else { return true };
         let at = self.hub.published();
         let (Some(first), Some(last)) = (committed.events.first(), committed.events.last()) else { return true };
         if committed.epoch != at.epoch {

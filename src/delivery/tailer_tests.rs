@@ -3,7 +3,9 @@
 use super::*;
 use crate::delivery::hub::{Bell, Command, Inside, Reach};
 use crate::delivery::samples::{NOTHING, cursor_of, message, room, under};
+use crate::log::Handing;
 use std::sync::Mutex;
+use tokio::sync::mpsc;
 
 /// Where the hub is when a test begins.
 const HEAD: Position = Position(10);
@@ -51,7 +53,7 @@ struct Node {
     reach: watch::Receiver<Reach>,
     stored: Arc<Mutex<Stored>>,
     reads: mpsc::UnboundedReceiver<i64>,
-    handed: mpsc::Sender<Committed>,
+    handing: Handing,
     head: watch::Sender<Position>,
 }
 
@@ -64,11 +66,11 @@ impl Node {
         tokio::spawn(remember(inside, tell));
         let stored = Arc::new(Mutex::new(Stored { epoch: 1, first: 1, ..Stored::default() }));
         let (sender, reads) = mpsc::unbounded_channel();
-        let (handed, batches) = mpsc::channel(64);
+        let (handing, handed) = crate::log::handing();
         let head = watch::Sender::new(Position::ZERO);
         let source = Fake { stored: stored.clone(), reads: sender };
-        let tailer = Tailer::start(hub.clone(), source, batches, head.subscribe(), &Shutdown::default());
-        let mut node = Self { hub, tailer, told, reach, stored, reads, handed, head };
+        let tailer = Tailer::start(hub.clone(), source, handed, head.subscribe(), &Shutdown::default());
+        let mut node = Self { hub, tailer, told, reach, stored, reads, handing, head };
         assert_eq!(node.read().await, HEAD.0);
         node
     }
@@ -100,9 +102,9 @@ impl Node {
         lock(&self.stored).down = down;
     }
 
-    async fn hand_over(&self, epoch: i64, positions: impl IntoIterator<Item = i64>) {
+    fn hand_over(&self, epoch: i64, positions: impl IntoIterator<Item = i64>) {
         let events = positions.into_iter().map(|position| Arc::new(event(epoch, position))).collect();
-        self.handed.send(Committed { epoch: Epoch(epoch), events }).await.expect("the tailer runs");
+        self.handing.put(Committed { epoch: Epoch(epoch), events });
     }
 
     /// Waits until the hub is at a position. [`Hub::reached`] would lead to a read.
@@ -169,8 +171,8 @@ async fn a_handed_batch_that_comes_next_is_published_without_a_read() {
     let mut node = Node::start().await;
     let started = Instant::now();
     node.store(1, 11..=13);
-    node.hand_over(1, 11..=12).await;
-    node.hand_over(1, [13]).await;
+    node.hand_over(1, 11..=12);
+    node.hand_over(1, [13]);
     node.reached(1, 13).await;
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(node.published(), [11, 12, 13]);
@@ -185,7 +187,7 @@ async fn a_handed_batch_that_does_not_come_next_leads_to_a_read_at_once() {
     let started = Instant::now();
     // 11 and 12 are another node's.
     node.store(1, 11..=13);
-    node.hand_over(1, [13]).await;
+    node.hand_over(1, [13]);
     node.reached(1, 13).await;
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(node.reads(), [10]);
@@ -199,8 +201,8 @@ async fn a_handed_batch_that_was_read_already_is_not_published_again() {
     node.head.send_replace(Position(13));
     node.reached(1, 13).await;
     node.store(1, [14]);
-    node.hand_over(1, 11..=12).await;
-    node.hand_over(1, 13..=14).await;
+    node.hand_over(1, 11..=12);
+    node.hand_over(1, 13..=14);
     node.reached(1, 14).await;
     assert_eq!(node.published(), [11, 12, 13, 14]);
 }
@@ -210,7 +212,7 @@ async fn a_handed_batch_of_another_epoch_is_judged_by_the_log() {
     let mut node = Node::start().await;
     node.begin_epoch(2, 11);
     node.store(2, [11]);
-    node.hand_over(2, [11]).await;
+    node.hand_over(2, [11]);
     assert_eq!(node.told().await, Told::Rebased(cursor(2, 10)));
     assert_eq!(node.told().await, Told::Published(2, vec![11]));
     assert_eq!(node.reads(), [10]);
@@ -238,12 +240,42 @@ async fn a_hint_leads_to_a_read_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hint_at_what_is_about_to_be_handed_over_leads_to_no_read() {
+    let mut node = Node::start().await;
+    let started = Instant::now();
+    node.store(1, 11..=12);
+    node.handing.begin();
+    node.head.send_replace(Position(12));
+    tokio::task::yield_now().await;
+    node.hand_over(1, 11..=12);
+    node.handing.end();
+    node.reached(1, 12).await;
+    assert_eq!(node.read().await, 12);
+    assert_eq!(started.elapsed(), POLL, "that was not the poll");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hint_during_an_attempt_that_brings_nothing_leads_to_a_read_at_its_end() {
+    let mut node = Node::start().await;
+    let started = Instant::now();
+    node.store(1, 11..=12);
+    node.handing.begin();
+    node.head.send_replace(Position(12));
+    tokio::task::yield_now().await;
+    assert_eq!(node.reads(), NOTHING);
+    node.handing.end();
+    node.reached(1, 12).await;
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert_eq!(node.reads(), [10]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hint_at_what_is_published_leads_to_no_read() {
     for hint in [11, 12] {
         let mut node = Node::start().await;
         let started = Instant::now();
         node.store(1, 11..=12);
-        node.hand_over(1, 11..=12).await;
+        node.hand_over(1, 11..=12);
         node.reached(1, 12).await;
         node.head.send_replace(Position(hint));
         assert_eq!(node.read().await, 12);
@@ -256,9 +288,9 @@ async fn handed_batches_that_a_read_has_overtaken_lead_to_no_other() {
     let mut node = Node::start().await;
     let started = Instant::now();
     node.store(1, 11..=14);
-    node.hand_over(1, [12]).await;
-    node.hand_over(1, 13..=14).await;
-    node.hand_over(1, [15]).await;
+    node.hand_over(1, [12]);
+    node.hand_over(1, 13..=14);
+    node.hand_over(1, [15]);
     node.reached(1, 15).await;
     assert_eq!(node.published(), [11, 12, 13, 14, 15]);
     assert_eq!([node.read().await, node.read().await], [10, 15]);

@@ -13,6 +13,7 @@ mod change;
 mod cursor;
 pub mod epoch;
 mod event;
+mod handing;
 pub mod history;
 pub mod inbox;
 mod listener;
@@ -27,13 +28,15 @@ mod writer;
 pub use change::{Applying, Change, ChangeError, Changed, Locked, Stop};
 pub use cursor::Cursor;
 pub use event::{Event, Key, NewEvent, Payload};
+pub use handing::{Committed, Handed};
+#[cfg(test)]
+pub use handing::{Handing, channel as handing};
 pub use listener::{LIVE as LIVE_CHANNEL, SESSIONS as SESSIONS_CHANNEL, Wakeups};
 pub use session::new_epoch;
-pub use writer::{Committed, Failure, Receipt, WriteError};
+pub use writer::{Failure, Receipt, WriteError};
 
 use crate::shutdown::Shutdown;
 use crate::store::{Pool, StoreError};
-use tokio::sync::mpsc;
 
 /// A node's handle of the log. Cheap to clone.
 #[derive(Clone)]
@@ -44,15 +47,11 @@ pub struct Log {
 }
 
 impl Log {
-    /// Starts a node's writer and listener. Each committed batch of this node is handed to the receiver.
+    /// Starts a node's writer and listener. Each batch that this node commits is handed over.
     ///
     /// # Errors
     /// PostgreSQL cannot be reached, or refuses to be written to.
-    pub async fn open(
-        url: &str,
-        pool: Pool,
-        shutdown: &Shutdown,
-    ) -> Result<(Self, mpsc::Receiver<Committed>), Failure> {
+    pub async fn open(url: &str, pool: Pool, shutdown: &Shutdown) -> Result<(Self, Handed), Failure> {
         let (writer, committed) = writer::start(session::Reconnecting::open(url).await?, shutdown);
         let wakeups = listener::start(url.to_owned(), shutdown);
         shutdown.spawn(keep_extended(pool.clone()));

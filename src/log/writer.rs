@@ -4,6 +4,7 @@ use super::Cursor;
 use super::batch::{Batch, Gathered, Outcome};
 use super::change::{Change, ChangeError, Changed, Pending, Settled, Waiting};
 use super::event::{Event, NewEvent};
+use super::handing::{self, Committed, Handed, Handing};
 use crate::ids::{Epoch, Position};
 use crate::shutdown::Shutdown;
 use std::future::Future;
@@ -43,14 +44,6 @@ pub enum WriteError {
     Unresolved,
     #[error("PostgreSQL refused the write")]
     Failed,
-}
-
-/// A batch of this node that is in the log.
-#[derive(Clone, Debug)]
-pub struct Committed {
-    pub epoch: Epoch,
-    /// Not empty, gapless, in order.
-    pub events: Vec<Arc<Event>>,
 }
 
 /// Why an attempt did not end in a commit.
@@ -129,13 +122,12 @@ async fn wait<T>(answer: oneshot::Receiver<T>) -> Result<T, WriteError> {
 }
 
 /// Starts the writer; it ends when its last door is dropped.
-pub fn start<S: Step>(step: S, shutdown: &Shutdown) -> (Writer, mpsc::Receiver<Committed>) {
+pub fn start<S: Step>(step: S, shutdown: &Shutdown) -> (Writer, Handed) {
     let (door, queue) = mpsc::channel(QUEUE);
-    // The tailer reads from the log what does not fit here.
-    let (batches, handed) = mpsc::channel(64);
+    let (handing, handed) = handing::channel();
     let last = watch::Sender::new(None);
     let committed = last.subscribe();
-    shutdown.finish(Loop { step, queue, next: None, batches, last }.run());
+    shutdown.finish(Loop { step, queue, next: None, handing, last }.run());
     (Writer { door, committed }, handed)
 }
 
@@ -144,7 +136,7 @@ struct Loop<S> {
     queue: mpsc::Receiver<Entry>,
     /// What ended the last batch.
     next: Option<Entry>,
-    batches: mpsc::Sender<Committed>,
+    handing: Handing,
     last: watch::Sender<Option<Cursor>>,
 }
 
@@ -191,7 +183,12 @@ impl<S: Step> Loop<S> {
     /// Appends a batch, again and again while its outcome is unknown.
     async fn append(&mut self, batch: Gathered, mut attempts: Attempts) {
         while !batch.sends.is_empty() {
-            match self.step.append(&batch.events()).await {
+            self.handing.begin();
+            let appended = self.step.append(&batch.events()).await;
+            if appended.is_err() {
+                self.handing.end();
+            }
+            match appended {
                 Ok(done) => return self.answer(batch, done),
                 Err(Failure::Refused(cause)) if batch.sends.len() == 1 => {
                     tracing::error!(cause, "PostgreSQL refused an event");
@@ -236,6 +233,7 @@ impl<S: Step> Loop<S> {
         }
         // First this: who is answered, and then asks this node, finds the event on its way.
         self.hand_over(done.epoch, events);
+        self.handing.end();
         replies.into_iter().for_each(|(to, answer)| reply(to, answer));
     }
 
@@ -243,13 +241,14 @@ impl<S: Step> Loop<S> {
     async fn change(&mut self, mut change: Box<dyn Pending>) {
         let mut attempts = Attempts::default();
         while attempts.unknown || !change.is_abandoned() {
-            match self.step.change(change.as_mut()).await {
-                Ok((settled, epoch)) => {
-                    if let Settled::Now(events) = &settled {
-                        self.hand_over(epoch, events.clone());
-                    }
-                    return change.finish(Ok(settled));
-                }
+            self.handing.begin();
+            let changed = self.step.change(change.as_mut()).await;
+            if let Ok((Settled::Now(events), epoch)) = &changed {
+                self.hand_over(*epoch, events.clone());
+            }
+            self.handing.end();
+            match changed {
+                Ok((settled, _)) => return change.finish(Ok(settled)),
                 Err(Failure::Refused(cause)) => {
                     tracing::error!(cause, "PostgreSQL refused a change");
                     return change.finish(Err(attempts.refused()));
@@ -267,8 +266,7 @@ impl<S: Step> Loop<S> {
     fn hand_over(&self, epoch: Epoch, events: Vec<Arc<Event>>) {
         if let Some(last) = events.last() {
             self.last.send_replace(Some(Cursor { epoch, position: last.position }));
-            // A full channel costs the tailer one read.
-            let _ = self.batches.try_send(Committed { epoch, events });
+            self.handing.put(Committed { epoch, events });
         }
     }
 }

@@ -62,7 +62,7 @@ type Renamed = Result<Changed<()>, ChangeError<()>>;
 struct Node {
     writer: Writer,
     attempts: mpsc::UnboundedReceiver<Attempt>,
-    committed: mpsc::Receiver<Committed>,
+    handed: Handed,
     shutdown: Shutdown,
 }
 
@@ -70,8 +70,8 @@ impl Node {
     fn start() -> Self {
         let (sender, attempts) = mpsc::unbounded_channel();
         let shutdown = Shutdown::default();
-        let (writer, committed) = start(Fake(sender), &shutdown);
-        Self { writer, attempts, committed, shutdown }
+        let (writer, handed) = start(Fake(sender), &shutdown);
+        Self { writer, attempts, handed, shutdown }
     }
 
     fn send(&self, id: u128) -> Call<Sent> {
@@ -109,7 +109,7 @@ impl Node {
 
     /// What was handed over: epoch, and for each event its position and what stands in it.
     fn handed(&mut self) -> Vec<(Epoch, Vec<(i64, String)>)> {
-        let batches = std::iter::from_fn(|| self.committed.try_recv().ok());
+        let batches = std::iter::from_fn(|| self.handed.next().now_or_never().flatten()).flatten();
         let content = |event: &Arc<Event>| (event.position.0, event.payload.0.to_string());
         batches.map(|batch| (batch.epoch, batch.events.iter().map(content).collect())).collect()
     }
@@ -299,6 +299,25 @@ async fn the_events_of_a_change_are_handed_over() {
     node.apply(1).await.send(Ok((Settled::Now(events), EPOCH))).unwrap();
     assert!(matches!(answer.await.unwrap(), Ok(Changed::Now((), events)) if events.len() == 1));
     assert_eq!(node.handed(), [(EPOCH, vec![(5, "1".to_owned())])]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_due_from_before_its_attempt_until_it_is_taken_or_the_attempt_has_failed() {
+    let mut node = Node::start();
+    assert!(!node.handed.is_due());
+    let (_send, _change) = (node.send(1), node.change(2));
+    let answer = node.append([1]).await;
+    assert!(node.handed.is_due());
+    answer.send(Err(Failure::Unavailable("down".into()))).unwrap();
+    assert!(node.handed.next().await.unwrap().is_none());
+    assert!(!node.handed.is_due());
+    node.append([1]).await.send(appended([5])).unwrap();
+    let apply = node.apply(2).await;
+    assert_eq!(node.handed().len(), 1);
+    assert!(node.handed.is_due(), "the change's");
+    apply.send(Ok((Settled::Refused, EPOCH))).unwrap();
+    assert!(node.handed.next().await.unwrap().is_none());
+    assert!(!node.handed.is_due());
 }
 
 #[tokio::test(start_paused = true)]

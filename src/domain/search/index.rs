@@ -13,7 +13,7 @@ use tokio::sync::watch;
 /// How often it is looked without being told: also, how soon after a node's death another one goes on.
 const POLL: Duration = Duration::from_secs(1);
 /// How long what is sent may wait for more: what is sent meanwhile is taken in by the same batch.
-const GATHER: Duration = Duration::from_millis(200);
+const GATHER: Duration = Duration::from_secs(1);
 /// How many times as long as a batch took is rested after it, where it is behind and the log grows: what is sent and
 /// delivered comes first, and what is found comes later.
 const REST: u32 = 4;
