@@ -79,6 +79,15 @@ pub async fn progress(connection: &mut Connection) -> Result<Progress, StoreErro
     Ok(only(query.load(connection).await?)?)
 }
 
+/// Lets this transaction's commit not wait for the disk, where those of sends would wait with it: what a crash takes back is
+/// filled in again.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn relax(connection: &mut Connection) -> Result<(), Error> {
+    connection.batch_execute("SET LOCAL synchronous_commit = off").await
+}
+
 /// Claims the right to fill the index until the transaction ends; `None` when another one has it.
 ///
 /// # Errors

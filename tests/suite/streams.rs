@@ -1,11 +1,9 @@
 //! Streams, by SSE and NDJSON.
 
-use std::time::Duration;
-
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Stream, TestApp, User, cursors, query, within};
+use crate::support::{SOON, Stream, TestApp, User, cursors, query, within};
 
 async fn setting(app: &TestApp) -> (User, User, String) {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
@@ -197,7 +195,7 @@ async fn a_cursor_that_a_node_has_not_reached_yet_waits() {
         let cursor = message["cursor"].as_str().expect("a cursor").to_owned();
         let mut stream = bert.on(1).ready_stream(&query(&[("after", &cursor)])).await;
         let next = anna.say(&group, "next").await;
-        let event = within("the next event", Duration::from_secs(5), stream.next_event()).await;
+        let event = within("the next event", SOON, stream.next_event()).await;
         assert_eq!(event.value["data"]["message"]["id"], next["id"]);
     }
 }

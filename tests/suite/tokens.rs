@@ -1,7 +1,5 @@
 //! Tokens: of the app's own backend, forged ones, in URLs, and tickets.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -9,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::tokens::{EXTERNAL_SECRET, claims, mint, mint_with, unix_time};
-use crate::support::{TestApp, User, eventually, query};
+use crate::support::{SOON, TestApp, User, eventually, query};
 
 /// Signs header and claims that are given as text, so that they can be wrong in any way.
 fn raw_token(header: &str, claims: &str) -> String {
@@ -127,7 +125,7 @@ async fn a_disabled_users_streams_end_and_the_tokens_are_refused() {
     app.sql().await.batch_execute(disable).await.expect("it is updated");
     stream.expect_end("revoked").await;
     let refused = async || (anna.me().await.status == 401).then_some(());
-    eventually("the token is refused", Duration::from_secs(10), refused).await;
+    eventually("the token is refused", SOON, refused).await;
 }
 
 #[tokio::test]

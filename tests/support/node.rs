@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::eventually::{eventually, within};
 use super::proxy::Proxy;
 
-const STARTS_WITHIN: Duration = Duration::from_secs(30);
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Where each node listens now; changes when a killed one comes back.
 #[derive(Clone, Default)]
@@ -112,7 +112,7 @@ impl Node {
         let Kind::Task { shutdown, task } = &mut self.kind else { panic!("only nodes inside the process are stopped") };
         shutdown.cancel();
         let task = task.take().expect("a node is stopped once");
-        let stopped = within("the node stops", Duration::from_secs(10), task).await;
+        let stopped = within("the node stops", Duration::from_secs(60), task).await;
         stopped.expect("the node does not panic").expect("the node stops without an error");
     }
 

@@ -14,8 +14,8 @@ use tokio::sync::watch;
 const POLL: Duration = Duration::from_secs(1);
 /// How long what is sent may wait for more: what is sent meanwhile is taken in by the same batch.
 const GATHER: Duration = Duration::from_secs(1);
-/// How many times as long as a batch took is rested after it, where it is behind and the log grows: what is sent and
-/// delivered comes first, and what is found comes later.
+/// How many times as long as a batch took is rested after it, where more is behind: what is sent, delivered and read comes
+/// first, and what is found comes later.
 const REST: u32 = 4;
 /// How long one batch may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,14 +49,11 @@ impl Indexer {
 async fn run(pool: Pool, mut head: watch::Receiver<Position>, reached: watch::Sender<Option<Position>>) {
     loop {
         let began = Instant::now();
-        head.mark_unchanged();
         match attempt(&pool).await {
             Ok(step) => {
                 reached.send_replace(Some(step.progress().position));
                 if matches!(step, Step::Filled { more: true, .. }) {
-                    if head.has_changed().unwrap_or(false) {
-                        tokio::time::sleep(began.elapsed() * REST).await;
-                    }
+                    tokio::time::sleep(began.elapsed() * REST).await;
                     continue;
                 }
             }
@@ -108,6 +105,7 @@ impl Step {
 pub async fn fill(connection: &mut Connection, claim: Claim) -> Result<Step, StoreError> {
     connection
         .transaction(async |connection| {
+            search::relax(connection).await?;
             let Some(mut progress) = search::claim(connection, claim).await? else {
                 return Ok(Step::Busy(search::progress(connection).await?));
             };
