@@ -108,6 +108,18 @@ async fn bodies_of_the_wrong_shape_are_malformed() {
 }
 
 #[tokio::test]
+async fn an_array_is_no_object_whose_fields_come_in_order() {
+    let app = TestApp::start().await;
+    let anna = app.guest("anna").await;
+    anna.patch("/v1/me", json!(["Anna Berg"])).await.problem(400, "malformed");
+    anna.post("/v1/bots", json!(["weather"])).await.problem(400, "malformed");
+    anna.post("/v1/bots", json!({"name": "weather"})).await.expect(201);
+    anna.post("/v1/bots/weather/tokens", json!([null, null])).await.problem(400, "malformed");
+    assert_eq!(anna.get("/v1/bots/weather/tokens").await.expect(200)["items"], json!([]));
+    assert_eq!(anna.me().await.expect(200)["display_name"], "anna");
+}
+
+#[tokio::test]
 async fn parameters_that_are_unknown_or_out_of_range_are_malformed() {
     let app = TestApp::start().await;
     let (anna, path) = anna_with_a_conversation(&app).await;
