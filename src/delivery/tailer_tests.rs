@@ -107,6 +107,15 @@ impl Node {
         self.handing.put(Committed { epoch: Epoch(epoch), events });
     }
 
+    /// Puts events up to `last` into the log, and hints at them while the writer is at work: nothing is read yet.
+    async fn hear_during_an_attempt(&mut self, last: i64) {
+        self.store(1, HEAD.0 + 1..=last);
+        self.handing.begin();
+        self.head.send_replace(Position(last));
+        tokio::task::yield_now().await;
+        assert_eq!(self.reads(), NOTHING);
+    }
+
     /// Waits until the hub is at a position. [`Hub::reached`] would lead to a read.
     async fn reached(&mut self, epoch: i64, position: i64) {
         let at = |reach: &Reach| reach.head == cursor(epoch, position);
@@ -243,10 +252,7 @@ async fn a_hint_leads_to_a_read_at_once() {
 async fn a_hint_at_what_is_about_to_be_handed_over_leads_to_no_read() {
     let mut node = Node::start().await;
     let started = Instant::now();
-    node.store(1, 11..=12);
-    node.handing.begin();
-    node.head.send_replace(Position(12));
-    tokio::task::yield_now().await;
+    node.hear_during_an_attempt(12).await;
     node.hand_over(1, 11..=12);
     node.handing.end();
     node.reached(1, 12).await;
@@ -258,11 +264,7 @@ async fn a_hint_at_what_is_about_to_be_handed_over_leads_to_no_read() {
 async fn a_hint_during_an_attempt_that_brings_nothing_leads_to_a_read_at_its_end() {
     let mut node = Node::start().await;
     let started = Instant::now();
-    node.store(1, 11..=12);
-    node.handing.begin();
-    node.head.send_replace(Position(12));
-    tokio::task::yield_now().await;
-    assert_eq!(node.reads(), NOTHING);
+    node.hear_during_an_attempt(12).await;
     node.handing.end();
     node.reached(1, 12).await;
     assert_eq!(started.elapsed(), Duration::ZERO);
