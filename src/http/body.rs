@@ -184,7 +184,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     // Serde would take its elements for the fields.
     if text.trim_start().starts_with('[') {
-        return Err(malformed(String::new(), "is an array; send a JSON object"));
+        return Err(malformed("", "is an array; send a JSON object"));
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

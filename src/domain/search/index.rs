@@ -105,10 +105,10 @@ impl Step {
 pub async fn fill(connection: &mut Connection, claim: Claim) -> Result<Step, StoreError> {
     connection
         .transaction(async |connection| {
-            search::relax(connection).await?;
             let Some(mut progress) = search::claim(connection, claim).await? else {
                 return Ok(Step::Busy(search::progress(connection).await?));
             };
+            search::relax(connection).await?;
             let events = read::tail(connection, progress.position, MOST_EVENTS as i64).await?.events;
             let taken = match events.first() {
                 Some(first) if first.kind == EventKind::ConversationDeleted => forget(connection, first).await?,
