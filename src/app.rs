@@ -2,8 +2,7 @@
 
 use crate::config::{Config, Database, Switch};
 use crate::delivery::{self, Close, Epochs, Hub, Live, Tailer};
-use crate::domain::search::Indexer;
-use crate::domain::{Domain, webhooks};
+use crate::domain::{Domain, Indexer, start_webhooks};
 use crate::http::{self, App, Metrics, Parts, Rates, Uploads};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
@@ -129,7 +128,7 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     working.spawn(async move { sweeping.sweep_attachments().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
     // It delivers to others, and must not take their connections from who waits here.
-    webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
+    start_webhooks(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
     let rates = (config.rate_limits == Switch::On).then(Rates::default);
     let uploads = Uploads::default();
     Ok(App::new(Parts { domain, uploads, hub, live, epochs, tailer, metrics, rates, shutdown: serving.clone() }))

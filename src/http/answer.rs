@@ -1,4 +1,4 @@
-use crate::domain::conversations::Created;
+use crate::domain::Created;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};

@@ -1,5 +1,5 @@
 use super::problem::{Problem, malformed};
-use crate::domain::idempotency::Asked;
+use crate::domain::IdempotentRequest;
 use crate::ids::WriteId;
 use axum::extract::FromRequestParts;
 use hyper::Method;
@@ -22,8 +22,8 @@ impl Creating {
     }
 
     /// Joins it with the body.
-    pub fn asked<'a>(&'a self, body: &'a [u8]) -> Asked<'a> {
-        Asked { key: self.key, method: self.method.as_str(), path: &self.path, body }
+    pub fn asked<'a>(&'a self, body: &'a [u8]) -> IdempotentRequest<'a> {
+        IdempotentRequest { key: self.key, method: self.method.as_str(), path: &self.path, body }
     }
 }
 

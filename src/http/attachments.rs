@@ -10,8 +10,7 @@ use super::partial::{self, Conditions};
 use super::path::PathParam;
 use super::problem::Problem;
 use super::query::NoQuery;
-use crate::domain::attachments::{Found, Label};
-use crate::domain::conversations::Created;
+use crate::domain::{Created, ReadableAttachment, UploadLabel};
 use crate::ids::AttachmentId;
 use crate::telemetry::chain;
 use crate::wire::Attachment;
@@ -81,7 +80,7 @@ pub async fn create_attachment(
         while let Some(bytes) = arriving.next(LIMIT).await? {
             upload.write(&bytes).await?;
         }
-        let label = Label { name: name.as_deref(), media_type: media_type.map(str::trim) };
+        let label = UploadLabel { name: name.as_deref(), media_type: media_type.map(str::trim) };
         Ok::<Created<Attachment>, Problem>(upload.finish(label, creating.asked(&[])).await?)
     };
     let taken = taken.await;
@@ -142,8 +141,8 @@ pub async fn get_attachment(
     Ok(response)
 }
 
-async fn stream(app: &App, found: &Found, part: &Range<u64>) -> Result<Body, Problem> {
-    let pieces = app.domain.bytes_of(found, part.clone()).await?;
+async fn stream(app: &App, found: &ReadableAttachment, part: &Range<u64>) -> Result<Body, Problem> {
+    let pieces = app.domain.attachment_bytes(found, part.clone()).await?;
     // The head is sent by then: the connection breaks off, which tells the client that something is missing.
     let logged = pieces.inspect(|piece| {
         if let Err(error) = piece {

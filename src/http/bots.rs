@@ -9,7 +9,7 @@ use super::page::PageParams;
 use super::path::{PathParam, PathParams};
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
-use crate::domain::bots::{Issued, Wanted, WantedToken};
+use crate::domain::{BotDraft, BotTokenDraft, IssuedBotToken};
 use crate::ids::{SessionId, UserId};
 use crate::store::bots::Token;
 use crate::wire::{List, Timestamp, User};
@@ -98,8 +98,8 @@ impl From<Token> for BotToken {
     }
 }
 
-impl From<Issued> for BotToken {
-    fn from(issued: Issued) -> Self {
+impl From<IssuedBotToken> for BotToken {
+    fn from(issued: IssuedBotToken) -> Self {
         Self { token: issued.secret, ..issued.token.into() }
     }
 }
@@ -139,7 +139,7 @@ pub async fn create_bot(
     Json { value, bytes }: Json<CreateBot>,
 ) -> Result<Response, Problem> {
     let CreateBot { name, display_name } = value;
-    let wanted = Wanted { name, display_name };
+    let wanted = BotDraft { name, display_name };
     Ok(answer::created(app.domain.create_bot(&caller, wanted, creating.asked(&bytes)).await?))
 }
 
@@ -202,7 +202,7 @@ pub async fn create_bot_token(
     Json { value, bytes }: Json<CreateBotToken>,
 ) -> Result<Response, Problem> {
     let CreateBotToken { name, expires_in } = value;
-    let wanted = WantedToken { name, expires_in };
+    let wanted = BotTokenDraft { name, expires_in };
     let created = app.domain.create_bot_token(&caller, &user, wanted, creating.asked(&bytes)).await?;
     Ok(answer::created_as(created, BotToken::from))
 }

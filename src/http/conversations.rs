@@ -9,8 +9,7 @@ use super::page::PageParams;
 use super::path::PathParam;
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
-use crate::domain::conversations::Wanted;
-use crate::domain::settings::Changes;
+use crate::domain::{ConversationDraft, ConversationPatch};
 use crate::ids::{ConversationId, Position};
 use crate::store::{ConversationKind, History};
 use crate::wire::Conversation;
@@ -95,7 +94,7 @@ pub async fn create_conversation(
     Json { value, bytes }: Json<CreateConversation, LIST_LIMIT>,
 ) -> Result<Response, Problem> {
     let CreateConversation { kind, title, members, history } = value;
-    let wanted = Wanted { kind, title, members, history };
+    let wanted = ConversationDraft { kind, title, members, history };
     Ok(answer::created(app.domain.create_conversation(&caller, wanted, creating.asked(&bytes)).await?))
 }
 
@@ -170,7 +169,7 @@ pub async fn update_conversation(
     Json { value, .. }: Json<UpdateConversation>,
 ) -> Result<Response, Problem> {
     let UpdateConversation { title, archived, muted } = value;
-    let changes = Changes { title, archived, muted };
+    let changes = ConversationPatch { title, archived, muted };
     Ok(answer::ok(app.domain.update_conversation(&caller, id, changes).await?))
 }
 

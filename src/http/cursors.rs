@@ -8,8 +8,7 @@ use super::page::PageParams;
 use super::path::PathParam;
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
-use crate::domain::Error;
-use crate::domain::cursors::{Named, Target};
+use crate::domain::{CursorTarget, Error, NamedCursor};
 use crate::log::Cursor;
 use crate::wire::{List, Timestamp};
 use axum::extract::State;
@@ -47,8 +46,8 @@ struct Place {
     name: String,
 }
 
-impl From<Named> for StoredCursor {
-    fn from(named: Named) -> Self {
+impl From<NamedCursor> for StoredCursor {
+    fn from(named: NamedCursor) -> Self {
         Self {
             name: named.name,
             cursor: named.cursor.to_string(),
@@ -62,11 +61,11 @@ impl From<Named> for StoredCursor {
 ///
 /// # Errors
 /// 400.
-pub fn target(text: &str) -> Result<Target, Error> {
+pub fn target(text: &str) -> Result<CursorTarget, Error> {
     match text {
-        "now" => Ok(Target::Now),
-        "start" => Ok(Target::Start),
-        text => Cursor::parse(text).map(Target::Cursor).ok_or(Error::CursorMalformed),
+        "now" => Ok(CursorTarget::Now),
+        "start" => Ok(CursorTarget::Start),
+        text => Cursor::parse(text).map(CursorTarget::Cursor).ok_or(Error::CursorMalformed),
     }
 }
 

@@ -6,8 +6,7 @@ use super::path::PathParam;
 use super::problem::Problem;
 use super::query::Query;
 use super::receive::NotHead;
-use crate::domain::exporting::{Begun, Export};
-use crate::domain::{Caller, Error};
+use crate::domain::{Caller, Error, Export, ExportStart};
 use crate::ids::ConversationId;
 use crate::log::{Cursor, Event};
 use crate::telemetry::chain;
@@ -62,8 +61,8 @@ pub async fn export_conversation(
 ) -> Result<Response, Problem> {
     let after = after(&app, &caller, params.after.as_deref()).await?;
     let export = match app.domain.begin_export(caller, id, after).await? {
-        Begun::Export(export) => export,
-        Begun::Dead(code, fresh) => return Err(Problem::dead_cursor(code, fresh)),
+        ExportStart::Export(export) => export,
+        ExportStart::Dead(code, fresh) => return Err(Problem::dead_cursor(code, fresh)),
     };
     let disposition = format!("attachment; filename=\"conversation-{id}.ndjson\"");
     let headers = [(CONTENT_TYPE, "application/x-ndjson".to_owned()), (CONTENT_DISPOSITION, disposition)];

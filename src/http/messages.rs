@@ -12,9 +12,7 @@ use super::problem::{Problem, malformed};
 use super::query::{NoQuery, Query};
 use super::receipt::{self, SentMessage};
 use super::text_body::{MessageRequest, TextOrJson};
-use crate::domain::Error;
-use crate::domain::history::{Bound, Wanted};
-use crate::domain::messages::Draft;
+use crate::domain::{Error, HistoryBound, HistoryQuery, MessageDraft};
 use crate::ids::{AttachmentId, ConversationId, MessageId};
 use crate::log::Cursor;
 use crate::log::history::Order;
@@ -161,7 +159,7 @@ pub async fn send_message(
     Json { value, bytes }: Json<SendMessage, LIST_LIMIT>,
 ) -> Result<Response, Problem> {
     let SendMessage { to, text, reply_to, metadata, attachments } = value;
-    let draft: Draft = MessageRequest { text, reply_to, metadata, attachments }.into();
+    let draft: MessageDraft = MessageRequest { text, reply_to, metadata, attachments }.into();
     let sent = app.domain.send_to(&caller, &to, draft, creating.asked(&bytes)).await?;
     Ok(receipt::answer(&app, &caller, sent, wait).await)
 }
@@ -192,7 +190,7 @@ pub async fn list_messages(
         Direction::Asc => Order::OldestFirst,
         Direction::Desc => Order::NewestFirst,
     };
-    let wanted = Wanted {
+    let wanted = HistoryQuery {
         after: bound("after", place.after.as_deref())?,
         before: bound("before", place.before.as_deref())?,
         order,
@@ -340,11 +338,11 @@ fn start(params: HistoryParams) -> Result<Place, Problem> {
     })
 }
 
-fn bound(field: &str, text: Option<&str>) -> Result<Option<Bound>, Problem> {
+fn bound(field: &str, text: Option<&str>) -> Result<Option<HistoryBound>, Problem> {
     let read = |text: &str| {
-        let message = MessageId::parse(text).map(Bound::Message);
+        let message = MessageId::parse(text).map(HistoryBound::Message);
         message
-            .or_else(|| Cursor::parse(text).map(Bound::Cursor))
+            .or_else(|| Cursor::parse(text).map(HistoryBound::Cursor))
             .ok_or_else(|| malformed(field, "is neither a cursor nor the id of a message"))
     };
     text.map(read).transpose()

@@ -3,7 +3,7 @@
 use super::App;
 use super::query::NoQuery;
 use crate::delivery::Hub;
-use crate::domain::search::Indexer;
+use crate::domain::Indexer;
 use crate::log::Log;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

@@ -5,7 +5,7 @@ use super::answer;
 use super::caller::Authenticated;
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
-use crate::domain::presence::Standing;
+use crate::domain::UserPresence;
 use crate::ids::{ConnectionId, NodeId};
 use crate::store::Transport;
 use crate::store::connections::Connected;
@@ -49,8 +49,8 @@ pub struct LiveConnection {
     since: Timestamp,
 }
 
-impl From<Standing> for Presence {
-    fn from(standing: Standing) -> Self {
+impl From<UserPresence> for Presence {
+    fn from(standing: UserPresence) -> Self {
         let since = standing.since.map(Timestamp);
         Self { user: standing.user.into(), online: since.is_some(), since }
     }

@@ -8,8 +8,7 @@ use super::page::PageParams;
 use super::path::PathParam;
 use super::problem::{Problem, malformed};
 use super::query::{NoQuery, Query};
-use crate::domain::Error;
-use crate::domain::history::Bound;
+use crate::domain::{Error, HistoryBound};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::log::Cursor;
 use crate::wire::{List, ReadReceipt, ReadState};
@@ -60,8 +59,8 @@ pub async fn put_read(
     Json { value, .. }: Json<PutRead>,
 ) -> Result<Response, Problem> {
     let reached = match (value.message_id, value.cursor) {
-        (Some(message), None) => Bound::Message(message),
-        (None, Some(cursor)) => Bound::Cursor(Cursor::parse(&cursor).ok_or(Error::CursorMalformed)?),
+        (Some(message), None) => HistoryBound::Message(message),
+        (None, Some(cursor)) => HistoryBound::Cursor(Cursor::parse(&cursor).ok_or(Error::CursorMalformed)?),
         _ => return Err(malformed("message_id", "is needed, or cursor, and not both")),
     };
     Ok(answer::ok(app.domain.mark_read(&caller, id, reached).await?))

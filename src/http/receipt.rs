@@ -2,8 +2,7 @@
 
 use super::App;
 use super::answer;
-use crate::domain::Caller;
-use crate::domain::conversations::Created;
+use crate::domain::{Caller, Created};
 use crate::ids::UserId;
 use crate::log::Cursor;
 use crate::wire::Message;

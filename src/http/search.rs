@@ -6,7 +6,7 @@ use super::caller::Authenticated;
 use super::page;
 use super::problem::{Problem, malformed};
 use super::query::Query;
-use crate::domain::search::{Wanted, Words};
+use crate::domain::{SearchQuery, SearchWords};
 use crate::ids::{ConversationId, Position};
 use crate::store::Time;
 use crate::wire::{Hit, List};
@@ -97,7 +97,7 @@ fn start(params: SearchParams) -> Result<Place, Problem> {
     Ok(Place { q, conversation_id, from, since, until, limit: page::limit(limit)?, before: None })
 }
 
-fn wanted(place: &Place) -> Result<Wanted, Problem> {
+fn wanted(place: &Place) -> Result<SearchQuery, Problem> {
     let length = place.q.chars().count();
     if !QUERY.contains(&length) {
         let (least, most) = (QUERY.start(), QUERY.end());
@@ -106,8 +106,8 @@ fn wanted(place: &Place) -> Result<Wanted, Problem> {
     let conversation = place.conversation_id.as_deref().map(|id| {
         ConversationId::parse(id).ok_or_else(|| malformed("conversation_id", "is not a UUID in the 36-character form"))
     });
-    Ok(Wanted {
-        words: Words::parse(&place.q).ok_or_else(|| malformed("q", "has no word"))?,
+    Ok(SearchQuery {
+        words: SearchWords::parse(&place.q).ok_or_else(|| malformed("q", "has no word"))?,
         conversation: conversation.transpose()?,
         from: place.from.clone(),
         since: time("since", place.since.as_deref())?,

@@ -7,7 +7,7 @@ use super::csv;
 use super::path::PathParam;
 use super::problem::{Problem, malformed};
 use super::query::Query;
-use crate::domain::statistics::{Overview, Wanted};
+use crate::domain::{DeploymentReport, StatisticsQuery};
 use crate::ids::ConversationId;
 use crate::log::statistics::{By, Count};
 use axum::extract::State;
@@ -144,7 +144,7 @@ pub async fn get_deployment_statistics(
     Query(params): Query<StatisticsParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Overview { users, conversations, items } = app.domain.overview(&caller, params.wanted()?).await?;
+    let DeploymentReport { users, conversations, items } = app.domain.overview(&caller, params.wanted()?).await?;
     if csv::is_wanted(&headers) {
         return Ok(table(items));
     }
@@ -153,8 +153,8 @@ pub async fn get_deployment_statistics(
 }
 
 impl StatisticsParams {
-    fn wanted(self) -> Result<Wanted, Problem> {
-        Ok(Wanted {
+    fn wanted(self) -> Result<StatisticsQuery, Problem> {
+        Ok(StatisticsQuery {
             first: self.from.as_deref().map(|text| day("from", text)).transpose()?,
             last: self.to.as_deref().map(|text| day("to", text)).transpose()?,
             zone: self.tz.unwrap_or_else(|| "UTC".into()),

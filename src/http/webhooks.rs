@@ -10,7 +10,7 @@ use super::page::PageParams;
 use super::path::PathParam;
 use super::problem::Problem;
 use super::query::{NoQuery, Query};
-use crate::domain::webhooks::registry::{Registered, Wanted, WantedChanges};
+use crate::domain::{RegisteredWebhook, WebhookDraft, WebhookPatch};
 use crate::ids::{ConversationId, WebhookId};
 use crate::log::Cursor;
 use crate::store::WebhookState;
@@ -119,8 +119,8 @@ impl From<webhooks::Webhook> for Webhook {
     }
 }
 
-impl From<Registered> for Webhook {
-    fn from(registered: Registered) -> Self {
+impl From<RegisteredWebhook> for Webhook {
+    fn from(registered: RegisteredWebhook) -> Self {
         Self { secret: registered.secret, ..registered.webhook.into() }
     }
 }
@@ -168,7 +168,7 @@ pub async fn create_webhook(
     Json { value, bytes }: Json<CreateWebhook>,
 ) -> Result<Response, Problem> {
     let CreateWebhook { url, conversation_id, types } = value;
-    let wanted = Wanted { url, conversation: conversation_id, types };
+    let wanted = WebhookDraft { url, conversation: conversation_id, types };
     let created = app.domain.create_webhook(&caller, wanted, creating.asked(&bytes)).await?;
     Ok(answer::created_as(created, Webhook::from))
 }
@@ -235,7 +235,7 @@ pub async fn patch_webhook(
     Json { value, .. }: Json<PatchWebhook>,
 ) -> Result<Response, Problem> {
     let PatchWebhook { url, types, state } = value;
-    let changed = app.domain.change_webhook(&caller, id, WantedChanges { url, types, state }).await?;
+    let changed = app.domain.change_webhook(&caller, id, WebhookPatch { url, types, state }).await?;
     Ok(answer::ok(Webhook::from(changed)))
 }
 

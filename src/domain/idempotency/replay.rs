@@ -1,0 +1,51 @@
+//! Looking up whether a request was answered before.
+
+use crate::domain::error::Error;
+use crate::domain::idempotency::request::IdempotentRequest;
+use crate::domain::service::Domain;
+use crate::ids::Position;
+use crate::log::{Applying, Change, Changed, Key, Locked, read};
+use crate::store::Connection;
+
+impl Domain {
+    /// Looks a client's key up, before anything is found or made; answers where its event stands.
+    ///
+    /// # Errors
+    /// [`Error::KeyTaken`] and [`Error::KeyReused`].
+    pub(in crate::domain) async fn replayed(
+        &self,
+        request: IdempotentRequest<'_>,
+        key: &Key,
+    ) -> Result<Option<Position>, Error> {
+        if request.key.is_none() {
+            return Ok(None);
+        }
+        let mut connection = self.connection().await?;
+        let found = read::known(&mut connection, key.id).await?;
+        drop(connection);
+        match found {
+            None => Ok(None),
+            // What is found may not be as safe as a fresh write would be: only the log can confirm it.
+            Some(_) => match self.0.log.change(ReplayConfirmation(key.clone())).await? {
+                Changed::Before(position) => Ok(Some(position)),
+                Changed::Now((), _) => Ok(None),
+            },
+        }
+    }
+}
+
+/// A write that is known already: waits for what the original had to wait for.
+struct ReplayConfirmation(Key);
+
+impl Change for ReplayConfirmation {
+    type Done = ();
+    type Refusal = Error;
+
+    fn key(&self) -> &Key {
+        &self.0
+    }
+
+    fn apply<'a>(&'a self, _: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
+        Box::pin(async { Ok((Vec::new(), ())) })
+    }
+}
