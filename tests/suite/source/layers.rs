@@ -1,7 +1,10 @@
 //! Imports only go down, and two rooms on one floor do not import each other.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+
+use super::imports::imported_paths;
+use super::tokens::tokens;
+use super::tree::source_files;
 
 /// The floors from top to bottom. The way in is three floors of one room each.
 const FLOORS: [&[&str]; 10] = [
@@ -23,35 +26,9 @@ fn floor(room: &str) -> Option<usize> {
 
 /// Answers the rooms that are named in `source`, by `crate::` or, in the binary, by `longwave::`.
 fn named_rooms(source: &str) -> BTreeSet<String> {
-    let code = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    let mut rooms = BTreeSet::new();
-    for root in ["crate::", "longwave::"] {
-        let starts = code.match_indices(root).map(|(at, _)| at);
-        for at in starts.filter(|at| !code[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '_')) {
-            rooms.extend(first_names(&code[at + root.len()..]));
-        }
-    }
-    rooms
-}
-
-/// Answers the first name of a path, or those of each branch of `{a::b, c}`.
-fn first_names(path: &str) -> Vec<String> {
-    let name =
-        |text: &str| text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    let Some(group) = path.strip_prefix('{') else { return vec![name(path)] };
-    let (mut names, mut depth) = (vec![name(group)], 1);
-    for (at, character) in group.char_indices() {
-        match character {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 1 => names.push(name(&group[at + 1..])),
-            _ => {}
-        }
-        if depth == 0 {
-            break;
-        }
-    }
-    names
+    let paths = imported_paths(&tokens(source));
+    let own = paths.into_iter().filter(|path| path[0] == "crate" || path[0] == "longwave");
+    own.filter_map(|path| path.into_iter().nth(1)).collect()
 }
 
 /// Answers the imports of a file of `room` that do not go down.
@@ -61,25 +38,20 @@ fn faults(room: &str, source: &str) -> Vec<String> {
     named_rooms(source).into_iter().filter(upwards).map(|named| format!("{room} imports {named}")).collect()
 }
 
-fn visit(directory: &Path, room: Option<&str>, found: &mut Vec<String>) {
-    for entry in std::fs::read_dir(directory).expect("a directory of sources").flatten() {
-        let path = entry.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned();
-        let room = room.unwrap_or(&stem);
-        if path.is_dir() {
-            visit(&path, Some(room), found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && room != "lib" {
-            let source = std::fs::read_to_string(&path).expect("a source");
-            found.extend(faults(room, &source).into_iter().map(|fault| format!("{}: {fault}", path.display())));
-        }
-    }
+/// Answers the room of a file: the first folder, or the name of a file that stands in none.
+fn room(path: &str) -> &str {
+    let first = path.split('/').next().expect("a name");
+    first.strip_suffix(".rs").unwrap_or(first)
 }
 
 #[test]
 fn imports_only_go_down() {
-    let mut found = Vec::new();
-    visit(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), None, &mut found);
-    assert!(found.is_empty(), "{found:#?}");
+    let files = source_files().into_iter().filter(|file| file.path != "lib.rs");
+    let found = files.flat_map(|file| {
+        let faults = faults(room(&file.path), &file.text);
+        faults.into_iter().map(move |fault| format!("{}: {fault}", file.path)).collect::<Vec<_>>()
+    });
+    assert_eq!(found.collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 #[test]
