@@ -1,4 +1,4 @@
-use super::StoreError;
+use crate::store::database::error::StoreError;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// A connection that queries run on.
+pub type Connection = diesel_async::AsyncPgConnection;
 
 /// What must be polled for a [`Client`] to get anywhere.
 pub type Driver =

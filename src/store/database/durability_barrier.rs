@@ -1,5 +1,6 @@
-use super::sql::sql;
-use super::{Connection, StoreError, Time};
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::sql::{Time, sql};
 use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 
@@ -8,7 +9,7 @@ use diesel_async::RunQueryDsl;
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn confirm(connection: &mut Connection) -> Result<(), StoreError> {
+pub async fn durability_barrier(connection: &mut Connection) -> Result<(), StoreError> {
     let query = sql::<Timestamptz>("SELECT now() FROM pg_logical_emit_message(true, 'longwave', '')");
     query.load::<Time>(connection).await?;
     Ok(())

@@ -8,7 +8,7 @@ use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-macro_rules! words {
+macro_rules! text_enums {
     ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident = $text:tt,)* })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, AsExpression, FromSqlRow)]
@@ -49,7 +49,7 @@ macro_rules! words {
     )*};
 }
 
-words! {
+text_enums! {
     /// What a user may do to the deployment.
     UserRole {
         User = "user",

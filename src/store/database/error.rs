@@ -44,6 +44,6 @@ impl From<Error> for StoreError {
 }
 
 /// Whether `error` is a violation of the constraint `name`.
-pub(super) fn violates(error: &Error, name: &str) -> bool {
+pub fn violates(error: &Error, name: &str) -> bool {
     matches!(error, Error::DatabaseError(_, information) if information.constraint_name() == Some(name))
 }

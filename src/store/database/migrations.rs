@@ -1,4 +1,5 @@
-use super::{Connection, StoreError, connect};
+use crate::store::database::connect::{Connection, connect};
+use crate::store::database::error::StoreError;
 use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -21,9 +22,9 @@ pub async fn revert_all(url: &str) -> Result<(), StoreError> {
 }
 
 type Harness = AsyncMigrationHarness<Connection>;
-type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+type MigrationResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-async fn with_harness(url: &str, work: fn(&mut Harness) -> Outcome) -> Result<(), StoreError> {
+async fn with_harness(url: &str, work: fn(&mut Harness) -> MigrationResult) -> Result<(), StoreError> {
     let (client, driver) = connect(url).await?;
     let mut connection = Connection::try_from_client_and_connection(client, driver)
         .await

@@ -1,4 +1,5 @@
-use super::{Connection, StoreError, connect};
+use crate::store::database::connect::{Connection, connect};
+use crate::store::database::error::StoreError;
 use crate::telemetry::chain;
 use ::deadpool::Runtime;
 use diesel::ConnectionError;
@@ -11,9 +12,9 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 
 /// A connection on loan from the [`Pool`].
-pub struct Pooled(deadpool::Object<Connection>);
+pub struct PooledConnection(deadpool::Object<Connection>);
 
-impl Pooled {
+impl PooledConnection {
     /// Takes in what came of a query within [`ANSWER`]. A connection whose query was given up is closed, and nobody gets
     /// it again: a server that is frozen says nothing, not even that it is gone.
     ///
@@ -30,7 +31,7 @@ impl Pooled {
     }
 }
 
-impl Deref for Pooled {
+impl Deref for PooledConnection {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -38,7 +39,7 @@ impl Deref for Pooled {
     }
 }
 
-impl DerefMut for Pooled {
+impl DerefMut for PooledConnection {
     fn deref_mut(&mut self) -> &mut Connection {
         &mut self.0
     }
@@ -82,8 +83,8 @@ impl Pool {
     ///
     /// # Errors
     /// [`StoreError::Unreachable`] when there is none within 5 s.
-    pub async fn get(&self) -> Result<Pooled, StoreError> {
-        self.0.get().await.map(Pooled).map_err(|error| StoreError::Unreachable(Box::new(error)))
+    pub async fn get(&self) -> Result<PooledConnection, StoreError> {
+        self.0.get().await.map(PooledConnection).map_err(|error| StoreError::Unreachable(Box::new(error)))
     }
 }
 

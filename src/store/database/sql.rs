@@ -9,6 +9,9 @@ use diesel::sql_types::{Interval, SingleValue, SqlType, Timestamptz};
 use std::marker::PhantomData;
 use std::time::Duration;
 
+/// A time, as PostgreSQL stores it.
+pub type Time = chrono::DateTime<chrono::Utc>;
+
 /// SQL text with values in between, whose rows have the SQL types `Row`.
 pub struct Sql<'a, Row> {
     parts: Vec<Part<'a>>,

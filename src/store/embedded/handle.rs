@@ -1,37 +1,6 @@
-//! The embedded default: a private PostgreSQL that lives and dies with this process.
-//!
-//! Without a database URL the server keeps a cluster of its own under its data directory:
-//!
-//! ```text
-//! <data_dir>/longwave.lock   held (flock) as long as the server lives; has its pid
-//! <data_dir>/postgres        PGDATA
-//! <data_dir>/postgres.log    what PostgreSQL says, bounded
-//! <data_dir>/socket          the Unix socket, 0700; a path too long for that is in <data_dir>/socket-dir
-//! ```
-//!
-//! Invariants:
-//! - Durable as any PostgreSQL: fsync, full page writes and checksums are on.
-//! - Nobody else reaches it: Unix socket only, inside a directory that only its user may enter.
-//! - One process a directory. The lock dies with its holder, so a crash leaves nothing to clean up.
-//! - PostgreSQL never outlives this process for long (`process` says how, and on which systems).
-//! - PostgreSQL never runs as root (`run_as`).
-//!
-//! Lifecycle: [`Embedded::start`] runs everything that blocks on one thread, which makes the cluster if
-//! there is none, starts PostgreSQL, reports, and then starts it again whenever it dies, until
-//! [`Embedded::stop`] or drop. The app calls it; `longwave token` asks [`Embedded::running`].
+//! The handle on the embedded PostgreSQL: start, address, stop.
 
-mod binaries;
-mod cluster;
-mod data_dir;
-mod error;
-mod log_file;
-mod postmaster;
-mod process;
-mod run_as;
-mod socket_dir;
-mod supervisor;
-
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,12 +8,13 @@ use rustix::process::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use self::data_dir::{DataDir, Lock};
-use self::postmaster::PidFile;
-use self::process::Control;
-use self::supervisor::Report;
-
-pub use self::error::EmbeddedError;
+use super::cluster;
+use super::data_dir::{DataDir, Lock};
+use super::error::EmbeddedError;
+use super::options::EmbeddedOptions;
+use super::postmaster::PidFile;
+use super::process::Control;
+use super::supervisor::{self, Report};
 
 /// How [`Embedded::stop`] asks, in turn, and how long it waits each time: fast shutdown (aborts
 /// transactions, writes a checkpoint), immediate shutdown (PostgreSQL kills its own children after
@@ -54,17 +24,6 @@ const STOP_STEPS: [(Signal, Duration); 3] = [
     (Signal::QUIT, Duration::from_secs(6)),
     (Signal::KILL, Duration::from_secs(2)),
 ];
-
-/// Says where the embedded PostgreSQL lives and how it is started.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The directory that holds the cluster; made if it is missing.
-    pub data_dir: PathBuf,
-    /// The only place to look for `postgres` and `initdb`, if given.
-    pub pg_bin: Option<PathBuf>,
-    /// Further PostgreSQL settings (name, value); they win over those that are set here.
-    pub settings: Vec<(String, String)>,
-}
 
 /// A running private PostgreSQL; dropping it begins a fast shutdown without waiting.
 #[derive(Debug)]
@@ -87,7 +46,7 @@ impl Embedded {
     /// # Cancel safety
     ///
     /// Dropping the future stops what was started, in the background.
-    pub async fn start(options: &Options, progress: impl Fn(&str) + Send) -> Result<Embedded, EmbeddedError> {
+    pub async fn start(options: &EmbeddedOptions, progress: impl Fn(&str) + Send) -> Result<Embedded, EmbeddedError> {
         let (reports, mut inbox) = mpsc::channel(4);
         let control = Arc::new(Control::default());
         let ended = supervisor::spawn(options.clone(), Arc::clone(&control), reports)?;

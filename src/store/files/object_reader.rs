@@ -1,20 +1,20 @@
-use super::Files;
+use super::storage::FileStorage;
 use crate::ids::ObjectId;
-use crate::store::StoreError;
+use crate::store::database::error::StoreError;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::ops::Range;
 
 /// The bytes of an object, as they are read.
-pub type Pieces = BoxStream<'static, Result<Bytes, StoreError>>;
+pub type ObjectStream = BoxStream<'static, Result<Bytes, StoreError>>;
 
-impl Files {
+impl FileStorage {
     /// Reads a part of an object, piece by piece, the first one now. Each piece is a read of its own, so that nothing of
     /// the storage is held while a slow client takes its time.
     ///
     /// # Errors
     /// [`StoreError::BytesMissing`], [`StoreError::Files`].
-    pub async fn read(&self, object: ObjectId, range: Range<u64>) -> Result<Pieces, StoreError> {
+    pub async fn read(&self, object: ObjectId, range: Range<u64>) -> Result<ObjectStream, StoreError> {
         let first = self.piece_of(object, range.clone()).await?;
         let rest = range.start + first.len() as u64..range.end;
         let files = self.clone();

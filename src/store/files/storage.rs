@@ -1,51 +1,39 @@
-//! The bytes of attachments: in a directory, or in a bucket of an S3-compatible storage. All nodes of a deployment need
-//! the same one.
-//!
-//! Every upload writes an object of its own, once. An object is there whole and durably, or not at all: in a directory it
-//! is written beside its place, flushed, and renamed; in a bucket it is put or completed. What an upload that broke off
-//! may leave is noted before its first byte ([`discards`](super::discards)) and removed by that note.
-
-mod bucket;
-mod directory;
-mod reading;
-mod writing;
-
-pub use reading::Pieces;
-pub use writing::Writing;
-
-use super::StoreError;
+use super::bucket::Bucket;
+use super::directory;
+use super::error::storage_error;
+use super::object_writer::ObjectWriter;
 use crate::config::Storage;
 use crate::ids::ObjectId;
-use bucket::Bucket;
+use crate::store::database::error::StoreError;
 use bytes::Bytes;
 use std::ops::Range;
 use std::path::PathBuf;
 
 /// Where the bytes are kept. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Files(Place);
+pub struct FileStorage(Backend);
 
 #[derive(Clone, Debug)]
-enum Place {
+enum Backend {
     Directory(PathBuf),
     Bucket(Bucket),
 }
 
 /// How much is written and read at once.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
+pub(super) struct TransferSizes {
     /// Bytes that are written at once. An upload holds two such parts in memory.
     part: usize,
     /// Bytes that are read at once. A download holds one such piece in memory, and the connection as much again.
-    piece: u64,
+    pub(super) piece: u64,
 }
 
 /// Each time costs a change of threads, and a reading one to open the file.
-const OF_FILES: Sizes = Sizes { part: 256 * 1024, piece: 64 * 1024 };
+const DIRECTORY_SIZES: TransferSizes = TransferSizes { part: 256 * 1024, piece: 64 * 1024 };
 /// S3 takes no smaller parts, but the last; each time costs a request.
-const OF_OBJECTS: Sizes = Sizes { part: 5 * 1024 * 1024, piece: 1024 * 1024 };
+const BUCKET_SIZES: TransferSizes = TransferSizes { part: 5 * 1024 * 1024, piece: 1024 * 1024 };
 
-impl Files {
+impl FileStorage {
     /// Gets ready to use a storage; nothing is asked of it yet. How to reach a bucket is taken from the usual `AWS_…`
     /// variables of the environment.
     ///
@@ -53,8 +41,8 @@ impl Files {
     /// [`StoreError::Files`]: the settings make no sense.
     pub fn open(storage: &Storage) -> Result<Self, StoreError> {
         Ok(Self(match storage {
-            Storage::Directory(directory) => Place::Directory(std::path::absolute(directory).map_err(failed)?),
-            Storage::Bucket { name, prefix } => Place::Bucket(Bucket::open(name, prefix)?),
+            Storage::Directory(directory) => Backend::Directory(std::path::absolute(directory).map_err(storage_error)?),
+            Storage::Bucket { name, prefix } => Backend::Bucket(Bucket::open(name, prefix)?),
         }))
     }
 
@@ -62,12 +50,12 @@ impl Files {
     ///
     /// # Errors
     /// [`StoreError::Files`].
-    pub async fn write(&self, object: ObjectId) -> Result<Writing, StoreError> {
+    pub async fn write(&self, object: ObjectId) -> Result<ObjectWriter, StoreError> {
         let (store, path) = match &self.0 {
-            Place::Directory(directory) => directory::place(directory.clone(), object).await?,
-            Place::Bucket(bucket) => bucket.place(object),
+            Backend::Directory(directory) => directory::place(directory.clone(), object).await?,
+            Backend::Bucket(bucket) => bucket.place(object),
         };
-        Ok(Writing::begin(store, path, self.sizes().part))
+        Ok(ObjectWriter::begin(store, path, self.sizes().part))
     }
 
     /// Removes an object, and what a broken upload of it left; it may be gone already.
@@ -76,26 +64,22 @@ impl Files {
     /// [`StoreError::Files`].
     pub async fn remove(&self, object: ObjectId) -> Result<(), StoreError> {
         match &self.0 {
-            Place::Directory(directory) => directory::remove(directory, object).await,
-            Place::Bucket(bucket) => bucket.remove(object).await,
+            Backend::Directory(directory) => directory::remove(directory, object).await,
+            Backend::Bucket(bucket) => bucket.remove(object).await,
         }
     }
 
-    async fn read_at(&self, object: ObjectId, range: Range<u64>) -> Result<Bytes, StoreError> {
+    pub(super) async fn read_at(&self, object: ObjectId, range: Range<u64>) -> Result<Bytes, StoreError> {
         match &self.0 {
-            Place::Directory(directory) => directory::read(directory, object, range).await,
-            Place::Bucket(bucket) => bucket.read(object, range).await,
+            Backend::Directory(directory) => directory::read(directory, object, range).await,
+            Backend::Bucket(bucket) => bucket.read(object, range).await,
         }
     }
 
-    fn sizes(&self) -> Sizes {
+    pub(super) fn sizes(&self) -> TransferSizes {
         match &self.0 {
-            Place::Directory(_) => OF_FILES,
-            Place::Bucket(_) => OF_OBJECTS,
+            Backend::Directory(_) => DIRECTORY_SIZES,
+            Backend::Bucket(_) => BUCKET_SIZES,
         }
     }
-}
-
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Files(Box::new(error))
 }

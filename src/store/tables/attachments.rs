@@ -1,9 +1,10 @@
 //! Uploaded files, without their bytes, which are in [`files`](super::files).
 
-use super::schema::attachments;
-use super::sql::{Sql, seconds, sql};
-use super::{Connection, StoreError};
 use crate::ids::{AttachmentId, ConversationId, MessageId, ObjectId, Position, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::schema::attachments;
+use crate::store::database::sql::{Sql, seconds, sql};
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Interval, Uuid};
@@ -13,7 +14,7 @@ use std::time::Duration;
 /// An uploaded file.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = attachments)]
-pub struct Attachment {
+pub struct AttachmentRow {
     pub id: AttachmentId,
     pub user_id: UserId,
     /// HMAC of what was asked for; empty without an idempotency key.
@@ -35,7 +36,7 @@ const DISCARDED: &str = " RETURNING object)
 
 /// Where a message stands that names attachments.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct MessageLocation {
     pub message: MessageId,
     pub conversation: ConversationId,
     pub position: Position,
@@ -45,8 +46,8 @@ pub struct Place {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn by_id(connection: &mut Connection, id: AttachmentId) -> Result<Option<Attachment>, StoreError> {
-    Ok(attachments::table.find(id).select(Attachment::as_select()).first(connection).await.optional()?)
+pub async fn by_id(connection: &mut Connection, id: AttachmentId) -> Result<Option<AttachmentRow>, StoreError> {
+    Ok(attachments::table.find(id).select(AttachmentRow::as_select()).first(connection).await.optional()?)
 }
 
 /// Finds an attachment by its id in a transaction that writes, so that its commit waits for all that the row's own had
@@ -54,10 +55,10 @@ pub async fn by_id(connection: &mut Connection, id: AttachmentId) -> Result<Opti
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn confirm(connection: &mut Connection, id: AttachmentId) -> Result<Option<Attachment>, StoreError> {
+pub async fn confirm(connection: &mut Connection, id: AttachmentId) -> Result<Option<AttachmentRow>, StoreError> {
     let found = diesel::update(attachments::table.find(id))
         .set(attachments::id.eq(id))
-        .returning(Attachment::as_returning())
+        .returning(AttachmentRow::as_returning())
         .load(connection)
         .await?;
     Ok(found.into_iter().next())
@@ -67,7 +68,7 @@ pub async fn confirm(connection: &mut Connection, id: AttachmentId) -> Result<Op
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn insert(connection: &mut Connection, attachment: &Attachment) -> Result<bool, StoreError> {
+pub async fn insert(connection: &mut Connection, attachment: &AttachmentRow) -> Result<bool, StoreError> {
     let inserted =
         diesel::insert_into(attachments::table).values(attachment).on_conflict_do_nothing().execute(connection);
     Ok(inserted.await? > 0)
@@ -82,8 +83,8 @@ pub async fn bind(
     connection: &mut Connection,
     ids: &[AttachmentId],
     user: UserId,
-    place: Place,
-) -> Result<Vec<Attachment>, Error> {
+    place: MessageLocation,
+) -> Result<Vec<AttachmentRow>, Error> {
     let own = attachments::user_id.eq(user).and(attachments::message_id.is_null());
     diesel::update(attachments::table.filter(attachments::id.eq_any(ids).and(own)))
         .set((
@@ -91,7 +92,7 @@ pub async fn bind(
             attachments::conversation_id.eq(place.conversation),
             attachments::position.eq(place.position),
         ))
-        .returning(Attachment::as_returning())
+        .returning(AttachmentRow::as_returning())
         .load(connection)
         .await
 }

@@ -1,16 +1,17 @@
 //! Cursors that clients store by name.
 
-use super::schema::cursors;
-use super::sql::now;
-use super::{Connection, StoreError, Time};
 use crate::ids::{Epoch, Position, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::schema::cursors;
+use crate::store::database::sql::{Time, now};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 /// A stored cursor.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = cursors)]
-pub struct Stored {
+pub struct CursorRow {
     pub name: String,
     pub epoch: Epoch,
     pub position: Position,
@@ -26,12 +27,12 @@ pub async fn list(
     user: UserId,
     after: &str,
     limit: i64,
-) -> Result<Vec<Stored>, StoreError> {
+) -> Result<Vec<CursorRow>, StoreError> {
     let query = cursors::table
         .filter(cursors::user_id.eq(user).and(cursors::name.gt(after)))
         .order(cursors::name)
         .limit(limit)
-        .select(Stored::as_select());
+        .select(CursorRow::as_select());
     Ok(query.load(connection).await?)
 }
 
@@ -44,8 +45,8 @@ pub async fn get(
     user: UserId,
     name: &str,
     lock: bool,
-) -> Result<Option<Stored>, StoreError> {
-    let query = cursors::table.find((user, name)).select(Stored::as_select());
+) -> Result<Option<CursorRow>, StoreError> {
+    let query = cursors::table.find((user, name)).select(CursorRow::as_select());
     let found = if lock { query.for_update().first(connection).await } else { query.first(connection).await };
     Ok(found.optional()?)
 }
@@ -60,7 +61,7 @@ pub async fn insert(
     name: &str,
     epoch: Epoch,
     position: Position,
-) -> Result<Option<Stored>, StoreError> {
+) -> Result<Option<CursorRow>, StoreError> {
     let inserted = diesel::insert_into(cursors::table)
         .values((
             cursors::user_id.eq(user),
@@ -69,7 +70,7 @@ pub async fn insert(
             cursors::position.eq(position),
         ))
         .on_conflict_do_nothing()
-        .returning(Stored::as_returning())
+        .returning(CursorRow::as_returning())
         .get_result(connection)
         .await;
     Ok(inserted.optional()?)
@@ -85,7 +86,7 @@ pub async fn put(
     name: &str,
     epoch: Epoch,
     position: Position,
-) -> Result<Stored, StoreError> {
+) -> Result<CursorRow, StoreError> {
     let stored = diesel::insert_into(cursors::table)
         .values((
             cursors::user_id.eq(user),
@@ -96,7 +97,7 @@ pub async fn put(
         .on_conflict((cursors::user_id, cursors::name))
         .do_update()
         .set((cursors::epoch.eq(epoch), cursors::position.eq(position), cursors::updated_at.eq(now())))
-        .returning(Stored::as_returning())
+        .returning(CursorRow::as_returning())
         .get_result(connection)
         .await?;
     Ok(stored)

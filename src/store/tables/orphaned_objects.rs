@@ -2,10 +2,11 @@
 //! those of attachments that are gone. So the bytes that nobody needs are known by name, and no storage is ever listed:
 //! it may be shared with others.
 
-use super::schema::attachment_discards as discards;
-use super::sql::{Sql, from_now, seconds, sql};
-use super::{Connection, StoreError};
 use crate::ids::ObjectId;
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::schema::attachment_discards as discards;
+use crate::store::database::sql::{Sql, from_now, now, seconds, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Interval, Uuid};
 use diesel_async::RunQueryDsl;
@@ -36,8 +37,8 @@ pub async fn keep(connection: &mut Connection, object: ObjectId) -> Result<bool,
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn hasten(connection: &mut Connection, object: ObjectId) -> Result<(), StoreError> {
-    let due = discards::due_at.eq(super::sql::now());
+pub async fn make_due(connection: &mut Connection, object: ObjectId) -> Result<(), StoreError> {
+    let due = discards::due_at.eq(now());
     diesel::update(discards::table.find(object)).set(due).execute(connection).await?;
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! The index of texts: which versions of messages may hold what is looked for, and how far it is filled.
 //!
-//! Whoever fills it holds the lock of the progress's row, claims it in the same transaction, and ends with [`settle`];
-//! whoever deletes texts calls [`forget`] in the transaction that blanks them. So a text that was read before it was
+//! Whoever fills it holds the lock of the progress's row, claims it in the same transaction, and ends with [`exclude_deletions`];
+//! whoever deletes texts calls [`delete_messages`] in the transaction that blanks them. So a text that was read before it was
 //! blanked, and is indexed after, is not found: one of the two sees what the other did.
 
-use super::sql::{only, sql};
-use super::{Connection, StoreError, Time};
 use crate::ids::{ConversationId, MessageId, Position};
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::sql::{Time, only, sql};
 use diesel::prelude::Queryable;
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Timestamptz, Uuid};
@@ -14,7 +15,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 /// One version of a message.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct IndexedVersion {
     /// Of the event that holds the text.
     pub position: Position,
     /// Of the message's creation.
@@ -27,7 +28,7 @@ pub struct Row {
 
 /// How far the index is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
-pub struct Progress {
+pub struct IndexProgress {
     /// All events up to here are in it.
     pub position: Position,
     /// Where a rebuilding ends that is under way.
@@ -36,7 +37,7 @@ pub struct Progress {
 
 /// How to come by the right to fill the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum IndexClaim {
     /// Not at all while another one has it.
     Try,
     /// After the other one's transaction.
@@ -45,7 +46,7 @@ pub enum Claim {
 
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub struct SearchFilter {
     /// What the row must have.
     pub grams: Vec<i32>,
     /// The numbers of the conversations, where they are few.
@@ -62,7 +63,7 @@ pub struct Filter {
 
 /// Versions of messages whose texts may match.
 #[derive(Clone, Debug, Queryable)]
-pub struct Candidates {
+pub struct SearchCandidates {
     /// Of each version, the position of its message, the newest first.
     pub created: Vec<Position>,
     pub versions: Vec<Position>,
@@ -74,7 +75,7 @@ pub struct Candidates {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn progress(connection: &mut Connection) -> Result<Progress, StoreError> {
+pub async fn progress(connection: &mut Connection) -> Result<IndexProgress, StoreError> {
     let query = sql::<(BigInt, Nullable<BigInt>)>("SELECT position, rebuilding FROM search_progress");
     Ok(only(query.load(connection).await?)?)
 }
@@ -84,7 +85,7 @@ pub async fn progress(connection: &mut Connection) -> Result<Progress, StoreErro
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn relax(connection: &mut Connection) -> Result<(), Error> {
+pub async fn commit_asynchronously(connection: &mut Connection) -> Result<(), Error> {
     connection.batch_execute("SET LOCAL synchronous_commit = off").await
 }
 
@@ -92,10 +93,10 @@ pub async fn relax(connection: &mut Connection) -> Result<(), Error> {
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn claim(connection: &mut Connection, claim: Claim) -> Result<Option<Progress>, Error> {
+pub async fn claim(connection: &mut Connection, claim: IndexClaim) -> Result<Option<IndexProgress>, Error> {
     let query = sql::<(BigInt, Nullable<BigInt>)>(match claim {
-        Claim::Try => "SELECT position, rebuilding FROM search_progress FOR UPDATE SKIP LOCKED",
-        Claim::Wait => "SELECT position, rebuilding FROM search_progress FOR UPDATE",
+        IndexClaim::Try => "SELECT position, rebuilding FROM search_progress FOR UPDATE SKIP LOCKED",
+        IndexClaim::Wait => "SELECT position, rebuilding FROM search_progress FOR UPDATE",
     });
     Ok(query.load(connection).await?.into_iter().next())
 }
@@ -104,7 +105,7 @@ pub async fn claim(connection: &mut Connection, claim: Claim) -> Result<Option<P
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn advance(connection: &mut Connection, progress: Progress) -> Result<(), Error> {
+pub async fn advance(connection: &mut Connection, progress: IndexProgress) -> Result<(), Error> {
     sql::<()>("UPDATE search_progress SET position = ")
         .bind::<BigInt, _>(progress.position)
         .sql(", rebuilding = ")
@@ -118,7 +119,7 @@ pub async fn advance(connection: &mut Connection, progress: Progress) -> Result<
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn empty(connection: &mut Connection) -> Result<(), Error> {
+pub async fn truncate(connection: &mut Connection) -> Result<(), Error> {
     connection.batch_execute("TRUNCATE search, search_spans").await
 }
 
@@ -126,14 +127,14 @@ pub async fn empty(connection: &mut Connection) -> Result<(), Error> {
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn insert(connection: &mut Connection, rows: &[Row]) -> Result<(), Error> {
+pub async fn insert(connection: &mut Connection, rows: &[IndexedVersion]) -> Result<(), Error> {
     let (mut grams, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         starts.push(grams.len() as i32 + 1);
         grams.extend_from_slice(&row.grams);
         ends.push(grams.len() as i32);
     }
-    let column = |of: fn(&Row) -> Position| rows.iter().map(of).collect::<Vec<_>>();
+    let column = |of: fn(&IndexedVersion) -> Position| rows.iter().map(of).collect::<Vec<_>>();
     let (positions, created) = (column(|row| row.position), column(|row| row.created));
     let times: Vec<_> = rows.iter().map(|row| row.created_at).collect();
     // Arrays of arrays cannot be unnested: all grams travel in one, and each row takes its part.
@@ -182,7 +183,7 @@ pub async fn insert(connection: &mut Connection, rows: &[Row]) -> Result<(), Err
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn settle(connection: &mut Connection) -> Result<(), Error> {
+pub async fn exclude_deletions(connection: &mut Connection) -> Result<(), Error> {
     connection.batch_execute("SELECT pg_advisory_xact_lock(search_lock_key())").await
 }
 
@@ -191,7 +192,7 @@ pub async fn settle(connection: &mut Connection) -> Result<(), Error> {
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn forget(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
+pub async fn delete_messages(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
     connection.batch_execute("SELECT pg_advisory_xact_lock_shared(search_lock_key())").await?;
     // A statement of its own: its snapshot is younger than the lock.
     sql::<()>("DELETE FROM search WHERE message_id = ANY(")
@@ -202,20 +203,20 @@ pub async fn forget(connection: &mut Connection, messages: &[MessageId]) -> Resu
     Ok(())
 }
 
-/// Forgets versions whose texts are blanked in the same transaction, as [`forget`] forgets messages.
+/// Forgets versions whose texts are blanked in the same transaction, as [`delete_messages`] forgets messages.
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn forget_texts(connection: &mut Connection, positions: &[Position]) -> Result<(), Error> {
+pub async fn delete_blanked_versions(connection: &mut Connection, positions: &[Position]) -> Result<(), Error> {
     connection.batch_execute("SELECT pg_advisory_xact_lock_shared(search_lock_key())").await?;
-    forget_versions(connection, positions).await
+    delete_versions(connection, positions).await
 }
 
 /// Forgets versions of messages.
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn forget_versions(connection: &mut Connection, positions: &[Position]) -> Result<(), Error> {
+pub async fn delete_versions(connection: &mut Connection, positions: &[Position]) -> Result<(), Error> {
     sql::<()>("DELETE FROM search WHERE position = ANY(")
         .bind::<Array<BigInt>, _>(positions)
         .sql(")")
@@ -228,7 +229,7 @@ pub async fn forget_versions(connection: &mut Connection, positions: &[Position]
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn forget_conversation(
+pub async fn delete_conversation(
     connection: &mut Connection,
     conversation: ConversationId,
     gram: i32,
@@ -251,10 +252,10 @@ pub async fn forget_conversation(
 /// [`StoreError`].
 pub async fn find(
     connection: &mut Connection,
-    filter: &Filter,
+    filter: &SearchFilter,
     before: Position,
     limit: usize,
-) -> Result<Candidates, StoreError> {
+) -> Result<SearchCandidates, StoreError> {
     let query =
         sql::<(Array<BigInt>, Array<BigInt>, BigInt)>("SELECT o_created, o_versions, o_reached FROM search_find(")
             .bind::<Array<Integer>, _>(&filter.grams)

@@ -1,7 +1,8 @@
 //! Keys of the deployment, the same on every node.
 
-use super::schema::secrets;
-use super::{Connection, StoreError};
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::schema::secrets;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 

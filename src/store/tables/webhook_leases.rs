@@ -1,10 +1,12 @@
 //! Who delivers to a webhook now: one run at a time, under a lease that ends by the database's clock. Whatever a run
 //! writes, it writes only if the lease is still its own and nobody has put the cursor elsewhere (`turn`).
 
-use super::{Columns, Webhook, columns};
 use crate::ids::{ConversationId, Epoch, LeaseId, Position, UserId, WebhookId};
-use crate::store::sql::{Sql, from_now, seconds, sql};
-use crate::store::{Connection, StoreError, Time, WebhookState};
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::WebhookState;
+use crate::store::database::error::StoreError;
+use crate::store::database::sql::{Sql, Time, from_now, seconds, sql};
+use crate::store::tables::webhooks::{WebhookColumns, WebhookRow, columns};
 use diesel::prelude::Queryable;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Interval, Nullable, Text, Timestamptz, Uuid as Id};
 use diesel_async::RunQueryDsl;
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 /// A webhook that may have something to deliver.
 #[derive(Clone, Copy, Debug, Queryable)]
-pub struct Due {
+pub struct DueWebhook {
     pub id: WebhookId,
     pub owner: UserId,
     pub conversation: Option<ConversationId>,
@@ -25,14 +27,14 @@ pub struct Due {
 
 /// By what right a run writes.
 #[derive(Clone, Copy, Debug)]
-pub struct Right {
+pub struct WebhookLease {
     pub id: WebhookId,
     pub lease: LeaseId,
     pub turn: i32,
 }
 
 /// An attempt that failed.
-pub struct Failure<'a> {
+pub struct DeliveryFailure<'a> {
     pub error: &'a str,
     /// How long to wait before the next.
     pub wait: Duration,
@@ -51,7 +53,7 @@ pub async fn due(
     head: Position,
     after: WebhookId,
     limit: i64,
-) -> Result<Vec<Due>, StoreError> {
+) -> Result<Vec<DueWebhook>, StoreError> {
     let query = sql::<(Id, Id, Nullable<Id>, BigInt, BigInt, Integer, Timestamptz)>(
         "SELECT id, owner_id, conversation_id, epoch, position, turn, next_attempt_at FROM webhooks
           WHERE state = 'active' AND next_attempt_at <= now() AND coalesce(lease_until <= now(), true)
@@ -71,7 +73,12 @@ pub async fn due(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn pass(connection: &mut Connection, idle: &[Due], epoch: Epoch, head: Position) -> Result<(), StoreError> {
+pub async fn skip_to_head(
+    connection: &mut Connection,
+    idle: &[DueWebhook],
+    epoch: Epoch,
+    head: Position,
+) -> Result<(), StoreError> {
     let (ids, turns): (Vec<_>, Vec<_>) = idle.iter().map(|due| (due.id, due.turn)).unzip();
     let query = sql::<Id>("UPDATE webhooks w SET epoch = ")
         .bind::<BigInt, _>(epoch)
@@ -97,8 +104,8 @@ pub async fn claim(
     id: WebhookId,
     lease: LeaseId,
     lifetime: Duration,
-) -> Result<Option<Webhook>, StoreError> {
-    let query: Sql<'_, Columns> = sql("UPDATE webhooks SET lease = ")
+) -> Result<Option<WebhookRow>, StoreError> {
+    let query: Sql<'_, WebhookColumns> = sql("UPDATE webhooks SET lease = ")
         .bind::<Id, _>(lease)
         .sql(", lease_until = ")
         .bind::<Timestamptz, _>(from_now(seconds(lifetime)))
@@ -113,7 +120,7 @@ pub async fn claim(
 }
 
 /// Only what the run still has the right to.
-fn of_right<Row>(query: Sql<'_, Row>, right: Right) -> Sql<'_, Row> {
+fn of_right<Row>(query: Sql<'_, Row>, right: WebhookLease) -> Sql<'_, Row> {
     query
         .sql(" WHERE id = ")
         .bind::<Id, _>(right.id)
@@ -129,10 +136,10 @@ fn of_right<Row>(query: Sql<'_, Row>, right: Right) -> Sql<'_, Row> {
 /// [`StoreError`].
 pub async fn renew(
     connection: &mut Connection,
-    right: Right,
+    right: WebhookLease,
     lifetime: Duration,
-) -> Result<Option<Webhook>, StoreError> {
-    let query: Sql<'_, Columns> =
+) -> Result<Option<WebhookRow>, StoreError> {
+    let query: Sql<'_, WebhookColumns> =
         sql("UPDATE webhooks SET lease_until = ").bind::<Timestamptz, _>(from_now(seconds(lifetime)));
     let query = of_right(query, right)
         .sql(concat!(" AND state = 'active' AND user_is_enabled(owner_id) RETURNING ", columns!()));
@@ -146,7 +153,7 @@ pub async fn renew(
 /// [`StoreError`].
 pub async fn save(
     connection: &mut Connection,
-    right: Right,
+    right: WebhookLease,
     (epoch, position): (Epoch, Position),
     taken: bool,
     lifetime: Duration,
@@ -174,8 +181,8 @@ pub async fn save(
 /// [`StoreError`].
 pub async fn fail(
     connection: &mut Connection,
-    right: Right,
-    failure: &Failure<'_>,
+    right: WebhookLease,
+    failure: &DeliveryFailure<'_>,
 ) -> Result<Option<WebhookState>, StoreError> {
     let query = sql::<Text>("UPDATE webhooks SET attempts = attempts + 1, last_error = ")
         .bind::<Text, _>(failure.error)

@@ -1,17 +1,18 @@
 //! Webhooks: where events are posted to, and how far that has got. Who delivers is in [`leases`].
 
-pub mod leases;
-
-use super::sql::{Sql, only, sql};
-use super::{Connection, StoreError, Time, WebhookState, users};
 use crate::ids::{ConversationId, Epoch, Position, UserId, WebhookId};
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::WebhookState;
+use crate::store::database::error::StoreError;
+use crate::store::database::sql::{Sql, Time, only, sql};
+use crate::store::tables::accounts::users;
 use diesel::prelude::Queryable;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as Id};
 use diesel_async::RunQueryDsl;
 
 /// A webhook. It shows neither its secret nor its address, which may hold one, in any log.
 #[derive(Clone, Queryable)]
-pub struct Webhook {
+pub struct WebhookRow {
     pub id: WebhookId,
     pub owner: UserId,
     pub mac: Vec<u8>,
@@ -31,7 +32,7 @@ pub struct Webhook {
     pub created_at: Time,
 }
 
-type Columns = (
+pub(super) type WebhookColumns = (
     Id,
     Id,
     Bytea,
@@ -55,7 +56,7 @@ macro_rules! columns {
          attempts, created_at"
     };
 }
-use columns;
+pub(super) use columns;
 
 /// A webhook to be.
 pub struct NewWebhook<'a> {
@@ -72,7 +73,7 @@ pub struct NewWebhook<'a> {
 
 /// What its owner changes of a webhook; what is not given stays.
 #[derive(Default)]
-pub struct Changes {
+pub struct WebhookChanges {
     pub url: Option<String>,
     pub types: Option<Option<Vec<String>>>,
     pub state: Option<WebhookState>,
@@ -82,8 +83,8 @@ pub struct Changes {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn insert(connection: &mut Connection, new: &NewWebhook<'_>) -> Result<Option<Webhook>, StoreError> {
-    let query: Sql<'_, Columns> =
+pub async fn insert(connection: &mut Connection, new: &NewWebhook<'_>) -> Result<Option<WebhookRow>, StoreError> {
+    let query: Sql<'_, WebhookColumns> =
         sql("INSERT INTO webhooks (id, owner_id, mac, url, conversation_id, types, secret, epoch, position) VALUES (")
             .bind::<Id, _>(new.id)
             .sql(", ")
@@ -110,8 +111,9 @@ pub async fn insert(connection: &mut Connection, new: &NewWebhook<'_>) -> Result
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn by_id(connection: &mut Connection, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-    let query: Sql<'_, Columns> = sql(concat!("SELECT ", columns!(), " FROM webhooks WHERE id = ")).bind::<Id, _>(id);
+pub async fn by_id(connection: &mut Connection, id: WebhookId) -> Result<Option<WebhookRow>, StoreError> {
+    let query: Sql<'_, WebhookColumns> =
+        sql(concat!("SELECT ", columns!(), " FROM webhooks WHERE id = ")).bind::<Id, _>(id);
     Ok(query.load(connection).await?.into_iter().next())
 }
 
@@ -124,8 +126,8 @@ pub async fn list(
     owner: UserId,
     after: WebhookId,
     limit: i64,
-) -> Result<Vec<Webhook>, StoreError> {
-    let query: Sql<'_, Columns> = sql(concat!("SELECT ", columns!(), " FROM webhooks WHERE owner_id = "))
+) -> Result<Vec<WebhookRow>, StoreError> {
+    let query: Sql<'_, WebhookColumns> = sql(concat!("SELECT ", columns!(), " FROM webhooks WHERE owner_id = "))
         .bind::<Id, _>(owner)
         .sql(" AND id > ")
         .bind::<Id, _>(after)
@@ -139,12 +141,12 @@ pub async fn list(
 /// # Errors
 /// [`StoreError`].
 pub async fn lock_and_count(connection: &mut Connection, owner: UserId) -> Result<i64, StoreError> {
-    users::hold(connection, owner).await?;
+    users::lock(connection, owner).await?;
     let query = sql::<BigInt>("SELECT count(*) FROM webhooks WHERE owner_id = ").bind::<Id, _>(owner);
     Ok(only(query.load(connection).await?)?)
 }
 
-/// Changes a webhook of `owner`; `None` when there is none. What is made active, or gets another address, begins anew.
+/// WebhookChanges a webhook of `owner`; `None` when there is none. What is made active, or gets another address, begins anew.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -152,10 +154,10 @@ pub async fn update(
     connection: &mut Connection,
     id: WebhookId,
     owner: UserId,
-    changes: &Changes,
-) -> Result<Option<Webhook>, StoreError> {
+    changes: &WebhookChanges,
+) -> Result<Option<WebhookRow>, StoreError> {
     let anew = changes.url.is_some() || changes.state == Some(WebhookState::Active);
-    let query: Sql<'_, Columns> = sql("UPDATE webhooks SET url = coalesce(")
+    let query: Sql<'_, WebhookColumns> = sql("UPDATE webhooks SET url = coalesce(")
         .bind::<Nullable<Text>, _>(changes.url.as_deref())
         .sql(", url), state = coalesce(")
         .bind::<Nullable<Text>, _>(changes.state)
@@ -189,8 +191,8 @@ pub async fn replay(
     owner: UserId,
     epoch: Epoch,
     position: Position,
-) -> Result<Option<Webhook>, StoreError> {
-    let query: Sql<'_, Columns> = sql("UPDATE webhooks SET epoch = ")
+) -> Result<Option<WebhookRow>, StoreError> {
+    let query: Sql<'_, WebhookColumns> = sql("UPDATE webhooks SET epoch = ")
         .bind::<BigInt, _>(epoch)
         .sql(", position = ")
         .bind::<BigInt, _>(position)

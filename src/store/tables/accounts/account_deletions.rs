@@ -1,10 +1,11 @@
 //! Accounts that were deleted: the columns of `users` that say how far it has got.
 
-use super::schema::{bots, cursors, members, sessions, tickets, users};
-use super::sql::{from_now, now, seconds_ago, sql};
-use super::users::folded;
-use super::{Connection, UserRole};
 use crate::ids::{ConversationId, Position, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::UserRole;
+use crate::store::database::schema::{bots, cursors, members, sessions, tickets, users};
+use crate::store::database::sql::{from_now, now, seconds_ago, sql};
+use crate::store::tables::accounts::users::folded;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Nullable, Timestamptz, Uuid};
@@ -86,7 +87,7 @@ pub async fn free_names(connection: &mut Connection, age: Duration) -> Result<()
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn memberships(connection: &mut Connection, user: UserId) -> Result<Vec<ConversationId>, Error> {
+pub async fn current_memberships(connection: &mut Connection, user: UserId) -> Result<Vec<ConversationId>, Error> {
     members::table
         .filter(members::user_id.eq(user).and(members::left_at.is_null()))
         .select(members::conversation_id)
@@ -95,13 +96,13 @@ pub async fn memberships(connection: &mut Connection, user: UserId) -> Result<Ve
 }
 
 /// A conversation, and where a membership of it began and ended.
-pub type Stretch = (ConversationId, Position, Option<Position>);
+pub type ErasureInterval = (ConversationId, Position, Option<Position>);
 
 /// Stretches of kept conversations in which a user may have written, in order.
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn stretches(connection: &mut Connection, user: UserId) -> Result<Vec<Stretch>, Error> {
+pub async fn erasure_intervals(connection: &mut Connection, user: UserId) -> Result<Vec<ErasureInterval>, Error> {
     let query = sql::<(Uuid, BigInt, Nullable<BigInt>)>(
         "SELECT m.conversation_id, m.joined_at, m.left_at FROM members m JOIN conversations c ON c.id = m.conversation_id
           WHERE c.deleted_at IS NULL AND m.user_id = ",

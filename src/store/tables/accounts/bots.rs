@@ -1,11 +1,13 @@
 //! Bots, who answers for them, and their tokens.
 
-use super::error::violates;
-use super::schema::{bot_tokens, bots, sessions as session_rows, users as user_rows};
-use super::sql::{from_now, seconds, sql};
-use super::users::User;
-use super::{Connection, StoreError, Time, UserRole, sessions, users};
 use crate::ids::{SessionId, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::UserRole;
+use crate::store::database::error::{StoreError, violates};
+use crate::store::database::schema::{bot_tokens, bots, sessions as session_rows, users as user_rows};
+use crate::store::database::sql::{Time, from_now, seconds, sql};
+use crate::store::tables::accounts::users::UserRow;
+use crate::store::tables::accounts::{sessions, users};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Nullable, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
@@ -13,14 +15,14 @@ use std::time::Duration;
 
 /// Who answers for a bot, and the mark of the request that made it.
 #[derive(Clone, Debug, Queryable)]
-pub struct Made {
+pub struct BotOrigin {
     pub owner: UserId,
     pub mac: Vec<u8>,
 }
 
 /// A token, without itself.
 #[derive(Clone, Debug, Queryable)]
-pub struct Token {
+pub struct BotTokenRow {
     pub id: SessionId,
     pub bot: UserId,
     pub name: Option<String>,
@@ -34,7 +36,7 @@ pub struct Token {
 
 /// A token to be.
 #[derive(Clone, Debug)]
-pub struct NewToken<'a> {
+pub struct NewBotToken<'a> {
     pub id: SessionId,
     pub bot: UserId,
     pub name: Option<&'a str>,
@@ -49,7 +51,7 @@ pub struct NewToken<'a> {
 
 /// Whom a token stands for.
 #[derive(Clone, Debug, Queryable)]
-pub struct Standing {
+pub struct BotTokenSession {
     pub bot: UserId,
     pub session: SessionId,
     pub expires_at: Time,
@@ -58,8 +60,8 @@ pub struct Standing {
 
 /// What came of making a bot.
 #[derive(Debug)]
-pub enum Insertion {
-    Made(User),
+pub enum BotInsertion {
+    Created(UserRow),
     NameTaken,
     IdTaken,
 }
@@ -71,10 +73,10 @@ pub enum Insertion {
 pub async fn insert(
     connection: &mut Connection,
     id: UserId,
-    made: &Made,
+    made: &BotOrigin,
     name: &str,
     display_name: &str,
-) -> Result<Insertion, StoreError> {
+) -> Result<BotInsertion, StoreError> {
     let inserted = diesel::insert_into(user_rows::table)
         .values((
             user_rows::id.eq(id),
@@ -83,25 +85,25 @@ pub async fn insert(
             user_rows::display_key.eq(users::folded(display_name)),
             user_rows::role.eq(UserRole::Bot),
         ))
-        .returning(User::as_returning())
+        .returning(UserRow::as_returning())
         .load(connection)
         .await;
     let user = match inserted {
         Ok(users) => users.into_iter().next().ok_or(diesel::result::Error::NotFound)?,
-        Err(error) if violates(&error, "users_name_key") => return Ok(Insertion::NameTaken),
-        Err(error) if violates(&error, "users_pkey") => return Ok(Insertion::IdTaken),
+        Err(error) if violates(&error, "users_name_key") => return Ok(BotInsertion::NameTaken),
+        Err(error) if violates(&error, "users_pkey") => return Ok(BotInsertion::IdTaken),
         Err(error) => return Err(error.into()),
     };
     let row = (bots::user_id.eq(id), bots::owner_id.eq(made.owner), bots::mac.eq(&made.mac));
     diesel::insert_into(bots::table).values(row).execute(connection).await?;
-    Ok(Insertion::Made(user))
+    Ok(BotInsertion::Created(user))
 }
 
 /// Who made a bot; `None` for all other users.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn made(connection: &mut Connection, bot: UserId) -> Result<Option<Made>, StoreError> {
+pub async fn origin(connection: &mut Connection, bot: UserId) -> Result<Option<BotOrigin>, StoreError> {
     let query = bots::table.find(bot).select((bots::owner_id, bots::mac));
     Ok(query.first(connection).await.optional()?)
 }
@@ -115,14 +117,14 @@ pub async fn list(
     owner: UserId,
     after: UserId,
     limit: i64,
-) -> Result<Vec<User>, StoreError> {
+) -> Result<Vec<UserRow>, StoreError> {
     let query = bots::table
         .inner_join(user_rows::table.on(user_rows::id.eq(bots::user_id)))
         .filter(bots::owner_id.eq(owner).and(bots::user_id.gt(after)))
         .filter(user_rows::deleted_at.is_null())
         .order(bots::user_id)
         .limit(limit)
-        .select(User::as_select());
+        .select(UserRow::as_select());
     Ok(query.load(connection).await?)
 }
 
@@ -131,7 +133,7 @@ pub async fn list(
 /// # Errors
 /// [`StoreError`].
 pub async fn lock_and_count(connection: &mut Connection, owner: UserId) -> Result<i64, StoreError> {
-    users::hold(connection, owner).await?;
+    users::lock(connection, owner).await?;
     let query = bots::table
         .inner_join(user_rows::table.on(user_rows::id.eq(bots::user_id)))
         .filter(bots::owner_id.eq(owner).and(user_rows::deleted_at.is_null()))
@@ -144,7 +146,7 @@ pub async fn lock_and_count(connection: &mut Connection, owner: UserId) -> Resul
 /// # Errors
 /// [`StoreError`].
 pub async fn lock_and_count_tokens(connection: &mut Connection, bot: UserId) -> Result<i64, StoreError> {
-    users::hold(connection, bot).await?;
+    users::lock(connection, bot).await?;
     Ok(tokens(bot).count().get_result(connection).await?)
 }
 
@@ -152,7 +154,10 @@ pub async fn lock_and_count_tokens(connection: &mut Connection, bot: UserId) -> 
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn insert_token(connection: &mut Connection, token: &NewToken<'_>) -> Result<Option<Token>, StoreError> {
+pub async fn insert_token(
+    connection: &mut Connection,
+    token: &NewBotToken<'_>,
+) -> Result<Option<BotTokenRow>, StoreError> {
     let made = sessions::insert(connection, token.id, token.bot, token.name, token.lifetime).await;
     match made {
         Err(StoreError::Query(error)) if violates(&error, "sessions_pkey") => return Ok(None),
@@ -175,7 +180,7 @@ pub async fn insert_token(connection: &mut Connection, token: &NewToken<'_>) -> 
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn by_id(connection: &mut Connection, id: SessionId) -> Result<Option<Token>, StoreError> {
+pub async fn by_id(connection: &mut Connection, id: SessionId) -> Result<Option<BotTokenRow>, StoreError> {
     let query = bot_tokens::table
         .inner_join(session_rows::table.on(session_rows::id.eq(bot_tokens::session_id)))
         .filter(bot_tokens::session_id.eq(id))
@@ -192,7 +197,7 @@ pub async fn list_tokens(
     bot: UserId,
     after: SessionId,
     limit: i64,
-) -> Result<Vec<Token>, StoreError> {
+) -> Result<Vec<BotTokenRow>, StoreError> {
     let query =
         tokens(bot).filter(session_rows::id.gt(after)).order(session_rows::id).limit(limit).select(token_columns());
     Ok(query.load(connection).await?)
@@ -202,7 +207,10 @@ pub async fn list_tokens(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn standings(connection: &mut Connection, hashes: &[Vec<u8>]) -> Result<Vec<Option<Standing>>, StoreError> {
+pub async fn token_sessions(
+    connection: &mut Connection,
+    hashes: &[Vec<u8>],
+) -> Result<Vec<Option<BotTokenSession>>, StoreError> {
     type Row = (Option<UserId>, Option<SessionId>, Option<Time>, Option<Time>);
     let query = sql::<(Nullable<Uuid>, Nullable<Uuid>, Nullable<Timestamptz>, Nullable<Timestamptz>)>(
         "SELECT s.user_id, s.id, s.expires_at, s.revoked_at FROM unnest(",
@@ -215,7 +223,7 @@ pub async fn standings(connection: &mut Connection, hashes: &[Vec<u8>]) -> Resul
     );
     let rows: Vec<Row> = query.load(connection).await?;
     let standing = |(bot, session, expires_at, revoked_at): Row| {
-        Some(Standing { bot: bot?, session: session?, expires_at: expires_at?, revoked_at })
+        Some(BotTokenSession { bot: bot?, session: session?, expires_at: expires_at?, revoked_at })
     };
     Ok(rows.into_iter().map(standing).collect())
 }

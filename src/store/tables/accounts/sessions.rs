@@ -1,9 +1,10 @@
 //! Sessions and their refresh tokens.
 
-use super::schema::{refresh_tokens, sessions};
-use super::sql::{from_now, now, seconds, seconds_ago};
-use super::{Connection, StoreError, Time};
 use crate::ids::{SessionId, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::schema::{refresh_tokens, sessions};
+use crate::store::database::sql::{Time, from_now, now, seconds, seconds_ago};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 /// One login of one device.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = sessions)]
-pub struct Session {
+pub struct SessionRow {
     pub id: SessionId,
     pub user_id: UserId,
     pub device: Option<String>,
@@ -25,7 +26,7 @@ pub struct Session {
 /// A refresh token as it is kept.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = refresh_tokens)]
-pub struct RefreshToken {
+pub struct RefreshTokenRow {
     pub hash: Vec<u8>,
     pub session_id: SessionId,
     pub parent: Option<Vec<u8>>,
@@ -43,7 +44,7 @@ pub async fn insert(
     user: UserId,
     device: Option<&str>,
     lifetime: Duration,
-) -> Result<Session, StoreError> {
+) -> Result<SessionRow, StoreError> {
     let session = diesel::insert_into(sessions::table)
         .values((
             sessions::id.eq(id),
@@ -51,7 +52,7 @@ pub async fn insert(
             sessions::device.eq(device),
             sessions::expires_at.eq(from_now(seconds(lifetime))),
         ))
-        .returning(Session::as_returning())
+        .returning(SessionRow::as_returning())
         .get_result(connection)
         .await?;
     Ok(session)
@@ -64,14 +65,14 @@ pub async fn insert(
 pub async fn lock_by_token(
     connection: &mut Connection,
     hash: &[u8],
-) -> Result<Option<(Session, RefreshToken, Time)>, StoreError> {
+) -> Result<Option<(SessionRow, RefreshTokenRow, Time)>, StoreError> {
     let query = refresh_tokens::table.find(hash).select(refresh_tokens::session_id);
     let Some(id) = query.first::<SessionId>(connection).await.optional()? else {
         return Ok(None);
     };
     // The session's row orders the refreshes of one session; the token is read after the lock is had.
-    let session = sessions::table.find(id).select(Session::as_select()).for_update().first(connection).await?;
-    let query = refresh_tokens::table.find(hash).select((RefreshToken::as_select(), now()));
+    let session = sessions::table.find(id).select(SessionRow::as_select()).for_update().first(connection).await?;
+    let query = refresh_tokens::table.find(hash).select((RefreshTokenRow::as_select(), now()));
     let (token, time) = query.first(connection).await?;
     Ok(Some((session, token, time)))
 }
@@ -103,9 +104,9 @@ pub async fn insert_token(
 /// [`StoreError`].
 pub async fn spend_token(
     connection: &mut Connection,
-    token: &RefreshToken,
+    token: &RefreshTokenRow,
     lifetime: Duration,
-) -> Result<Session, StoreError> {
+) -> Result<SessionRow, StoreError> {
     diesel::update(refresh_tokens::table.find(&token.hash).filter(refresh_tokens::replaced_at.is_null()))
         .set(refresh_tokens::replaced_at.eq(now().nullable()))
         .execute(connection)
@@ -118,7 +119,7 @@ pub async fn spend_token(
     }
     let session = diesel::update(sessions::table.find(token.session_id))
         .set((sessions::last_seen_at.eq(now()), sessions::expires_at.eq(from_now(seconds(lifetime)))))
-        .returning(Session::as_returning())
+        .returning(SessionRow::as_returning())
         .get_result(connection)
         .await?;
     Ok(session)
@@ -133,13 +134,13 @@ pub async fn list(
     user: UserId,
     before: Option<SessionId>,
     limit: i64,
-) -> Result<Vec<Session>, StoreError> {
+) -> Result<Vec<SessionRow>, StoreError> {
     let query = sessions::table
         .filter(sessions::user_id.eq(user).and(sessions::id.lt(before.unwrap_or(SessionId(Uuid::max())))))
         .filter(sessions::revoked_at.is_null().and(sessions::expires_at.gt(now())))
         .order(sessions::id.desc())
         .limit(limit)
-        .select(Session::as_select());
+        .select(SessionRow::as_select());
     Ok(query.load(connection).await?)
 }
 

@@ -1,16 +1,17 @@
 //! Single-use keys that open one stream.
 
-use super::schema::{sessions, tickets};
-use super::sql::{from_now, now, seconds};
-use super::{Connection, StoreError, Time};
 use crate::ids::{SessionId, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::schema::{sessions, tickets};
+use crate::store::database::sql::{Time, from_now, now, seconds};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
 
 /// Whom a ticket stands for.
 #[derive(Clone, Copy, Debug, Queryable)]
-pub struct Ticket {
+pub struct TicketRow {
     pub user_id: UserId,
     pub session_id: Option<SessionId>,
     pub token_expires_at: Time,
@@ -23,7 +24,7 @@ pub struct Ticket {
 pub async fn insert(
     connection: &mut Connection,
     hash: &[u8],
-    ticket: Ticket,
+    ticket: TicketRow,
     lifetime: Duration,
 ) -> Result<(), StoreError> {
     diesel::delete(tickets::table.filter(tickets::expires_at.lt(now()))).execute(connection).await?;
@@ -44,10 +45,10 @@ pub async fn insert(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn take(connection: &mut Connection, hash: &[u8]) -> Result<Option<Ticket>, StoreError> {
+pub async fn take(connection: &mut Connection, hash: &[u8]) -> Result<Option<TicketRow>, StoreError> {
     let taken = diesel::delete(tickets::table.find(hash).filter(tickets::expires_at.gt(now())))
         .returning((tickets::user_id, tickets::session_id, tickets::token_expires_at))
-        .load::<Ticket>(connection)
+        .load::<TicketRow>(connection)
         .await?;
     let Some(ticket) = taken.into_iter().next() else { return Ok(None) };
     if let Some(session) = ticket.session_id {

@@ -1,15 +1,17 @@
 //! The directory: accounts by what their name or display name begins with.
 
-use super::sql::sql;
-use super::users::User;
-use super::{Connection, StoreError, Time, UserRole};
 use crate::ids::UserId;
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::UserRole;
+use crate::store::database::error::StoreError;
+use crate::store::database::sql::{Time, sql};
+use crate::store::tables::accounts::users::UserRow;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
 /// A place in the directory. An account has one for its name and one for its display name, where those differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct DirectoryKey {
     /// The folded name or display name.
     pub key: String,
     pub name: String,
@@ -17,9 +19,9 @@ pub struct Place {
 
 /// An account at one of its places.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    pub user: User,
-    pub place: Place,
+pub struct DirectoryEntry {
+    pub user: UserRow,
+    pub place: DirectoryKey,
     /// The display name, folded.
     pub display_key: String,
 }
@@ -34,12 +36,12 @@ type Columns = (Text, Text, Uuid, Text, Text, Text, Timestamptz, Nullable<Timest
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn entries(
+pub async fn list(
     connection: &mut Connection,
     prefix: &str,
-    after: &Place,
+    after: &DirectoryKey,
     most: i64,
-) -> Result<Vec<Entry>, StoreError> {
+) -> Result<Vec<DirectoryEntry>, StoreError> {
     // One bound where the range begins: of two, the index may take the one that is farther from it. No name is empty.
     let (key, name) = if after.key.as_str() < prefix { (prefix, "") } else { (&*after.key, &*after.name) };
     // No text goes on with this character.
@@ -76,7 +78,7 @@ pub async fn entries(
     Ok(rows.into_iter().map(entry_of).collect())
 }
 
-fn entry_of((key, display_key, id, name, display_name, role, created_at, disabled_at): Row) -> Entry {
-    let place = Place { key, name: name.clone() };
-    Entry { user: User { id, name, display_name, role, created_at, disabled_at }, place, display_key }
+fn entry_of((key, display_key, id, name, display_name, role, created_at, disabled_at): Row) -> DirectoryEntry {
+    let place = DirectoryKey { key, name: name.clone() };
+    DirectoryEntry { user: UserRow { id, name, display_name, role, created_at, disabled_at }, place, display_key }
 }

@@ -1,10 +1,11 @@
 //! Accounts.
 
-use super::error::violates;
-use super::schema::users;
-use super::sql::sql;
-use super::{Connection, StoreError, Time, UserRole};
 use crate::ids::UserId;
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::UserRole;
+use crate::store::database::error::{StoreError, violates};
+use crate::store::database::schema::users;
+use crate::store::database::sql::{Time, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Uuid;
 use diesel_async::RunQueryDsl;
@@ -13,7 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 /// An account, without its password.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = users)]
-pub struct User {
+pub struct UserRow {
     pub id: UserId,
     pub name: String,
     pub display_name: String,
@@ -38,7 +39,7 @@ pub async fn insert(
     name: &str,
     display_name: &str,
     password_hash: Option<&str>,
-) -> Result<Option<User>, StoreError> {
+) -> Result<Option<UserRow>, StoreError> {
     let inserted = diesel::insert_into(users::table)
         .values((
             users::id.eq(id),
@@ -47,7 +48,7 @@ pub async fn insert(
             users::display_key.eq(folded(display_name)),
             users::password_hash.eq(password_hash),
         ))
-        .returning(User::as_returning())
+        .returning(UserRow::as_returning())
         .load(connection)
         .await;
     match inserted {
@@ -61,8 +62,8 @@ pub async fn insert(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn by_id(connection: &mut Connection, id: UserId) -> Result<Option<User>, StoreError> {
-    let query = users::table.find(id).select(User::as_select());
+pub async fn by_id(connection: &mut Connection, id: UserId) -> Result<Option<UserRow>, StoreError> {
+    let query = users::table.find(id).select(UserRow::as_select());
     Ok(query.first(connection).await.optional()?)
 }
 
@@ -70,8 +71,8 @@ pub async fn by_id(connection: &mut Connection, id: UserId) -> Result<Option<Use
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn by_name(connection: &mut Connection, name: &str) -> Result<Option<User>, StoreError> {
-    let query = users::table.filter(users::name.eq(name)).select(User::as_select());
+pub async fn by_name(connection: &mut Connection, name: &str) -> Result<Option<UserRow>, StoreError> {
+    let query = users::table.filter(users::name.eq(name)).select(UserRow::as_select());
     Ok(query.first(connection).await.optional()?)
 }
 
@@ -83,8 +84,8 @@ pub async fn by_ids_or_names(
     connection: &mut Connection,
     ids: &[UserId],
     names: &[String],
-) -> Result<Vec<User>, StoreError> {
-    let query = users::table.filter(users::id.eq_any(ids).or(users::name.eq_any(names))).select(User::as_select());
+) -> Result<Vec<UserRow>, StoreError> {
+    let query = users::table.filter(users::id.eq_any(ids).or(users::name.eq_any(names))).select(UserRow::as_select());
     Ok(query.load(connection).await?)
 }
 
@@ -95,8 +96,8 @@ pub async fn by_ids_or_names(
 pub async fn credentials(
     connection: &mut Connection,
     name: &str,
-) -> Result<Option<(User, Option<String>)>, StoreError> {
-    let query = users::table.filter(users::name.eq(name)).select((User::as_select(), users::password_hash));
+) -> Result<Option<(UserRow, Option<String>)>, StoreError> {
+    let query = users::table.filter(users::name.eq(name)).select((UserRow::as_select(), users::password_hash));
     Ok(query.first(connection).await.optional()?)
 }
 
@@ -130,7 +131,7 @@ pub async fn replace_password_hash(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn hold_password_hash(connection: &mut Connection, id: UserId, hash: &str) -> Result<bool, StoreError> {
+pub async fn lock_password_hash(connection: &mut Connection, id: UserId, hash: &str) -> Result<bool, StoreError> {
     let query = users::table.find(id).filter(users::password_hash.eq(hash)).select(users::id).for_share();
     Ok(query.first::<UserId>(connection).await.optional()?.is_some())
 }
@@ -143,10 +144,10 @@ pub async fn set_display_name(
     connection: &mut Connection,
     id: UserId,
     display_name: &str,
-) -> Result<Option<User>, StoreError> {
+) -> Result<Option<UserRow>, StoreError> {
     let changed = diesel::update(users::table.find(id))
         .set((users::display_name.eq(display_name), users::display_key.eq(folded(display_name))))
-        .returning(User::as_returning())
+        .returning(UserRow::as_returning())
         .load(connection)
         .await?;
     Ok(changed.into_iter().next())
@@ -157,7 +158,7 @@ pub async fn set_display_name(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn hold(connection: &mut Connection, id: UserId) -> Result<(), StoreError> {
+pub async fn lock(connection: &mut Connection, id: UserId) -> Result<(), StoreError> {
     users::table.find(id).select(users::id).for_no_key_update().load::<UserId>(connection).await?;
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Conversations. All writes happen under the log's lock.
 
-use super::schema::conversations;
-use super::{Connection, ConversationKind, History, Time};
 use crate::ids::{ConversationId, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::{ConversationKind, History};
+use crate::store::database::schema::conversations;
+use crate::store::database::sql::Time;
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -11,7 +13,7 @@ use diesel_async::RunQueryDsl;
 /// A conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = conversations)]
-pub struct Conversation {
+pub struct ConversationRow {
     pub id: ConversationId,
     pub kind: ConversationKind,
     pub title: Option<String>,
@@ -26,7 +28,7 @@ pub struct Conversation {
 /// As PostgreSQL has it.
 pub async fn insert(
     connection: &mut Connection,
-    conversation: &Conversation,
+    conversation: &ConversationRow,
     direct_key: Option<&[u8]>,
 ) -> Result<(), Error> {
     diesel::insert_into(conversations::table)
@@ -40,26 +42,26 @@ pub async fn insert(
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn by_ids(connection: &mut Connection, ids: &[ConversationId]) -> Result<Vec<Conversation>, Error> {
-    kept().filter(conversations::id.eq_any(ids)).select(Conversation::as_select()).load(connection).await
+pub async fn by_ids(connection: &mut Connection, ids: &[ConversationId]) -> Result<Vec<ConversationRow>, Error> {
+    kept().filter(conversations::id.eq_any(ids)).select(ConversationRow::as_select()).load(connection).await
 }
 
 /// Finds a conversation by id, unless it was deleted.
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn by_id(connection: &mut Connection, id: ConversationId) -> Result<Option<Conversation>, Error> {
-    kept().filter(conversations::id.eq(id)).select(Conversation::as_select()).first(connection).await.optional()
+pub async fn by_id(connection: &mut Connection, id: ConversationId) -> Result<Option<ConversationRow>, Error> {
+    kept().filter(conversations::id.eq(id)).select(ConversationRow::as_select()).first(connection).await.optional()
 }
 
 /// Finds the one conversation of a set of users.
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn by_direct_key(connection: &mut Connection, key: &[u8]) -> Result<Option<Conversation>, Error> {
+pub async fn by_direct_key(connection: &mut Connection, key: &[u8]) -> Result<Option<ConversationRow>, Error> {
     conversations::table
         .filter(conversations::direct_key.eq(key))
-        .select(Conversation::as_select())
+        .select(ConversationRow::as_select())
         .first(connection)
         .await
         .optional()

@@ -1,11 +1,11 @@
 //! Memberships, as intervals of the log. All writes happen under the log's lock.
 
-use super::schema::conversations;
-use super::schema::{members, users};
-use super::sql::sql;
-use super::users::User;
-use super::{Connection, History, MemberRole, Time};
 use crate::ids::{ConversationId, Position, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::{History, MemberRole};
+use crate::store::database::schema::{conversations, members, users};
+use crate::store::database::sql::{Time, sql};
+use crate::store::tables::accounts::users::UserRow;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Uuid};
@@ -21,20 +21,20 @@ pub struct Membership {
     pub left_at: Option<Position>,
     pub since: Time,
     #[diesel(embed)]
-    pub settings: Settings,
+    pub settings: MemberSettings,
 }
 
 /// What a member alone has set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Queryable, Selectable)]
 #[diesel(table_name = members)]
-pub struct Settings {
+pub struct MemberSettings {
     pub archived: bool,
     pub muted: bool,
 }
 
 /// Who joins, and as what.
 #[derive(Clone, Copy, Debug)]
-pub struct Joining {
+pub struct NewMember {
     pub user: UserId,
     pub role: MemberRole,
 }
@@ -46,7 +46,7 @@ pub struct Joining {
 pub async fn join(
     connection: &mut Connection,
     conversation: ConversationId,
-    joining: &[Joining],
+    joining: &[NewMember],
     at: Position,
     since: Time,
 ) -> Result<(), Error> {
@@ -102,7 +102,7 @@ pub async fn set_role(
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn open(
+pub async fn current(
     connection: &mut Connection,
     conversation: ConversationId,
     user: UserId,
@@ -134,7 +134,7 @@ pub async fn of_user(
 
 /// A stretch of a user's memberships.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
-pub struct Stretch {
+pub struct MembershipInterval {
     pub conversation: ConversationId,
     pub joined_at: Position,
     pub left_at: Option<Position>,
@@ -145,7 +145,7 @@ pub struct Stretch {
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn stretches(connection: &mut Connection, user: UserId) -> Result<Vec<Stretch>, Error> {
+pub async fn intervals_of_user(connection: &mut Connection, user: UserId) -> Result<Vec<MembershipInterval>, Error> {
     members::table
         .inner_join(conversations::table.on(conversations::id.eq(members::conversation_id)))
         .filter(members::user_id.eq(user).and(conversations::deleted_at.is_null()))
@@ -164,7 +164,7 @@ pub async fn list(
     conversation: ConversationId,
     after: Option<(Position, UserId)>,
     limit: i64,
-) -> Result<Vec<(Membership, User)>, Error> {
+) -> Result<Vec<(Membership, UserRow)>, Error> {
     let (place, user) = after.unwrap_or((Position(-1), UserId(uuid::Uuid::nil())));
     members::table
         .inner_join(users::table.on(users::id.eq(members::user_id)))
@@ -172,7 +172,7 @@ pub async fn list(
         .filter(members::joined_at.gt(place).or(members::joined_at.eq(place).and(members::user_id.gt(user))))
         .order((members::joined_at, members::user_id))
         .limit(limit)
-        .select((Membership::as_select(), User::as_select()))
+        .select((Membership::as_select(), UserRow::as_select()))
         .load(connection)
         .await
 }
@@ -214,11 +214,11 @@ pub async fn peers(
     connection: &mut Connection,
     conversations: &[ConversationId],
     user: UserId,
-) -> Result<Vec<(ConversationId, User)>, Error> {
+) -> Result<Vec<(ConversationId, UserRow)>, Error> {
     members::table
         .inner_join(users::table.on(users::id.eq(members::user_id)))
         .filter(members::conversation_id.eq_any(conversations).and(members::user_id.ne(user)))
-        .select((members::conversation_id, User::as_select()))
+        .select((members::conversation_id, UserRow::as_select()))
         .load(connection)
         .await
 }
@@ -239,17 +239,17 @@ pub async fn count_owners(connection: &mut Connection, conversation: Conversatio
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn heir(
+pub async fn successor_of_owner(
     connection: &mut Connection,
     conversation: ConversationId,
     leaving: UserId,
-) -> Result<Option<(Membership, User)>, Error> {
+) -> Result<Option<(Membership, UserRow)>, Error> {
     members::table
         .inner_join(users::table.on(users::id.eq(members::user_id)))
         .filter(members::left_at.is_null().and(members::conversation_id.eq(conversation)))
         .filter(members::user_id.ne(leaving))
         .order((members::role.ne(MemberRole::Admin), members::joined_at, members::user_id))
-        .select((Membership::as_select(), User::as_select()))
+        .select((Membership::as_select(), UserRow::as_select()))
         .first(connection)
         .await
         .optional()
@@ -263,7 +263,7 @@ pub async fn set_settings(
     connection: &mut Connection,
     conversation: ConversationId,
     user: UserId,
-    settings: Settings,
+    settings: MemberSettings,
 ) -> Result<(), Error> {
     diesel::update(present().filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user))))
         .set((members::archived.eq(settings.archived), members::muted.eq(settings.muted)))

@@ -1,9 +1,10 @@
 //! Reactions to messages, as intervals of the log. All writes happen under the log's lock.
 
-use super::schema::reactions;
-use super::sql::sql;
-use super::{Connection, StoreError};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::schema::reactions;
+use crate::store::database::sql::sql;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid};
@@ -11,7 +12,7 @@ use diesel_async::RunQueryDsl;
 
 /// What one user put under one message.
 #[derive(Clone, Copy, Debug)]
-pub struct Reaction<'a> {
+pub struct ReactionKey<'a> {
     pub message: MessageId,
     pub emoji: &'a str,
     pub user: UserId,
@@ -19,7 +20,7 @@ pub struct Reaction<'a> {
 
 /// How often one emoji stands under a message.
 #[derive(Clone, Debug, Queryable)]
-pub struct Counted {
+pub struct ReactionCount {
     pub message: MessageId,
     pub emoji: String,
     pub count: i64,
@@ -28,7 +29,7 @@ pub struct Counted {
 }
 
 /// Positions of a conversation that a reader sees, both ends included.
-pub type Seen = (ConversationId, Position, Position);
+pub type VisibleRange = (ConversationId, Position, Position);
 
 /// Adds a reaction at a position.
 ///
@@ -36,7 +37,7 @@ pub type Seen = (ConversationId, Position, Position);
 /// As PostgreSQL has it.
 pub async fn add(
     connection: &mut Connection,
-    reaction: Reaction<'_>,
+    reaction: ReactionKey<'_>,
     conversation: ConversationId,
     at: Position,
 ) -> Result<(), Error> {
@@ -57,7 +58,7 @@ pub async fn add(
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn remove(connection: &mut Connection, reaction: Reaction<'_>, at: Position) -> Result<bool, Error> {
+pub async fn remove(connection: &mut Connection, reaction: ReactionKey<'_>, at: Position) -> Result<bool, Error> {
     let removed = diesel::update(standing(reaction.message))
         .filter(reactions::emoji.eq(reaction.emoji).and(reactions::user_id.eq(reaction.user)))
         .set(reactions::removed_at.eq(at))
@@ -70,7 +71,7 @@ pub async fn remove(connection: &mut Connection, reaction: Reaction<'_>, at: Pos
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn exists(connection: &mut Connection, reaction: Reaction<'_>) -> Result<bool, Error> {
+pub async fn exists(connection: &mut Connection, reaction: ReactionKey<'_>) -> Result<bool, Error> {
     let here = standing(reaction.message)
         .filter(reactions::emoji.eq(reaction.emoji).and(reactions::user_id.eq(reaction.user)));
     diesel::select(diesel::dsl::exists(here)).get_result(connection).await
@@ -80,7 +81,7 @@ pub async fn exists(connection: &mut Connection, reaction: Reaction<'_>) -> Resu
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn count_additions(connection: &mut Connection, reaction: Reaction<'_>) -> Result<i64, Error> {
+pub async fn count_additions(connection: &mut Connection, reaction: ReactionKey<'_>) -> Result<i64, Error> {
     reactions::table
         .filter(reactions::message_id.eq(reaction.message).and(reactions::emoji.eq(reaction.emoji)))
         .filter(reactions::user_id.eq(reaction.user))
@@ -101,7 +102,7 @@ pub async fn emoji(connection: &mut Connection, message: MessageId) -> Result<Ve
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn forget(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
+pub async fn delete_all(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
     diesel::delete(reactions::table.filter(reactions::message_id.eq_any(messages))).execute(connection).await?;
     Ok(())
 }
@@ -115,8 +116,8 @@ pub async fn count(
     connection: &mut Connection,
     reader: UserId,
     messages: &[MessageId],
-    seen: &[Seen],
-) -> Result<Vec<Counted>, StoreError> {
+    seen: &[VisibleRange],
+) -> Result<Vec<ReactionCount>, StoreError> {
     let conversations: Vec<_> = seen.iter().map(|(conversation, _, _)| *conversation).collect();
     let firsts: Vec<_> = seen.iter().map(|(_, first, _)| *first).collect();
     let lasts: Vec<_> = seen.iter().map(|(_, _, last)| *last).collect();

@@ -1,11 +1,11 @@
 //! How far members have read: a column of `members`. All writes happen under the log's lock.
 
-use super::Connection;
-use super::members::Membership;
-use super::schema::{members, users};
-use super::sql::sql;
-use super::users::User;
 use crate::ids::{ConversationId, Position, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::schema::{members, users};
+use crate::store::database::sql::sql;
+use crate::store::tables::accounts::users::UserRow;
+use crate::store::tables::messaging::members::Membership;
 use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Uuid};
@@ -13,7 +13,7 @@ use diesel_async::RunQueryDsl;
 
 /// How far a member has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
-pub struct Mark {
+pub struct ReadMark {
     pub conversation: ConversationId,
     pub user: UserId,
     pub read: Position,
@@ -24,7 +24,7 @@ pub struct Mark {
 ///
 /// # Errors
 /// As PostgreSQL has it.
-pub async fn advance(connection: &mut Connection, marks: &[Mark]) -> Result<Vec<Mark>, Error> {
+pub async fn advance(connection: &mut Connection, marks: &[ReadMark]) -> Result<Vec<ReadMark>, Error> {
     let conversations: Vec<_> = marks.iter().map(|mark| mark.conversation).collect();
     let users: Vec<_> = marks.iter().map(|mark| mark.user).collect();
     let reads: Vec<_> = marks.iter().map(|mark| mark.read).collect();
@@ -54,7 +54,7 @@ pub async fn readers(
     only: Option<UserId>,
     after: Option<(Position, UserId)>,
     limit: i64,
-) -> Result<Vec<(Membership, User, Position)>, Error> {
+) -> Result<Vec<(Membership, UserRow, Position)>, Error> {
     let (place, user) = after.unwrap_or((Position(-1), UserId(uuid::Uuid::nil())));
     let mut query = members::table
         .inner_join(users::table.on(users::id.eq(members::user_id)))
@@ -62,7 +62,7 @@ pub async fn readers(
         .filter(members::joined_at.gt(place).or(members::joined_at.eq(place).and(members::user_id.gt(user))))
         .order((members::joined_at, members::user_id))
         .limit(limit)
-        .select((Membership::as_select(), User::as_select(), members::read))
+        .select((Membership::as_select(), UserRow::as_select(), members::read))
         .into_boxed();
     if let Some(only) = only {
         query = query.filter(members::user_id.eq(only));

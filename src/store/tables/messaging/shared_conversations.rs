@@ -1,8 +1,9 @@
 //! Who shares a conversation with whom.
 
-use super::sql::{Sql, sql};
-use super::{Connection, StoreError};
 use crate::ids::UserId;
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::sql::{Sql, sql};
 use diesel::sql_types::{Array, BigInt, Uuid};
 use diesel_async::RunQueryDsl;
 
@@ -10,7 +11,7 @@ use diesel_async::RunQueryDsl;
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn of(connection: &mut Connection, user: UserId, limit: i64) -> Result<Vec<UserId>, StoreError> {
+pub async fn users_of(connection: &mut Connection, user: UserId, limit: i64) -> Result<Vec<UserId>, StoreError> {
     let query: Sql<'_, Uuid> = sql(
         "SELECT DISTINCT theirs.user_id
            FROM members mine JOIN members theirs USING (conversation_id)
@@ -26,7 +27,11 @@ pub async fn of(connection: &mut Connection, user: UserId, limit: i64) -> Result
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn among(connection: &mut Connection, user: UserId, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+pub async fn users_among(
+    connection: &mut Connection,
+    user: UserId,
+    users: &[UserId],
+) -> Result<Vec<UserId>, StoreError> {
     let query: Sql<'_, Uuid> = sql("SELECT u.id FROM unnest(")
         .bind::<Array<Uuid>, _>(users)
         .sql(") u (id) WHERE u.id = ")

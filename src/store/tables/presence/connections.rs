@@ -1,10 +1,12 @@
 //! Who is connected where.
 
-use super::nodes::runs;
-use super::sql::{Sql, sql};
-use super::users::User;
-use super::{Connection, StoreError, Time, Transport, UserRole};
 use crate::ids::{ConnectionId, NodeId, SessionId, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::{Transport, UserRole};
+use crate::store::database::error::StoreError;
+use crate::store::database::sql::{Sql, Time, sql};
+use crate::store::tables::accounts::users::UserRow;
+use crate::store::tables::presence::nodes::runs;
 use diesel::prelude::Queryable;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
@@ -28,7 +30,7 @@ macro_rules! since {
 
 /// A connection that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arrival {
+pub struct OpenedConnection {
     pub id: ConnectionId,
     pub user: UserId,
     pub session: Option<SessionId>,
@@ -37,8 +39,8 @@ pub struct Arrival {
 
 /// What a node writes at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    pub came: Vec<Arrival>,
+pub struct ConnectionChanges {
+    pub came: Vec<OpenedConnection>,
     pub went: Vec<ConnectionId>,
     /// Whether all of it was known before: the node enters itself anew.
     pub known: bool,
@@ -50,7 +52,7 @@ pub struct Batch {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn write(connection: &mut Connection, node: NodeId, batch: &Batch) -> Result<bool, StoreError> {
+pub async fn write(connection: &mut Connection, node: NodeId, batch: &ConnectionChanges) -> Result<bool, StoreError> {
     let came = &batch.came;
     let query: Sql<'_, BigInt> = sql("WITH beat AS (UPDATE nodes SET heard_at = now(), version = version + ")
         .bind::<BigInt, _>(i64::from(!came.is_empty() || !batch.went.is_empty()))
@@ -104,7 +106,7 @@ pub async fn end_all(connection: &mut Connection, node: NodeId) -> Result<(), St
 
 /// What became of a user at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
-pub struct News {
+pub struct PresenceChange {
     pub user: UserId,
     /// A connection was opened while there was no other.
     pub came: bool,
@@ -116,7 +118,11 @@ pub struct News {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn news(connection: &mut Connection, node: NodeId, version: i64) -> Result<Vec<News>, StoreError> {
+pub async fn changes_since(
+    connection: &mut Connection,
+    node: NodeId,
+    version: i64,
+) -> Result<Vec<PresenceChange>, StoreError> {
     let query: Sql<'_, (Uuid, Bool, Bool)> =
         sql("SELECT user_id, bool_or(gone_at IS NULL AND online_since = since), bool_or(gone_at IS NOT NULL)
            FROM connections WHERE node = ")
@@ -153,7 +159,7 @@ pub async fn away(connection: &mut Connection, users: &[UserId]) -> Result<Vec<U
 
 /// One of a user's own connections.
 #[derive(Clone, Debug, Queryable)]
-pub struct Connected {
+pub struct ConnectionRow {
     pub id: ConnectionId,
     pub node: NodeId,
     pub transport: Transport,
@@ -166,7 +172,7 @@ pub struct Connected {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn of_user(connection: &mut Connection, user: UserId, limit: i64) -> Result<Vec<Connected>, StoreError> {
+pub async fn of_user(connection: &mut Connection, user: UserId, limit: i64) -> Result<Vec<ConnectionRow>, StoreError> {
     let query: Sql<'_, (Uuid, Uuid, Text, Nullable<Text>, Timestamptz)> = sql(concat!(
         "SELECT c.id, c.node, c.transport, s.device, c.since
            FROM connections c JOIN nodes n ON n.id = c.node LEFT JOIN sessions s ON s.id = c.session_id
@@ -184,11 +190,11 @@ pub async fn of_user(connection: &mut Connection, user: UserId, limit: i64) -> R
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn standing(
+pub async fn online_since(
     connection: &mut Connection,
     users: &[UserId],
     limit: i64,
-) -> Result<Vec<(User, Option<Time>)>, StoreError> {
+) -> Result<Vec<(UserRow, Option<Time>)>, StoreError> {
     type Row = (UserId, String, String, UserRole, Time, Option<Time>, Option<Time>);
     type Columns = (Uuid, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>);
     let query: Sql<'_, Columns> = sql("WITH asked AS MATERIALIZED (SELECT * FROM unnest(")
@@ -203,7 +209,7 @@ pub async fn standing(
         .bind::<BigInt, _>(limit);
     let rows: Vec<Row> = query.load(connection).await?;
     let standing = |(id, name, display_name, role, created_at, disabled_at, since)| {
-        (User { id, name, display_name, role, created_at, disabled_at }, since)
+        (UserRow { id, name, display_name, role, created_at, disabled_at }, since)
     };
     Ok(rows.into_iter().map(standing).collect())
 }

@@ -1,8 +1,9 @@
 //! The nodes that run.
 
-use super::sql::sql;
-use super::{Connection, StoreError};
 use crate::ids::NodeId;
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::sql::sql;
 use diesel::prelude::Queryable;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid};
 use diesel_async::RunQueryDsl;
@@ -17,7 +18,7 @@ pub(super) use runs;
 
 /// A node that runs, or did lately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
-pub struct Node {
+pub struct NodeRow {
     pub id: NodeId,
     /// Grows with each batch of connections that the node writes.
     pub version: i64,
@@ -28,7 +29,7 @@ pub struct Node {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn enter(connection: &mut Connection, id: NodeId, version: i64) -> Result<(), StoreError> {
+pub async fn register(connection: &mut Connection, id: NodeId, version: i64) -> Result<(), StoreError> {
     sql::<()>("INSERT INTO nodes (id, version, heard_at) VALUES (")
         .bind::<Uuid, _>(id)
         .sql(", ")
@@ -43,7 +44,7 @@ pub async fn enter(connection: &mut Connection, id: NodeId, version: i64) -> Res
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn list(connection: &mut Connection) -> Result<Vec<Node>, StoreError> {
+pub async fn list(connection: &mut Connection) -> Result<Vec<NodeRow>, StoreError> {
     let query = sql::<(Uuid, BigInt, Bool)>(concat!("SELECT n.id, n.version, ", runs!(), " FROM nodes n"));
     Ok(query.load(connection).await?)
 }
@@ -52,7 +53,7 @@ pub async fn list(connection: &mut Connection) -> Result<Vec<Node>, StoreError> 
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn sweep(connection: &mut Connection) -> Result<(), StoreError> {
+pub async fn delete_stale(connection: &mut Connection) -> Result<(), StoreError> {
     sql::<()>(
         "WITH dead AS (DELETE FROM nodes WHERE heard_at < now() - interval '60 seconds' RETURNING id)
          DELETE FROM connections
