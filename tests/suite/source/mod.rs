@@ -1,0 +1,3 @@
+//! What holds for the source code: its layers.
+
+mod layers;
