@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use longwave::store::embedded::{Embedded, EmbeddedError, Options};
+use longwave::store::embedded::{Embedded, EmbeddedError, EmbeddedOptions};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
@@ -23,8 +23,8 @@ impl Directory {
         Directory(std::env::temp_dir().join(format!("longwave-embedded-{}", Uuid::new_v4())))
     }
 
-    fn options(&self) -> Options {
-        Options { data_dir: self.0.clone(), pg_bin: None, settings: Vec::new() }
+    fn options(&self) -> EmbeddedOptions {
+        EmbeddedOptions { data_dir: self.0.clone(), pg_bin: None, settings: Vec::new() }
     }
 
     async fn start(&self) -> Embedded {
@@ -47,7 +47,7 @@ impl Drop for Directory {
     }
 }
 
-async fn start_error(options: &Options) -> EmbeddedError {
+async fn start_error(options: &EmbeddedOptions) -> EmbeddedError {
     Embedded::start(options, |_| ()).await.unwrap_err()
 }
 

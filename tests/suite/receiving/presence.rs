@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longwave::ids::{ConnectionId, NodeId, UserId};
-use longwave::store::connections::{Arrival, Batch};
+use longwave::store::connections::{ConnectionChanges, OpenedConnection};
 use longwave::store::{Pool, Transport, connections, nodes};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -252,25 +252,29 @@ async fn thousands_who_come_at_once_are_written_by_one_statement_and_go_with_the
     let pool = Pool::new(app.database.url(), 1);
     let mut connection = pool.get().await.expect("a connection");
     let node = NodeId::new();
-    let arrival = |user| Arrival { id: ConnectionId::new(), user, session: None, transport: Transport::Sse };
+    let arrival = |user| OpenedConnection { id: ConnectionId::new(), user, session: None, transport: Transport::Sse };
     let users: Vec<_> = (1..10_000).map(|_| UserId::new()).chain([bert_id]).collect();
-    let came = Batch { came: users.iter().map(|user| arrival(*user)).collect(), ..Batch::default() };
+    let came =
+        ConnectionChanges { came: users.iter().map(|user| arrival(*user)).collect(), ..ConnectionChanges::default() };
     assert!(!connections::write(&mut connection, node, &came).await.expect("it runs"), "the node is not entered");
-    nodes::enter(&mut connection, node, 1).await.expect("it is entered");
+    nodes::register(&mut connection, node, 1).await.expect("it is entered");
     for _ in 0..2 {
         assert!(connections::write(&mut connection, node, &came).await.expect("it is written"));
     }
-    let news = connections::news(&mut connection, node, 1).await.expect("news");
+    let news = connections::changes_since(&mut connection, node, 1).await.expect("news");
     assert!(news.len() == 10_000 && news.iter().all(|news| news.came && !news.went), "{}", news.len());
     assert!(is_online(&anna, &bert).await);
-    let went = Batch { went: came.came.iter().map(|arrival| arrival.id).take(9_999).collect(), ..Batch::default() };
+    let went = ConnectionChanges {
+        went: came.came.iter().map(|arrival| arrival.id).take(9_999).collect(),
+        ..ConnectionChanges::default()
+    };
     assert!(connections::write(&mut connection, node, &went).await.expect("it is written"));
     assert_eq!(connections::away(&mut connection, &users).await.expect("they are looked for").len(), 9_999);
     let sql = app.sql().await;
     let silence = format!("UPDATE nodes SET heard_at = heard_at - interval '2 minutes' WHERE id = '{node}'");
     sql.execute(&silence, &[]).await.expect("the node falls silent");
     assert!(!is_online(&anna, &bert).await);
-    nodes::sweep(&mut connection).await.expect("it is swept");
+    nodes::delete_stale(&mut connection).await.expect("it is swept");
     let left = format!("SELECT count(*) FROM connections WHERE node = '{node}'");
     assert_eq!(sql.query_one(&left, &[]).await.expect("it is counted").get::<_, i64>(0), 0);
 }
