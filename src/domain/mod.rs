@@ -21,7 +21,7 @@ mod webhooks;
 pub use accounts::administration::{mint_token, set_admin};
 pub use accounts::bot_tokens::{BotTokenDraft, IssuedBotToken};
 pub use accounts::bots::BotDraft;
-pub use accounts::directory::Place as DirectoryPlace;
+pub use accounts::directory::DirectoryKey;
 pub use accounts::presence::UserPresence;
 pub use accounts::registration::{Credentials, Registration};
 pub use attachments::download::ReadableAttachment;

@@ -12,8 +12,8 @@ use crate::domain::conversations::read_mark_writer::ReadMarkWriter;
 use crate::domain::idempotency::request::RequestFingerprinter;
 use crate::domain::webhooks::target::TargetPolicy;
 use crate::log::Log;
-use crate::store::files::Files;
-use crate::store::{Pool, Pooled, StoreError};
+use crate::store::files::FileStorage;
+use crate::store::{Pool, PooledConnection, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::{OnceCell, Semaphore};
@@ -30,7 +30,7 @@ pub struct Domain(pub(super) Arc<DomainParts>);
 /// What a [`Domain`] is made of.
 pub(super) struct DomainParts {
     pub log: Log,
-    pub files: Files,
+    pub files: FileStorage,
     pub signer: AccessTokenSigner,
     pub fingerprinter: RequestFingerprinter,
     pub passwords: Passwords,
@@ -53,7 +53,7 @@ impl Domain {
     ///
     /// # Errors
     /// PostgreSQL cannot be reached.
-    pub async fn open(log: Log, files: Files, config: &Config) -> Result<Self, StoreError> {
+    pub async fn open(log: Log, files: FileStorage, config: &Config) -> Result<Self, StoreError> {
         let mut connection = log.pool().get().await?;
         let signer = AccessTokenSigner::open(&mut connection, &config.tokens).await?;
         let fingerprinter = RequestFingerprinter::open(&mut connection).await?;
@@ -95,7 +95,7 @@ impl Domain {
         self.0.log.pool()
     }
 
-    pub(super) async fn connection(&self) -> Result<Pooled, StoreError> {
+    pub(super) async fn connection(&self) -> Result<PooledConnection, StoreError> {
         self.pool().get().await
     }
 }

@@ -8,7 +8,7 @@ use super::page;
 use super::path::PathParam;
 use super::problem::{Problem, malformed};
 use super::query::{NoQuery, Query};
-use crate::domain::{DirectoryPlace, Registration};
+use crate::domain::{DirectoryKey, Registration};
 use crate::wire::{List, LoggedIn, User};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -105,8 +105,8 @@ pub async fn list_users(
     Query(params): Query<DirectoryParams>,
 ) -> Result<Response, Problem> {
     let Start { query, key, name, limit } = start(params)?;
-    let (items, next) = app.domain.directory(&query, DirectoryPlace { key, name }, limit).await?;
-    let next = next.map(|DirectoryPlace { key, name }| page::token(&Start { query, key, name, limit }));
+    let (items, next) = app.domain.directory(&query, DirectoryKey { key, name }, limit).await?;
+    let next = next.map(|DirectoryKey { key, name }| page::token(&Start { query, key, name, limit }));
     Ok(answer::ok(List { items, next }))
 }
 

@@ -1,4 +1,8 @@
-use super::{Message, Timestamp, User};
+//! Conversations, and what events tell of them.
+
+use super::message::Message;
+use super::time::Timestamp;
+use super::user::User;
 use crate::ids::ConversationId;
 use crate::store::{ConversationKind, History, MemberRole, conversations};
 use serde::Serialize;
@@ -55,7 +59,7 @@ pub struct Participant {
 
 impl ConversationInEvent {
     /// What events but the first tell.
-    pub fn new(conversation: &conversations::Conversation, members_count: i64) -> Self {
+    pub fn new(conversation: &conversations::ConversationRow, members_count: i64) -> Self {
         Self {
             id: conversation.id,
             kind: conversation.kind,

@@ -1,4 +1,8 @@
-use super::{ConversationInEvent, Timestamp, User};
+//! Members of conversations.
+
+use super::conversation::ConversationInEvent;
+use super::time::Timestamp;
+use super::user::User;
 use crate::store::MemberRole;
 use crate::store::members::Membership;
 use serde::Serialize;
@@ -15,7 +19,7 @@ pub struct Member {
 
 impl Member {
     /// Joins a membership with its account.
-    pub fn new(membership: &Membership, user: crate::store::users::User) -> Self {
+    pub fn new(membership: &Membership, user: crate::store::users::UserRow) -> Self {
         Self { user: user.into(), role: membership.role, since: Timestamp(membership.since) }
     }
 }

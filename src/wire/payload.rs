@@ -1,6 +1,6 @@
 //! What stands in `events.payload`.
 
-use super::Attachment;
+use super::attachment::Attachment;
 use crate::ids::{MessageId, UserId};
 use crate::log::{Event, Payload};
 use crate::store::{EventKind, Time};

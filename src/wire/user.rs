@@ -1,4 +1,6 @@
-use super::Timestamp;
+//! Users.
+
+use super::time::Timestamp;
 use crate::ids::UserId;
 use crate::store::{UserRole, users};
 use serde::Serialize;
@@ -16,8 +18,8 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-impl From<users::User> for User {
-    fn from(user: users::User) -> Self {
+impl From<users::UserRow> for User {
+    fn from(user: users::UserRow) -> Self {
         Self {
             id: user.id,
             name: user.name,

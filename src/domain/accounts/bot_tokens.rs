@@ -12,7 +12,7 @@ use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
 use crate::ids::{SessionId, UserId};
 use crate::log::Key;
-use crate::store::bots::{self, NewToken, Token};
+use crate::store::bots::{self, BotTokenRow, NewBotToken};
 use crate::store::{self, Connection, UserRole};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -41,7 +41,7 @@ pub struct BotTokenDraft {
 
 /// A token, and itself where it was made just now.
 pub struct IssuedBotToken {
-    pub token: Token,
+    pub token: BotTokenRow,
     pub secret: Option<String>,
 }
 
@@ -72,7 +72,7 @@ impl Domain {
             return Ok(Created { thing: IssuedBotToken { token, secret: None }, created: true, replayed: true });
         }
         let secret = format!("{BOT_TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random_bytes::<32>()));
-        let new = NewToken {
+        let new = NewBotToken {
             id: SessionId(key.id.0),
             bot,
             name: wanted.name.as_deref(),
@@ -111,7 +111,7 @@ impl Domain {
         bot: &str,
         after: Option<SessionId>,
         limit: usize,
-    ) -> Result<(Vec<Token>, bool), Error> {
+    ) -> Result<(Vec<BotTokenRow>, bool), Error> {
         let mut connection = self.connection().await?;
         let bot = managed_bot(&mut connection, caller, bot).await?;
         let after = after.unwrap_or(SessionId(Uuid::nil()));
@@ -137,14 +137,14 @@ async fn managed_bot(connection: &mut Connection, caller: &Caller, named: &str) 
     if user.role != UserRole::Bot || user.disabled_at.is_some() {
         return Err(Error::NotFound);
     }
-    let made = bots::made(connection, user.id).await?.ok_or(Error::NotFound)?;
+    let made = bots::origin(connection, user.id).await?.ok_or(Error::NotFound)?;
     if made.owner != caller.user.id && caller.user.role != UserRole::Admin {
         return Err(Error::NotFound);
     }
     Ok(user.id)
 }
 
-async fn repeated_token(connection: &mut Connection, key: &Key, bot: UserId) -> Result<Option<Token>, Error> {
+async fn repeated_token(connection: &mut Connection, key: &Key, bot: UserId) -> Result<Option<BotTokenRow>, Error> {
     let Some(token) = bots::by_id(connection, SessionId(key.id.0)).await? else {
         check_unused(connection, key).await?;
         return Ok(None);
@@ -154,7 +154,7 @@ async fn repeated_token(connection: &mut Connection, key: &Key, bot: UserId) -> 
         return Err(Error::KeyTaken);
     }
     check_repeat(key, key.owner, &token.mac)?;
-    store::confirm(connection).await?;
+    store::durability_barrier(connection).await?;
     Ok(Some(token))
 }
 
@@ -170,3 +170,7 @@ fn check_token(wanted: &BotTokenDraft) -> Result<(), Error> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "tests/bot_tokens.rs"]
+mod tests;

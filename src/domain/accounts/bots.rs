@@ -14,7 +14,7 @@ use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
 use crate::ids::UserId;
 use crate::log::Key;
-use crate::store::bots::{self, Insertion, Made};
+use crate::store::bots::{self, BotInsertion, BotOrigin};
 use crate::store::{self, Connection, UserRole, users};
 use crate::wire;
 use diesel_async::AsyncConnection;
@@ -53,7 +53,7 @@ impl Domain {
         if caller.user.role == UserRole::Bot {
             return Err(Error::Forbidden("bots make no bots"));
         }
-        let (id, made) = (UserId(key.id.0), Made { owner: caller.user.id, mac: key.mac.clone() });
+        let (id, made) = (UserId(key.id.0), BotOrigin { owner: caller.user.id, mac: key.mac.clone() });
         let insertion = connection
             .transaction(async |connection| {
                 if bots::lock_and_count(connection, made.owner).await? >= MAX_BOTS {
@@ -63,11 +63,11 @@ impl Domain {
             })
             .await;
         match insertion? {
-            Insertion::Made(user) => Ok(Created { thing: user.into(), created: true, replayed: false }),
+            BotInsertion::Created(user) => Ok(Created { thing: user.into(), created: true, replayed: false }),
             // The same request may have come twice at once.
             conflict => match (repeated_bot(&mut connection, &key).await?, conflict) {
                 (Some(bot), _) => Ok(Created { thing: bot, created: true, replayed: true }),
-                (None, Insertion::NameTaken) => Err(Error::NameTaken(name)),
+                (None, BotInsertion::NameTaken) => Err(Error::NameTaken(name)),
                 (None, _) => Err(Error::KeyTaken),
             },
         }
@@ -94,15 +94,11 @@ impl Domain {
 /// What an earlier request with this key made.
 async fn repeated_bot(connection: &mut Connection, key: &Key) -> Result<Option<wire::User>, Error> {
     let id = UserId(key.id.0);
-    let Some(made) = bots::made(connection, id).await? else {
+    let Some(made) = bots::origin(connection, id).await? else {
         check_unused(connection, key).await?;
         return Ok(None);
     };
     check_repeat(key, made.owner, &made.mac)?;
-    store::confirm(connection).await?;
+    store::durability_barrier(connection).await?;
     Ok(users::by_id(connection, id).await?.map(Into::into))
 }
-
-#[cfg(test)]
-#[path = "tests/bots.rs"]
-mod tests;

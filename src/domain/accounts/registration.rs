@@ -10,7 +10,7 @@ use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
 use crate::ids::UserId;
 use crate::store::users;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::wire;
 use diesel_async::AsyncConnection;
 
@@ -76,7 +76,7 @@ impl Domain {
                 .transaction(async |connection| {
                     // A password that is changed meanwhile ends the sessions that it knows of: this one must be among
                     // them, or not begin.
-                    if !users::hold_password_hash(connection, user.id, &hash).await? {
+                    if !users::lock_password_hash(connection, user.id, &hash).await? {
                         return Ok::<_, Error>(None);
                     }
                     self.begin_session(connection, user.id, device.as_deref()).await.map(Some)
@@ -89,7 +89,7 @@ impl Domain {
     }
 
     /// Checks a password; answers whose it is, and the hash that is kept of it.
-    async fn vouch(&self, name: Option<&str>, password: &str) -> Result<(User, String), Error> {
+    async fn vouch(&self, name: Option<&str>, password: &str) -> Result<(UserRow, String), Error> {
         let found = match name {
             Some(name) => users::credentials(&mut *self.connection().await?, name).await?,
             None => None,

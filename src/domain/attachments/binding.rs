@@ -5,8 +5,8 @@ use crate::domain::error::{Error, invalid};
 use crate::ids::AttachmentId;
 use crate::log::Stop;
 use crate::store::Connection;
-use crate::store::attachments::{self, Place};
-use crate::store::users::User;
+use crate::store::attachments::{self, MessageLocation};
+use crate::store::users::UserRow;
 use crate::wire;
 
 /// Attachments that a message may have.
@@ -36,8 +36,8 @@ pub fn check_attachment_ids(ids: &[AttachmentId]) -> Result<(), Error> {
 pub async fn bind_attachments(
     connection: &mut Connection,
     ids: &[AttachmentId],
-    sender: &User,
-    place: Place,
+    sender: &UserRow,
+    place: MessageLocation,
 ) -> Result<Vec<wire::Attachment>, Stop<Error>> {
     if ids.is_empty() {
         return Ok(Vec::new());

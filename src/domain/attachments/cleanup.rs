@@ -4,7 +4,7 @@ use crate::domain::error::Error;
 use crate::domain::service::Domain;
 use crate::ids::ObjectId;
 use crate::log::epoch;
-use crate::store::{attachments, discards};
+use crate::store::{attachments, orphaned_objects};
 use crate::telemetry::chain;
 use std::time::Duration;
 
@@ -35,12 +35,12 @@ impl Domain {
             > 0
         {}
         loop {
-            let objects = discards::claim(&mut *self.connection().await?, CLEANUP_LEASE, CLEANUP_BATCH).await?;
+            let objects = orphaned_objects::claim(&mut *self.connection().await?, CLEANUP_LEASE, CLEANUP_BATCH).await?;
             if objects.is_empty() {
                 return Ok(());
             }
             let removed = self.remove(&objects).await;
-            discards::delete(&mut *self.connection().await?, &removed).await?;
+            orphaned_objects::delete(&mut *self.connection().await?, &removed).await?;
         }
     }
 

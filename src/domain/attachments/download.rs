@@ -7,7 +7,7 @@ use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::{AttachmentId, ObjectId};
 use crate::store::attachments;
-use crate::store::files::Pieces;
+use crate::store::files::ObjectStream;
 use crate::wire;
 use std::ops::Range;
 
@@ -41,7 +41,7 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn attachment_bytes(&self, found: &ReadableAttachment, range: Range<u64>) -> Result<Pieces, Error> {
+    pub async fn attachment_bytes(&self, found: &ReadableAttachment, range: Range<u64>) -> Result<ObjectStream, Error> {
         Ok(self.0.files.read(found.object, range).await?)
     }
 }

@@ -1,10 +1,10 @@
 //! Attachments as clients see them.
 
-use crate::store::attachments::Attachment;
+use crate::store::attachments::AttachmentRow;
 use crate::wire;
 
 /// An attachment as clients see it.
-pub fn view_attachment(attachment: &Attachment) -> wire::Attachment {
+pub fn view_attachment(attachment: &AttachmentRow) -> wire::Attachment {
     wire::Attachment {
         id: attachment.id,
         name: attachment.name.clone(),

@@ -8,8 +8,8 @@ use crate::domain::auth::identity_cache::{IDENTITY_TTL, IdentityKey};
 use crate::domain::auth::secrets::hash_secret;
 use crate::domain::error::Error;
 use crate::domain::service::Domain;
-use crate::store::bots::Standing;
-use crate::store::users::User;
+use crate::store::bots::BotTokenSession;
+use crate::store::users::UserRow;
 use chrono::Utc;
 use std::sync::Arc;
 
@@ -52,8 +52,8 @@ impl Domain {
     }
 
     async fn check_bot(&self, token: &str) -> Result<Caller, Error> {
-        let found = self.0.identities.bots.ask(hash_secret(token)).await?;
-        let Standing { bot, session, expires_at, revoked_at } = found.ok_or(Error::TokenInvalid)?;
+        let found = self.0.identities.bots.load(hash_secret(token)).await?;
+        let BotTokenSession { bot, session, expires_at, revoked_at } = found.ok_or(Error::TokenInvalid)?;
         if revoked_at.is_some() {
             return Err(Error::SessionRevoked);
         }
@@ -81,7 +81,7 @@ impl Domain {
         }
     }
 
-    async fn known(&self, who: IdentityKey) -> Result<Arc<User>, Error> {
+    async fn known(&self, who: IdentityKey) -> Result<Arc<UserRow>, Error> {
         self.0.identities.find(who).await?.ok_or(Error::TokenInvalid)
     }
 

@@ -2,13 +2,13 @@
 
 use crate::ids::SessionId;
 use crate::store::Time;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use std::sync::Arc;
 
 /// Who made a request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    pub user: Arc<User>,
+    pub user: Arc<UserRow>,
     /// None for tokens that no session stands behind.
     pub session: Option<SessionId>,
     /// When the token ends.

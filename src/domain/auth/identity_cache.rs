@@ -3,9 +3,9 @@
 use crate::domain::auth::caller::Caller;
 use crate::domain::error::Error;
 use crate::ids::UserId;
-use crate::store::bots::Standing;
-use crate::store::users::User;
-use crate::store::{self, ANSWER, Pool, Rounds, StoreError, users};
+use crate::store::bots::BotTokenSession;
+use crate::store::users::UserRow;
+use crate::store::{self, ANSWER, DataLoader, Pool, StoreError, users};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -31,36 +31,36 @@ pub(super) enum IdentityKey {
 pub struct IdentityCache {
     /// By their tokens.
     pub(super) callers: ExpiringCache<Box<str>, Caller>,
-    pub(super) users: ExpiringCache<IdentityKey, Arc<User>>,
-    rounds: Rounds<IdentityKey, Option<User>>,
+    pub(super) users: ExpiringCache<IdentityKey, Arc<UserRow>>,
+    rounds: DataLoader<IdentityKey, Option<UserRow>>,
     /// By the hashes of tokens.
-    pub(super) bots: Rounds<Vec<u8>, Option<Standing>>,
+    pub(super) bots: DataLoader<Vec<u8>, Option<BotTokenSession>>,
 }
 
 impl IdentityCache {
     /// Remembers nobody yet.
     pub fn new(pool: Pool) -> Self {
         let of_bots = pool.clone();
-        let bots = Rounds::start(MAX_IDENTITIES_PER_QUERY, move |hashes| {
+        let bots = DataLoader::start(MAX_IDENTITIES_PER_QUERY, move |hashes| {
             let pool = of_bots.clone();
             async move { read_bots(&pool, hashes).await }
         });
-        let rounds = Rounds::start(MAX_IDENTITIES_PER_QUERY, move |asked| {
+        let rounds = DataLoader::start(MAX_IDENTITIES_PER_QUERY, move |asked| {
             let pool = pool.clone();
             async move { read(&pool, asked).await }
         });
         Self { callers: ExpiringCache::default(), users: ExpiringCache::default(), rounds, bots }
     }
 
-    pub(super) async fn find(&self, who: IdentityKey) -> Result<Option<Arc<User>>, Error> {
+    pub(super) async fn find(&self, who: IdentityKey) -> Result<Option<Arc<UserRow>>, Error> {
         if let Some(user) = self.users.get(&who) {
             return Ok(Some(user));
         }
         let known = self.users.changes();
-        Ok(self.rounds.ask(who.clone()).await?.map(|user| self.remember(who, user, known)))
+        Ok(self.rounds.load(who.clone()).await?.map(|user| self.remember(who, user, known)))
     }
 
-    pub(super) fn remember(&self, who: IdentityKey, user: User, known: u64) -> Arc<User> {
+    pub(super) fn remember(&self, who: IdentityKey, user: UserRow, known: u64) -> Arc<UserRow> {
         let user = Arc::new(user);
         self.users.put(who, user.clone(), known);
         user
@@ -135,7 +135,7 @@ impl<K: Eq + Hash, V: Clone> ExpiringCache<K, V> {
     }
 }
 
-async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<User>>, StoreError> {
+async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow>>, StoreError> {
     let (mut ids, mut names) = (Vec::new(), Vec::new());
     for who in &asked {
         match who {
@@ -155,9 +155,9 @@ async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<User>>,
     Ok(asked.iter().map(answer).collect())
 }
 
-async fn read_bots(pool: &Pool, hashes: Vec<Vec<u8>>) -> Result<Vec<Option<Standing>>, StoreError> {
+async fn read_bots(pool: &Pool, hashes: Vec<Vec<u8>>) -> Result<Vec<Option<BotTokenSession>>, StoreError> {
     let mut connection = pool.get().await?;
-    let found = tokio::time::timeout(ANSWER, store::bots::standings(&mut connection, &hashes)).await;
+    let found = tokio::time::timeout(ANSWER, store::bots::token_sessions(&mut connection, &hashes)).await;
     connection.settle(found)
 }
 

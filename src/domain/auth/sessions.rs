@@ -8,7 +8,7 @@ use crate::domain::service::Domain;
 use crate::domain::service::run_to_completion;
 use crate::ids::{SessionId, UserId};
 use crate::log::SESSIONS_CHANNEL;
-use crate::store::sessions::RefreshToken;
+use crate::store::sessions::RefreshTokenRow;
 use crate::store::{Connection, StoreError, Time, sessions, users};
 use crate::wire;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
@@ -23,13 +23,13 @@ const SPENT_TOKEN_GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 
 /// What became of a refresh token.
 enum RefreshResult {
-    With(sessions::Session, String),
+    With(sessions::SessionRow, String),
     Revoked(SessionId),
 }
 
 impl Domain {
     /// Makes a session with its first tokens.
-    pub(in crate::domain) async fn begin_session(
+    pub(crate) async fn begin_session(
         &self,
         connection: &mut Connection,
         user: UserId,
@@ -79,7 +79,7 @@ impl Domain {
         let mut connection = self.connection().await?;
         let mut found = sessions::list(&mut connection, caller.user.id, before, limit as i64 + 1).await?;
         let more = truncate_to_page(&mut found, limit);
-        let listed = |session: sessions::Session| wire::ListedSession {
+        let listed = |session: sessions::SessionRow| wire::ListedSession {
             id: session.id,
             device: session.device,
             created_at: wire::Timestamp(session.created_at),
@@ -107,7 +107,7 @@ impl Domain {
     }
 
     /// Ends a session of a user, here and on all nodes.
-    pub(in crate::domain) async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), Error> {
+    pub(crate) async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), Error> {
         let domain = self.clone();
         run_to_completion(async move {
             let mut connection = domain.connection().await?;
@@ -122,7 +122,7 @@ impl Domain {
     }
 
     /// Ends sessions here at once, and tells the other nodes.
-    pub(in crate::domain) async fn announce_revoked(&self, sessions: &[SessionId]) {
+    pub(crate) async fn announce_revoked(&self, sessions: &[SessionId]) {
         if sessions.is_empty() {
             return;
         }
@@ -131,7 +131,7 @@ impl Domain {
     }
 
     /// Tells the other nodes that sessions or users have ended; they look by themselves if they do not hear it.
-    pub(in crate::domain) async fn announce_the_ended(&self) {
+    pub(crate) async fn announce_the_ended(&self) {
         let told = async {
             let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
             Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)
@@ -141,7 +141,7 @@ impl Domain {
         }
     }
 
-    fn with_tokens(&self, session: sessions::Session, refresh_token: String) -> wire::Session {
+    fn with_tokens(&self, session: sessions::SessionRow, refresh_token: String) -> wire::Session {
         wire::Session {
             id: session.id,
             access_token: self.0.signer.mint(session.user_id, Some(session.id), ACCESS_TOKEN_LIFETIME),
@@ -175,6 +175,6 @@ async fn exchange(connection: &mut Connection, hash: &[u8]) -> Result<RefreshRes
 }
 
 /// A spent token stays good until one that was given for it is used, and for a minute at least.
-fn is_good(token: &RefreshToken, now: Time) -> bool {
+fn is_good(token: &RefreshTokenRow, now: Time) -> bool {
     token.replaced_at.is_none_or(|replaced_at| !token.successor_used || now < replaced_at + SPENT_TOKEN_GRACE)
 }

@@ -18,7 +18,7 @@ impl Domain {
     /// [`StoreError`].
     pub async fn make_ticket(&self, caller: &Caller) -> Result<wire::Ticket, Error> {
         let (ticket, hash) = new_secret();
-        let stands_for = tickets::Ticket {
+        let stands_for = tickets::TicketRow {
             user_id: caller.user.id,
             session_id: caller.session,
             token_expires_at: caller.expires_at,
@@ -31,7 +31,7 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::TokenInvalid`].
-    pub(in crate::domain) async fn take_ticket(&self, ticket: &str) -> Result<tickets::Ticket, Error> {
+    pub(crate) async fn take_ticket(&self, ticket: &str) -> Result<tickets::TicketRow, Error> {
         tickets::take(&mut *self.connection().await?, &hash_secret(ticket)).await?.ok_or(Error::TokenInvalid)
     }
 }

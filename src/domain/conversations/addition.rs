@@ -4,8 +4,8 @@ use crate::domain::conversations::membership_change::{MemberEvent, MembershipCha
 use crate::domain::error::{Error, invalid};
 use crate::ids::ConversationId;
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
-use crate::store::members::{Membership, Settings};
-use crate::store::users::User;
+use crate::store::members::{MemberSettings, Membership};
+use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, MemberRole, conversations, members, users};
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use std::sync::Arc;
 pub struct MemberAddition {
     pub key: Key,
     pub conversation: ConversationId,
-    pub caller: Arc<User>,
-    pub user: User,
+    pub caller: Arc<UserRow>,
+    pub user: UserRow,
     /// What the user becomes; none: stays, or a plain member.
     pub role: Option<MemberRole>,
     /// Members that a conversation may have.
@@ -72,7 +72,7 @@ impl MemberAddition {
             let detail = format!("makes {count} members, at most {} are taken", self.most);
             return Err(Stop::Refused(invalid("user", detail)));
         }
-        let joining = members::Joining { user: self.user.id, role };
+        let joining = members::NewMember { user: self.user.id, role };
         members::join(connection, self.conversation, &[joining], locked.next, locked.now).await?;
         conversations::clear_direct_key(connection, self.conversation).await?;
         let membership = Membership {
@@ -81,7 +81,7 @@ impl MemberAddition {
             joined_at: locked.next,
             left_at: None,
             since: locked.now,
-            settings: Settings::default(),
+            settings: MemberSettings::default(),
         };
         let event = self.event(managed, EventKind::MemberJoined, count, &membership);
         Ok((vec![event], AddedMember { membership, added: true }))

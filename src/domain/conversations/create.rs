@@ -85,7 +85,7 @@ impl Domain {
     }
 
     /// Checks that a conversation may have so many members.
-    pub(in crate::domain) fn check_size(&self, count: usize, field: &str) -> Result<(), Error> {
+    pub(crate) fn check_size(&self, count: usize, field: &str) -> Result<(), Error> {
         let most = self.0.max_members;
         if count > most {
             return Err(invalid(field, format!("makes {count} members, at most {most} are taken")));

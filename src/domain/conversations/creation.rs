@@ -7,10 +7,10 @@ use crate::domain::idempotency::request::fresh_key;
 use crate::domain::messages::draft::ValidatedMessage;
 use crate::ids::{ConversationId, MessageId};
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
-use crate::store::attachments::Place;
-use crate::store::conversations::Conversation;
-use crate::store::members::Joining;
-use crate::store::users::User;
+use crate::store::attachments::MessageLocation;
+use crate::store::conversations::ConversationRow;
+use crate::store::members::NewMember;
+use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, History, MemberRole, conversations, members, users};
 use crate::wire::{ConversationData, ConversationInEvent, Participant};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -27,8 +27,8 @@ pub struct ConversationCreation {
     pub kind: ConversationKind,
     pub title: Option<String>,
     pub history: History,
-    pub founder: Arc<User>,
-    pub others: Vec<User>,
+    pub founder: Arc<UserRow>,
+    pub others: Vec<UserRow>,
     /// The one conversation of its members.
     pub direct_key: Option<Vec<u8>>,
     pub message: Option<ValidatedMessage>,
@@ -43,7 +43,7 @@ pub struct CreatedConversation {
 }
 
 /// The key under which the one conversation of a set of users is found.
-pub fn direct_key(kind: ConversationKind, founder: &User, others: &[User]) -> Vec<u8> {
+pub fn direct_key(kind: ConversationKind, founder: &UserRow, others: &[UserRow]) -> Vec<u8> {
     let mut ids: Vec<_> = others.iter().map(|user| user.id).chain([founder.id]).collect();
     ids.sort();
     let mut text = kind.as_str().to_owned();
@@ -73,7 +73,8 @@ impl Change for ConversationCreation {
             };
             if let Some(message) = &self.message {
                 let message_id = MessageId(self.key.id.0);
-                let place = Place { message: message_id, conversation: id, position: locked.next.plus(events.len()) };
+                let place =
+                    MessageLocation { message: message_id, conversation: id, position: locked.next.plus(events.len()) };
                 let attachments = bind_attachments(connection, message.attachments(), &self.founder, place).await?;
                 events.push(message.event(self.key.clone(), message_id, id, &self.founder, attachments));
             }
@@ -88,7 +89,7 @@ impl ConversationCreation {
         if users::is_any_disabled(connection, &others).await? {
             return Err(Stop::Refused(invalid("members", "names somebody whose account was deleted just now")));
         }
-        let conversation = Conversation {
+        let conversation = ConversationRow {
             id: self.id,
             kind: self.kind,
             title: self.title.clone(),
@@ -97,13 +98,13 @@ impl ConversationCreation {
             created_at: locked.now,
         };
         conversations::insert(connection, &conversation, self.direct_key.as_deref()).await?;
-        let joining: Vec<_> = self.participants().map(|(user, role)| Joining { user: user.id, role }).collect();
+        let joining: Vec<_> = self.participants().map(|(user, role)| NewMember { user: user.id, role }).collect();
         members::join(connection, self.id, &joining, locked.next, locked.now).await?;
         Ok(self.event(&conversation))
     }
 
     /// The founder owns a group; in a direct conversation both are the same.
-    fn participants(&self) -> impl Iterator<Item = (&User, MemberRole)> {
+    fn participants(&self) -> impl Iterator<Item = (&UserRow, MemberRole)> {
         let founder = match self.kind {
             ConversationKind::Direct => MemberRole::Member,
             ConversationKind::Group => MemberRole::Owner,
@@ -116,7 +117,7 @@ impl ConversationCreation {
         Key { id: self.id.into(), ..fresh_key(self.founder.id) }
     }
 
-    fn event(&self, conversation: &Conversation) -> NewEvent {
+    fn event(&self, conversation: &ConversationRow) -> NewEvent {
         let count = self.others.len() + 1;
         let named = self.participants().map(|(user, role)| Participant { user: user.clone().into(), role });
         let members = (count <= MAX_LISTED_MEMBERS).then(|| named.collect());

@@ -129,7 +129,7 @@ impl Change for ConversationBlanking {
     fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Option<Position>, Error> {
         Box::pin(async move {
             let blanked = versions::blank(connection, self.id, self.after, BLANKING_BATCH).await?;
-            search::forget_texts(connection, &blanked).await?;
+            search::delete_blanked_versions(connection, &blanked).await?;
             let reached = blanked.into_iter().max();
             let released = attachments::release_part(connection, self.id, BLANKING_BATCH).await?;
             if reached.is_none() && released == 0 {

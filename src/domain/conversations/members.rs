@@ -11,7 +11,7 @@ use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Changed, read};
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{EventKind, MemberRole, members};
 use crate::wire;
 
@@ -76,7 +76,7 @@ impl Domain {
     async fn put_before(
         &self,
         conversation: ConversationId,
-        user: User,
+        user: UserRow,
         position: Position,
     ) -> Result<(wire::Member, bool), Error> {
         let mut connection = self.connection().await?;

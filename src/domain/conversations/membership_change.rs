@@ -4,16 +4,16 @@ use crate::domain::change_event::ChangeEvent;
 use crate::domain::error::Error;
 use crate::ids::{ConversationId, UserId};
 use crate::log::{Key, NewEvent, Stop};
-use crate::store::conversations::Conversation;
+use crate::store::conversations::ConversationRow;
 use crate::store::members::Membership;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
 use crate::wire::{self, ConversationInEvent, MemberData};
 use std::sync::Arc;
 
 /// A change of members, as it stands under the lock.
 pub struct MembershipChange {
-    pub conversation: Conversation,
+    pub conversation: ConversationRow,
     pub caller: Membership,
     /// The present membership of the user that it is about.
     pub member: Option<Membership>,
@@ -31,8 +31,8 @@ impl MembershipChange {
         user: UserId,
     ) -> Result<Self, Stop<Error>> {
         let conversation = conversations::by_id(connection, id).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        let caller = members::open(connection, id, caller).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        let member = members::open(connection, id, user).await?;
+        let caller = members::current(connection, id, caller).await?.ok_or(Stop::Refused(Error::NotFound))?;
+        let member = members::current(connection, id, user).await?;
         Ok(Self { conversation, caller, member })
     }
 
@@ -72,11 +72,11 @@ impl MembershipChange {
 pub struct MemberEvent<'a> {
     pub key: Key,
     pub kind: EventKind,
-    pub actor: &'a Arc<User>,
-    pub conversation: &'a Conversation,
+    pub actor: &'a Arc<UserRow>,
+    pub conversation: &'a ConversationRow,
     /// After the event.
     pub members_count: i64,
-    pub member: (&'a Membership, &'a User),
+    pub member: (&'a Membership, &'a UserRow),
 }
 
 impl MemberEvent<'_> {

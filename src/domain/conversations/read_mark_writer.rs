@@ -11,8 +11,8 @@ use crate::domain::idempotency::request::fresh_key;
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::epoch::{self, State};
 use crate::log::{Applying, Change, Key, Locked, Log, NewEvent};
-use crate::store::marks::{self, Mark};
-use crate::store::users::User;
+use crate::store::read_marks::{self, ReadMark};
+use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, members};
 use crate::wire::ReadData;
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ type MarkReply = oneshot::Sender<Result<(), Error>>;
 type MarkKey = (UserId, ConversationId);
 
 struct MarkRequest {
-    user: Arc<User>,
+    user: Arc<UserRow>,
     conversation: ConversationId,
     read: Position,
     reply: MarkReply,
@@ -46,7 +46,7 @@ struct MarkRequest {
 
 /// A mark that waits for its turn.
 struct PendingMark {
-    user: Arc<User>,
+    user: Arc<UserRow>,
     read: Position,
     due: Instant,
     replies: Vec<MarkReply>,
@@ -60,7 +60,7 @@ impl ReadMarkWriter {
         Self(door)
     }
 
-    pub async fn mark(&self, user: Arc<User>, conversation: ConversationId, read: Position) -> Result<(), Error> {
+    pub async fn mark(&self, user: Arc<UserRow>, conversation: ConversationId, read: Position) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         self.0.try_send(MarkRequest { user, conversation, read, reply }).map_err(|_| Error::Busy)?;
         answer.await.unwrap_or(Err(Error::Unresolved))
@@ -130,7 +130,7 @@ impl WriteLoop {
         let mut replies = Vec::with_capacity(due.len());
         for ((user, conversation), pending) in due {
             self.written.insert((user, conversation), now);
-            marks.push((pending.user, Mark { conversation, user, read: pending.read }));
+            marks.push((pending.user, ReadMark { conversation, user, read: pending.read }));
             replies.extend(pending.replies);
         }
         self.waiting -= replies.len();
@@ -150,7 +150,7 @@ impl WriteLoop {
 /// Writes marks, each place once.
 struct ReadMarkAdvance {
     key: Key,
-    marks: Vec<(Arc<User>, Mark)>,
+    marks: Vec<(Arc<UserRow>, ReadMark)>,
 }
 
 impl Change for ReadMarkAdvance {
@@ -164,7 +164,7 @@ impl Change for ReadMarkAdvance {
     fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
         Box::pin(async move {
             let wanted: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
-            let moved = marks::advance(connection, &wanted).await?;
+            let moved = read_marks::advance(connection, &wanted).await?;
             let mut conversations: Vec<_> = moved.iter().map(|mark| mark.conversation).collect();
             conversations.sort_unstable();
             conversations.dedup();
@@ -183,7 +183,7 @@ impl Change for ReadMarkAdvance {
     }
 }
 
-fn event(key: Key, user: &User, mark: Mark, alone: bool, state: &State) -> NewEvent {
+fn event(key: Key, user: &UserRow, mark: ReadMark, alone: bool, state: &State) -> NewEvent {
     ChangeEvent {
         key,
         conversation: mark.conversation,

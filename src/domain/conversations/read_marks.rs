@@ -10,8 +10,8 @@ use crate::domain::service::Domain;
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::log::epoch;
 use crate::log::inbox;
-use crate::store::marks;
 use crate::store::members;
+use crate::store::read_marks;
 use crate::wire;
 
 /// How far each member has read a message's conversation, and where the next page begins.
@@ -63,7 +63,8 @@ impl Domain {
         let large =
             members::larger_than(&mut connection, &[message.conversation], MAX_MEMBERS_FOR_SHARED_MARKS).await?;
         let only = (!large.is_empty()).then_some(caller.user.id);
-        let mut found = marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
+        let mut found =
+            read_marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
         let more = truncate_to_page(&mut found, limit);
         let next = found.last().filter(|_| more).map(|(membership, user, _)| (membership.joined_at, user.id));
         let state = epoch::state(&mut connection, Position::ZERO).await?;

@@ -9,8 +9,8 @@ use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
 use crate::ids::ConversationId;
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
-use crate::store::conversations::Conversation;
-use crate::store::members::Settings;
+use crate::store::conversations::ConversationRow;
+use crate::store::members::MemberSettings;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
 use crate::wire::{self, ConversationData, ConversationInEvent, OwnSettings};
 
@@ -85,7 +85,7 @@ impl Change for ConversationUpdate {
 }
 
 /// Checks that a member may give a conversation a title.
-fn check_title(conversation: &Conversation, role: MemberRole) -> Result<(), Error> {
+fn check_title(conversation: &ConversationRow, role: MemberRole) -> Result<(), Error> {
     if conversation.kind == ConversationKind::Direct {
         return Err(Error::DirectFixed);
     }
@@ -100,9 +100,9 @@ impl ConversationUpdate {
     async fn change_settings(
         &self,
         connection: &mut Connection,
-        before: Settings,
+        before: MemberSettings,
     ) -> Result<Option<OwnSettings>, Stop<Error>> {
-        let after = Settings {
+        let after = MemberSettings {
             archived: self.changes.archived.unwrap_or(before.archived),
             muted: self.changes.muted.unwrap_or(before.muted),
         };
@@ -113,7 +113,7 @@ impl ConversationUpdate {
         Ok(Some(OwnSettings { archived: after.archived, muted: after.muted }))
     }
 
-    fn event(&self, conversation: &Conversation, count: i64, own: Option<OwnSettings>, key: Key) -> NewEvent {
+    fn event(&self, conversation: &ConversationRow, count: i64, own: Option<OwnSettings>, key: Key) -> NewEvent {
         let only_for = own.map(|_| self.caller.user.id);
         let conversation = ConversationInEvent { own, ..ConversationInEvent::new(conversation, count) };
         ChangeEvent {

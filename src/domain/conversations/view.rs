@@ -8,7 +8,7 @@ use crate::domain::reading::{message_view, visibility};
 use crate::domain::service::Domain;
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{epoch, inbox, read};
-use crate::store::members::{Membership, Settings};
+use crate::store::members::{MemberSettings, Membership};
 use crate::store::{Connection, ConversationKind, conversations, members};
 use crate::wire;
 use std::collections::HashMap;
@@ -111,7 +111,7 @@ async fn views(
     for entry in entries {
         let id = entry.conversation;
         let (Some(conversation), Some(last)) = (conversations.remove(&id), own(id).last()) else { continue };
-        let settings = if last.left_at.is_none() { last.settings } else { Settings::default() };
+        let settings = if last.left_at.is_none() { last.settings } else { MemberSettings::default() };
         views.push(wire::Conversation {
             id,
             kind: conversation.kind,

@@ -12,11 +12,7 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::KeyTaken`] and [`Error::KeyReused`].
-    pub(in crate::domain) async fn replayed(
-        &self,
-        request: IdempotentRequest<'_>,
-        key: &Key,
-    ) -> Result<Option<Position>, Error> {
+    pub(crate) async fn replayed(&self, request: IdempotentRequest<'_>, key: &Key) -> Result<Option<Position>, Error> {
         if request.key.is_none() {
             return Ok(None);
         }

@@ -9,7 +9,7 @@ use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::MessageId;
 use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop, versions};
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, reactions, search};
 use crate::wire::{Message, MessageData};
 
@@ -66,15 +66,15 @@ impl Change for MessageDeletion {
 pub async fn delete_under_lock(
     connection: &mut Connection,
     key: Key,
-    actor: &User,
+    actor: &UserRow,
     created: &Event,
     locked: Locked,
 ) -> Result<NewEvent, Stop<Error>> {
     let message = created.message.ok_or(Stop::Refused(Error::NotFound))?;
     versions::delete(connection, message, created.position, locked.next).await?;
-    reactions::forget(connection, &[message]).await?;
+    reactions::delete_all(connection, &[message]).await?;
     attachments::release(connection, &[message]).await?;
-    search::forget(connection, &[message]).await?;
+    search::delete_messages(connection, &[message]).await?;
     let left = Message::told(created).map_err(Error::from)?.deleted(locked.now);
     let event = ChangeEvent {
         key,

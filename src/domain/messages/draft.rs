@@ -7,7 +7,7 @@ use crate::domain::messages::text::{check_metadata, check_text};
 use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::log::{Key, NewEvent};
 use crate::store::EventKind;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::wire::{self, MessagePayload};
 use serde_json::value::RawValue;
 
@@ -55,7 +55,7 @@ impl ValidatedMessage {
         key: Key,
         id: MessageId,
         conversation: ConversationId,
-        sender: &User,
+        sender: &UserRow,
         attachments: Vec<wire::Attachment>,
     ) -> NewEvent {
         let payload = MessagePayload {

@@ -15,7 +15,7 @@ impl Domain {
     ///
     /// # Errors
     /// [`crate::store::StoreError`].
-    pub(in crate::domain) async fn mentions(&self, text: &str) -> Result<Vec<UserId>, Error> {
+    pub(crate) async fn mentions(&self, text: &str) -> Result<Vec<UserId>, Error> {
         let names = mentioned_names(text);
         if names.is_empty() {
             return Ok(Vec::new());

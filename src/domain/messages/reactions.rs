@@ -9,7 +9,7 @@ use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::MessageId;
 use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop};
-use crate::store::reactions::{self, Reaction};
+use crate::store::reactions::{self, ReactionKey};
 use crate::store::{Connection, EventKind};
 use crate::wire::ReactionData;
 
@@ -111,8 +111,8 @@ impl ReactionChange {
         Ok(true)
     }
 
-    fn reaction(&self) -> Reaction<'_> {
-        Reaction { message: self.message, emoji: &self.emoji, user: self.caller.user.id }
+    fn reaction(&self) -> ReactionKey<'_> {
+        ReactionKey { message: self.message, emoji: &self.emoji, user: self.caller.user.id }
     }
 
     fn event(&self, created: &Event) -> NewEvent {

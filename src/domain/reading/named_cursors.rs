@@ -7,7 +7,7 @@ use crate::domain::service::Domain;
 use crate::ids::{Position, UserId};
 use crate::log::Cursor;
 use crate::log::epoch::{self, Judgement, State};
-use crate::store::cursors::{self, Stored};
+use crate::store::cursors::{self, CursorRow};
 use crate::store::{Connection, Time};
 use diesel_async::AsyncConnection;
 
@@ -141,7 +141,7 @@ async fn put(
     name: &str,
     cursor: Cursor,
     if_ahead: AheadPolicy,
-) -> Result<Stored, Error> {
+) -> Result<CursorRow, Error> {
     let (epoch, position) = (cursor.epoch, cursor.position);
     // Whoever comes second waits for the first here, and then sees where it is.
     if let Some(stored) = cursors::insert(connection, user, name, epoch, position).await? {
@@ -162,7 +162,7 @@ async fn put(
     }
 }
 
-fn named(stored: Stored, state: &State) -> NamedCursor {
+fn named(stored: CursorRow, state: &State) -> NamedCursor {
     let cursor = Cursor { epoch: stored.epoch, position: stored.position };
     let lag = (state.head().position.0 - stored.position.0).max(0);
     NamedCursor { name: stored.name, cursor, lag, updated_at: stored.updated_at }

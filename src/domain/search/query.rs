@@ -10,7 +10,7 @@ use crate::domain::search::{excerpt, fold, ngrams};
 use crate::domain::service::Domain;
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Event, read};
-use crate::store::search::{self, Candidates, Filter};
+use crate::store::search::{self, SearchCandidates, SearchFilter};
 use crate::store::{ANSWER, Connection, StoreError, Time};
 use crate::wire;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
@@ -136,14 +136,14 @@ async fn sender(connection: &mut Connection, caller: &Caller, text: &str) -> Res
     }
 }
 
-fn filter(query: &SearchQuery, reading: &HitReader<'_>) -> Filter {
+fn filter(query: &SearchQuery, reading: &HitReader<'_>) -> SearchFilter {
     let mut grams = ngrams::of_words(&query.words.0);
     grams.extend(reading.sender.map(ngrams::of_sender));
     let scope = (reading.sights.len() <= MAX_SCOPED_CONVERSATIONS).then(|| {
         let conversations = reading.sights.keys();
         ngrams::sorted(conversations.map(|id| ngrams::of_conversation(*id)).collect())
     });
-    let mut filter = Filter { grams, scope, since: query.since, until: query.until, ..Filter::default() };
+    let mut filter = SearchFilter { grams, scope, since: query.since, until: query.until, ..SearchFilter::default() };
     for (id, interval) in reading.sights.iter().flat_map(|(id, all)| all.iter().map(move |one| (*id, one))) {
         filter.conversations.push(id);
         filter.firsts.push(interval.first);
@@ -165,7 +165,7 @@ impl HitReader<'_> {
     async fn hits(
         &self,
         connection: &mut Connection,
-        candidates: &Candidates,
+        candidates: &SearchCandidates,
     ) -> Result<Vec<(Position, wire::Hit)>, Error> {
         let mut matching = BTreeSet::new();
         let versions: BTreeSet<_> = candidates.versions.iter().copied().collect();

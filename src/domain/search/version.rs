@@ -6,7 +6,7 @@ use crate::store::{EventKind, Time};
 use crate::wire::MessagePayload;
 
 /// A version of a message.
-pub struct IndexedVersion {
+pub struct MessageVersion {
     pub text: String,
     /// Where and when the message was sent.
     pub created: Position,
@@ -14,7 +14,7 @@ pub struct IndexedVersion {
 }
 
 /// Reads a version of a message; `None` for other events, and where the text is gone.
-pub fn read_version(event: &Event) -> Option<IndexedVersion> {
+pub fn read_version(event: &Event) -> Option<MessageVersion> {
     if !matches!(event.kind, EventKind::MessageCreated | EventKind::MessageEdited) {
         return None;
     }
@@ -26,5 +26,5 @@ pub fn read_version(event: &Event) -> Option<IndexedVersion> {
         Some(first) => (Cursor::parse(&first.cursor)?.position, first.created_at),
         None => (event.position, event.created_at),
     };
-    Some(IndexedVersion { text: payload.text?.into_owned(), created, created_at })
+    Some(MessageVersion { text: payload.text?.into_owned(), created, created_at })
 }

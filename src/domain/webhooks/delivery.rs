@@ -1,14 +1,14 @@
 //! One run: the events that wait for one webhook, one after the other, until there are none, one fails, or others are due.
 
 use crate::domain::webhooks::backoff;
-use crate::domain::webhooks::sender::{DeliveryFailure, RESPONSE_TIMEOUT, WebhookSender};
+use crate::domain::webhooks::sender::{RESPONSE_TIMEOUT, WebhookPostError, WebhookSender};
 use crate::ids::{LeaseId, WebhookId};
 use crate::log::epoch::{self, Judgement};
 use crate::log::read::{self, PAGE_EVENTS, Span};
 use crate::log::{Cursor, Event};
 use crate::shutdown::Shutdown;
-use crate::store::webhooks::Webhook;
-use crate::store::webhooks::leases::{self, Failure, Right};
+use crate::store::webhook_leases::{self, DeliveryFailure, WebhookLease};
+use crate::store::webhooks::WebhookRow;
 use crate::store::{ANSWER, Connection, Pool, StoreError, WebhookState};
 use crate::telemetry::chain;
 use crate::wire::Encoded;
@@ -54,7 +54,7 @@ enum RunStep {
 /// Delivers what waits for a webhook, if nobody else does.
 pub async fn deliver_pending(context: &DeliveryContext, id: WebhookId) {
     let lease = LeaseId::new();
-    let ended = match ask(context, move |c| Box::pin(leases::claim(c, id, lease, DELIVERY_LEASE))).await {
+    let ended = match ask(context, move |c| Box::pin(webhook_leases::claim(c, id, lease, DELIVERY_LEASE))).await {
         Ok(Some(webhook)) => deliver(context, webhook, lease).await,
         Ok(None) => return,
         Err(error) => Err(error),
@@ -63,15 +63,15 @@ pub async fn deliver_pending(context: &DeliveryContext, id: WebhookId) {
         tracing::warn!(webhook = %id, error = chain(&error), "cannot go on with a webhook");
     }
     // If this does not come through, the lease ends by itself.
-    if let Err(error) = ask(context, move |c| Box::pin(leases::release(c, id, lease))).await {
+    if let Err(error) = ask(context, move |c| Box::pin(webhook_leases::release(c, id, lease))).await {
         tracing::warn!(webhook = %id, error = chain(&error), "cannot give the lease of a webhook back");
     }
 }
 
-async fn deliver(context: &DeliveryContext, mut webhook: Webhook, lease: LeaseId) -> Result<(), StoreError> {
+async fn deliver(context: &DeliveryContext, mut webhook: WebhookRow, lease: LeaseId) -> Result<(), StoreError> {
     let began = Instant::now();
     loop {
-        let right = Right { id: webhook.id, lease, turn: webhook.turn };
+        let right = WebhookLease { id: webhook.id, lease, turn: webhook.turn };
         let read_at = Instant::now();
         match batch(context, &webhook).await? {
             PendingEvents::Nothing(cursor) => {
@@ -88,7 +88,7 @@ async fn deliver(context: &DeliveryContext, mut webhook: Webhook, lease: LeaseId
         if began.elapsed() > MAX_RUN_TIME || context.shutdown.has_begun() {
             return Ok(());
         }
-        match ask(context, move |c| Box::pin(leases::renew(c, right, DELIVERY_LEASE))).await? {
+        match ask(context, move |c| Box::pin(webhook_leases::renew(c, right, DELIVERY_LEASE))).await? {
             Some(now) => webhook = now,
             None => return Ok(()),
         }
@@ -98,8 +98,8 @@ async fn deliver(context: &DeliveryContext, mut webhook: Webhook, lease: LeaseId
 /// Posts events in order, as long as they are fresh.
 async fn post_all(
     context: &DeliveryContext,
-    webhook: &Webhook,
-    right: Right,
+    webhook: &WebhookRow,
+    right: WebhookLease,
     events: Vec<Event>,
     read_at: Instant,
 ) -> Result<RunStep, StoreError> {
@@ -134,24 +134,24 @@ async fn post_all(
     }
 }
 
-fn is_wanted(webhook: &Webhook, event: &Event) -> bool {
+fn is_wanted(webhook: &WebhookRow, event: &Event) -> bool {
     webhook.types.as_ref().is_none_or(|types| types.iter().any(|name| name == event.kind.as_str()))
 }
 
 /// Posts one event; `None` when the server shuts down before the target has answered.
-async fn post(context: &DeliveryContext, webhook: &Webhook, event: Event) -> Option<Result<(), DeliveryFailure>> {
+async fn post(context: &DeliveryContext, webhook: &WebhookRow, event: Event) -> Option<Result<(), WebhookPostError>> {
     // The same at each attempt, and another in another history of the log.
     let id = format!("{}_{}", webhook.id, event.cursor());
     let encoded = Encoded::new(Arc::new(event));
     let posting = context.sender.post(webhook, &id, Bytes::copy_from_slice(encoded.json()));
-    let late = DeliveryFailure { text: "the target did not answer in time".into(), gone: false, retry_after: None };
+    let late = WebhookPostError { text: "the target did not answer in time".into(), gone: false, retry_after: None };
     tokio::select! {
         posted = tokio::time::timeout(RESPONSE_TIMEOUT, posting) => Some(posted.unwrap_or(Err(late))),
         () = async { context.shutdown.begun().await; tokio::time::sleep(SHUTDOWN_GRACE).await } => None,
     }
 }
 
-async fn batch(context: &DeliveryContext, webhook: &Webhook) -> Result<PendingEvents, StoreError> {
+async fn batch(context: &DeliveryContext, webhook: &WebhookRow) -> Result<PendingEvents, StoreError> {
     let (owner, only) = (webhook.owner, webhook.conversation);
     let cursor = Cursor { epoch: webhook.epoch, position: webhook.position };
     ask(context, move |connection| {
@@ -174,17 +174,17 @@ async fn batch(context: &DeliveryContext, webhook: &Webhook) -> Result<PendingEv
     .await
 }
 
-async fn save(context: &DeliveryContext, right: Right, cursor: Cursor, taken: bool) -> Result<bool, StoreError> {
+async fn save(context: &DeliveryContext, right: WebhookLease, cursor: Cursor, taken: bool) -> Result<bool, StoreError> {
     let place = (cursor.epoch, cursor.position);
-    ask(context, move |c| Box::pin(leases::save(c, right, place, taken, DELIVERY_LEASE))).await
+    ask(context, move |c| Box::pin(webhook_leases::save(c, right, place, taken, DELIVERY_LEASE))).await
 }
 
 /// Notes that a target refused an event, after so many failures in a row.
 async fn note(
     context: &DeliveryContext,
-    right: Right,
+    right: WebhookLease,
     failures: i32,
-    failure: &DeliveryFailure,
+    failure: &WebhookPostError,
 ) -> Result<(), StoreError> {
     let failures = u32::try_from(failures).unwrap_or(0).saturating_add(1);
     let wait = backoff::wait(failures, failure.retry_after);
@@ -194,7 +194,7 @@ async fn note(
 }
 
 /// Leaves a webhook alone whose cursor leads nowhere.
-async fn pause(context: &DeliveryContext, right: Right, judgement: Judgement) -> Result<(), StoreError> {
+async fn pause(context: &DeliveryContext, right: WebhookLease, judgement: Judgement) -> Result<(), StoreError> {
     let error = match judgement {
         Judgement::Expired => {
             "events after the cursor are no longer kept: replay from `start`, `now` or a later cursor"
@@ -206,15 +206,15 @@ async fn pause(context: &DeliveryContext, right: Right, judgement: Judgement) ->
 
 async fn fail(
     context: &DeliveryContext,
-    right: Right,
+    right: WebhookLease,
     error: String,
     wait: Duration,
     patience: Duration,
 ) -> Result<(), StoreError> {
     let state = ask(context, move |connection| {
         Box::pin(async move {
-            let failure = Failure { error: &error, wait, patience };
-            leases::fail(connection, right, &failure).await
+            let failure = DeliveryFailure { error: &error, wait, patience };
+            webhook_leases::fail(connection, right, &failure).await
         })
     })
     .await?;

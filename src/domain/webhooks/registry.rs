@@ -13,7 +13,7 @@ use crate::domain::service::Domain;
 use crate::domain::webhooks::signing;
 use crate::ids::{ConversationId, Position, WebhookId};
 use crate::log::{Key, epoch};
-use crate::store::webhooks::{Changes, NewWebhook, Webhook};
+use crate::store::webhooks::{NewWebhook, WebhookChanges, WebhookRow};
 use crate::store::{self, Connection, EventKind, WebhookState, webhooks};
 use crate::wire::FieldError;
 use diesel_async::AsyncConnection;
@@ -42,7 +42,7 @@ pub struct WebhookPatch {
 
 /// A webhook, and its secret where it was made just now.
 pub struct RegisteredWebhook {
-    pub webhook: Webhook,
+    pub webhook: WebhookRow,
     pub secret: Option<String>,
 }
 
@@ -110,7 +110,7 @@ impl Domain {
         caller: &Caller,
         after: Option<WebhookId>,
         limit: usize,
-    ) -> Result<(Vec<Webhook>, bool), Error> {
+    ) -> Result<(Vec<WebhookRow>, bool), Error> {
         let after = after.unwrap_or(WebhookId(Uuid::nil()));
         let mut connection = self.connection().await?;
         let mut found = webhooks::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
@@ -122,7 +122,7 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<Webhook, Error> {
+    pub async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<WebhookRow, Error> {
         let found = webhooks::by_id(&mut *self.connection().await?, id).await?;
         found.filter(|webhook| webhook.owner == caller.user.id).ok_or(Error::NotFound)
     }
@@ -131,7 +131,12 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`].
-    pub async fn change_webhook(&self, caller: &Caller, id: WebhookId, wanted: WebhookPatch) -> Result<Webhook, Error> {
+    pub async fn change_webhook(
+        &self,
+        caller: &Caller,
+        id: WebhookId,
+        wanted: WebhookPatch,
+    ) -> Result<WebhookRow, Error> {
         let WebhookPatch { url, types, state } = wanted;
         check_types(types.as_ref().and_then(|types| types.as_deref()))?;
         let present = self.webhook(caller, id).await?;
@@ -139,7 +144,7 @@ impl Domain {
         if let Some(url) = &url {
             self.check_target(url).await?;
         }
-        let changes = Changes { url, types, state };
+        let changes = WebhookChanges { url, types, state };
         let mut connection = self.connection().await?;
         webhooks::update(&mut connection, id, caller.user.id, &changes).await?.ok_or(Error::NotFound)
     }
@@ -148,7 +153,12 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::CursorUnknown`], [`Error::CursorExpired`].
-    pub async fn replay_webhook(&self, caller: &Caller, id: WebhookId, target: CursorTarget) -> Result<Webhook, Error> {
+    pub async fn replay_webhook(
+        &self,
+        caller: &Caller,
+        id: WebhookId,
+        target: CursorTarget,
+    ) -> Result<WebhookRow, Error> {
         self.webhook(caller, id).await?;
         let mut connection = self.connection().await?;
         let cursor = resolve_target(target, &epoch::state(&mut connection, Position::ZERO).await?)?;
@@ -174,18 +184,18 @@ impl Domain {
     }
 }
 
-fn replayed(webhook: Webhook) -> Created<RegisteredWebhook> {
+fn replayed(webhook: WebhookRow) -> Created<RegisteredWebhook> {
     Created { thing: RegisteredWebhook { webhook, secret: None }, created: true, replayed: true }
 }
 
 /// What an earlier request with this key made.
-async fn repeated(connection: &mut Connection, key: &Key) -> Result<Option<Webhook>, Error> {
+async fn repeated(connection: &mut Connection, key: &Key) -> Result<Option<WebhookRow>, Error> {
     let Some(webhook) = webhooks::by_id(connection, WebhookId(key.id.0)).await? else {
         check_unused(connection, key).await?;
         return Ok(None);
     };
     check_repeat(key, webhook.owner, &webhook.mac)?;
-    store::confirm(connection).await?;
+    store::durability_barrier(connection).await?;
     Ok(Some(webhook))
 }
 

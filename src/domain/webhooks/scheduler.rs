@@ -8,7 +8,7 @@ use crate::log::epoch::{self, Judgement, State};
 use crate::log::read::{self, Interest};
 use crate::log::{Cursor, Wakeups};
 use crate::shutdown::Shutdown;
-use crate::store::webhooks::leases::{self, Due};
+use crate::store::webhook_leases::{self, DueWebhook};
 use crate::store::{ANSWER, Pool, StoreError};
 use crate::telemetry::chain;
 use std::collections::HashMap;
@@ -87,7 +87,7 @@ async fn look(
     scheduler: &Scheduler,
     known: &mut Position,
     passed: &mut Option<Instant>,
-) -> Result<Vec<Due>, StoreError> {
+) -> Result<Vec<DueWebhook>, StoreError> {
     let all = passed.is_none_or(|at| at.elapsed() > MAX_IDLE_LAG_TIME);
     let behind = if all { 0 } else { MAX_IDLE_LAG };
     let mut found = Vec::new();
@@ -98,7 +98,7 @@ async fn look(
         let head = state.head();
         *known = head.position;
         loop {
-            let due = leases::due(&mut connection, head.epoch, head.position, after, WEBHOOKS_PER_PAGE).await?;
+            let due = webhook_leases::due(&mut connection, head.epoch, head.position, after, WEBHOOKS_PER_PAGE).await?;
             let Some(last) = due.last() else { break };
             after = last.id;
             let interests: Vec<_> = due.iter().map(interest).collect();
@@ -109,7 +109,7 @@ async fn look(
             let idle = idle.into_iter().map(|(due, _)| due);
             let left: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > behind).collect();
             if !left.is_empty() {
-                leases::pass(&mut connection, &left, head.epoch, head.position).await?;
+                webhook_leases::skip_to_head(&mut connection, &left, head.epoch, head.position).await?;
             }
         }
         Ok::<_, StoreError>(())
@@ -124,15 +124,15 @@ async fn look(
     Ok(found)
 }
 
-fn interest(due: &Due) -> Interest {
+fn interest(due: &DueWebhook) -> Interest {
     Interest { user: due.owner, after: due.position, only: due.conversation }
 }
 
-fn is_good(state: &State, due: &Due) -> bool {
+fn is_good(state: &State, due: &DueWebhook) -> bool {
     state.judge(Cursor { epoch: due.epoch, position: due.position }) == Judgement::Good
 }
 
-fn begin(scheduler: &Arc<Scheduler>, found: Vec<Due>) {
+fn begin(scheduler: &Arc<Scheduler>, found: Vec<DueWebhook>) {
     for due in found {
         let Ok(permit) = scheduler.slots.clone().try_acquire_owned() else { return };
         if let Some(slot) = RunSlot::take(scheduler, &due, permit) {
@@ -154,7 +154,7 @@ struct RunSlot {
 }
 
 impl RunSlot {
-    fn take(scheduler: &Arc<Scheduler>, due: &Due, permit: OwnedSemaphorePermit) -> Option<Self> {
+    fn take(scheduler: &Arc<Scheduler>, due: &DueWebhook, permit: OwnedSemaphorePermit) -> Option<Self> {
         let mut running = scheduler.running();
         let of_owner = running.values().filter(|owner| **owner == due.owner).count();
         if running.contains_key(&due.id) || of_owner >= MAX_RUNS_PER_OWNER {

@@ -3,7 +3,7 @@
 use crate::domain::webhooks::resolver::NoPublicAddress;
 use crate::domain::webhooks::target::TargetPolicy;
 use crate::domain::webhooks::{backoff, signing};
-use crate::store::webhooks::Webhook;
+use crate::store::webhooks::WebhookRow;
 use bytes::Bytes;
 use chrono::Utc;
 use hyper::StatusCode;
@@ -45,7 +45,7 @@ pub enum WebhookSetupError {
 
 /// Why a target does not have an event.
 #[derive(Debug, PartialEq, Eq)]
-pub struct DeliveryFailure {
+pub struct WebhookPostError {
     /// For the owner; without the address and without anything that the target said.
     pub text: String,
     /// The target wants no more.
@@ -77,7 +77,7 @@ impl WebhookSender {
     ///
     /// # Errors
     /// [`DeliveryFailure`]: the target does not have it, or did not say so.
-    pub async fn post(&self, webhook: &Webhook, id: &str, body: Bytes) -> Result<(), DeliveryFailure> {
+    pub async fn post(&self, webhook: &WebhookRow, id: &str, body: Bytes) -> Result<(), WebhookPostError> {
         let url = self.targets.read(&webhook.url).map_err(|fault| failure(format!("the address {fault}")))?;
         let now = Utc::now();
         let signature = signing::sign(&webhook.secret, id, now.timestamp(), &body);
@@ -106,7 +106,7 @@ fn tls() -> Result<ClientConfig, rustls::Error> {
     Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn check_response(response: Response) -> Result<(), DeliveryFailure> {
+async fn check_response(response: Response) -> Result<(), WebhookPostError> {
     let status = response.status();
     let asked =
         response.headers().get(RETRY_AFTER).and_then(|value| backoff::retry_after(value.to_str().ok()?, Utc::now()));
@@ -117,7 +117,7 @@ async fn check_response(response: Response) -> Result<(), DeliveryFailure> {
     }
     let note = if status.is_redirection() { ", and redirects are not followed" } else { "" };
     let text = format!("the target answered {}{note}", status.as_u16());
-    Err(DeliveryFailure { text, gone: status == StatusCode::GONE, retry_after: asked })
+    Err(WebhookPostError { text, gone: status == StatusCode::GONE, retry_after: asked })
 }
 
 async fn drain(mut response: Response) {
@@ -130,8 +130,8 @@ async fn drain(mut response: Response) {
     }
 }
 
-fn failure(text: String) -> DeliveryFailure {
-    DeliveryFailure { text, gone: false, retry_after: None }
+fn failure(text: String) -> WebhookPostError {
+    WebhookPostError { text, gone: false, retry_after: None }
 }
 
 /// What went wrong, in our own words: those of the libraries may hold the address.

@@ -1,4 +1,4 @@
-use crate::domain::attachments::download::*;
+use super::*;
 
 #[test]
 fn directories_and_unseen_characters_go() {

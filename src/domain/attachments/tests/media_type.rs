@@ -1,4 +1,4 @@
-use crate::domain::attachments::download::*;
+use super::*;
 
 fn media_type(bytes: &[u8], claimed: &str) -> &'static str {
     let mut content = MediaTypeDetector::default();

@@ -1,5 +1,5 @@
-use super::super::fold::words;
-use crate::domain::search::query::*;
+use super::*;
+use crate::domain::search::fold::words;
 use proptest::prelude::*;
 
 #[test]

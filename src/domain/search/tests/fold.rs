@@ -1,4 +1,4 @@
-use crate::domain::search::query::*;
+use super::*;
 use proptest::prelude::*;
 
 #[test]

@@ -1,5 +1,5 @@
-use super::super::fold;
-use crate::domain::search::query::*;
+use super::*;
+use crate::domain::search::fold;
 use proptest::prelude::*;
 
 fn grams(pieces: &[&str]) -> Vec<i32> {
