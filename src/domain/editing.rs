@@ -4,7 +4,7 @@ use super::telling::{Told, names};
 use super::{Caller, Domain, Error, idempotency, invalid, text, visibility};
 use crate::ids::{MessageId, UserId};
 use crate::log::{ApplyError, Change, ChangeFuture, Event, LockedHead, NewEvent, WriteKey, read, versions};
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, reactions, search};
 use crate::wire::{self, First, Message, MessageData, MessagePayload};
 
@@ -165,15 +165,15 @@ impl Change for Deleting {
 pub(super) async fn delete(
     connection: &mut Connection,
     key: WriteKey,
-    actor: &User,
+    actor: &UserRow,
     created: &Event,
     locked: LockedHead,
 ) -> Result<NewEvent, ApplyError<Error>> {
     let message = created.message.ok_or(ApplyError::Rejected(Error::NotFound))?;
     versions::delete(connection, message, created.position, locked.next).await?;
-    reactions::forget(connection, &[message]).await?;
+    reactions::delete_all(connection, &[message]).await?;
     attachments::release(connection, &[message]).await?;
-    search::forget(connection, &[message]).await?;
+    search::delete_messages(connection, &[message]).await?;
     let left = Message::told(created).map_err(Error::from)?.deleted(locked.now);
     let event = Told {
         key,

@@ -9,7 +9,7 @@ use super::visibility::{self, Sight};
 use super::{Caller, Domain, Error, invalid, text};
 use crate::ids::{AttachmentId, ConversationId, MessageId, Position, UserId};
 use crate::log::{ChangeOutcome, Event, NewEvent, SendOutcome, WriteKey, read};
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{ConversationKind, EventKind, History, conversations};
 use crate::wire::{self, MessagePayload};
 use serde_json::value::RawValue;
@@ -53,7 +53,7 @@ impl Letter {
         key: WriteKey,
         id: MessageId,
         conversation: ConversationId,
-        sender: &User,
+        sender: &UserRow,
         attachments: Vec<wire::Attachment>,
     ) -> NewEvent {
         let payload = MessagePayload {
