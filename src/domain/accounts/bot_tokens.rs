@@ -11,7 +11,7 @@ use crate::domain::pagination::truncate_to_page;
 use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
 use crate::ids::{SessionId, UserId};
-use crate::log::Key;
+use crate::log::WriteKey;
 use crate::store::bots::{self, BotTokenRow, NewBotToken};
 use crate::store::{self, Connection, UserRole};
 use base64::Engine;
@@ -144,7 +144,11 @@ async fn managed_bot(connection: &mut Connection, caller: &Caller, named: &str) 
     Ok(user.id)
 }
 
-async fn repeated_token(connection: &mut Connection, key: &Key, bot: UserId) -> Result<Option<BotTokenRow>, Error> {
+async fn repeated_token(
+    connection: &mut Connection,
+    key: &WriteKey,
+    bot: UserId,
+) -> Result<Option<BotTokenRow>, Error> {
     let Some(token) = bots::by_id(connection, SessionId(key.id.0)).await? else {
         check_unused(connection, key).await?;
         return Ok(None);

@@ -13,7 +13,7 @@ use crate::domain::pagination::truncate_to_page;
 use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
 use crate::ids::UserId;
-use crate::log::Key;
+use crate::log::WriteKey;
 use crate::store::bots::{self, BotInsertion, BotOrigin};
 use crate::store::{self, Connection, UserRole, users};
 use crate::wire;
@@ -92,7 +92,7 @@ impl Domain {
 }
 
 /// What an earlier request with this key made.
-async fn repeated_bot(connection: &mut Connection, key: &Key) -> Result<Option<wire::User>, Error> {
+async fn repeated_bot(connection: &mut Connection, key: &WriteKey) -> Result<Option<wire::User>, Error> {
     let id = UserId(key.id.0);
     let Some(made) = bots::origin(connection, id).await? else {
         check_unused(connection, key).await?;

@@ -3,7 +3,7 @@
 use crate::domain::attachments::view::view_attachment;
 use crate::domain::error::{Error, invalid};
 use crate::ids::AttachmentId;
-use crate::log::Stop;
+use crate::log::ApplyError;
 use crate::store::Connection;
 use crate::store::attachments::{self, MessageLocation};
 use crate::store::users::UserRow;
@@ -38,7 +38,7 @@ pub async fn bind_attachments(
     ids: &[AttachmentId],
     sender: &UserRow,
     place: MessageLocation,
-) -> Result<Vec<wire::Attachment>, Stop<Error>> {
+) -> Result<Vec<wire::Attachment>, ApplyError<Error>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -47,7 +47,7 @@ pub async fn bind_attachments(
         let attachment = bound.iter().find(|attachment| attachment.id == *id).map(view_attachment);
         attachment.ok_or_else(|| {
             let detail = "there is no such attachment of yours that is not in a message yet";
-            Stop::Refused(invalid(format!("attachments[{index}]"), detail))
+            ApplyError::Rejected(invalid(format!("attachments[{index}]"), detail))
         })
     };
     ids.iter().enumerate().map(found).collect()

@@ -9,7 +9,7 @@ use crate::domain::idempotency::request::IdempotentRequest;
 use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
 use crate::ids::ConversationId;
-use crate::log::Changed;
+use crate::log::ChangeOutcome;
 use crate::store::{ConversationKind, History};
 use crate::wire;
 
@@ -52,11 +52,11 @@ impl Domain {
         };
         let id = founding.id;
         match self.0.log.change(founding).await? {
-            Changed::Now(CreatedConversation { id, existed }, _) => {
+            ChangeOutcome::Applied(CreatedConversation { id, existed }, _) => {
                 let thing = self.conversation(caller, id).await?;
                 Ok(Created { thing, created: !existed, replayed: false })
             }
-            Changed::Before(_) => self.replayed_conversation(caller, id).await,
+            ChangeOutcome::Replayed(_) => self.replayed_conversation(caller, id).await,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::request::fresh_key;
 use crate::domain::messages::draft::ValidatedMessage;
 use crate::ids::{ConversationId, MessageId};
-use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
+use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, NewEvent, WriteKey};
 use crate::store::attachments::MessageLocation;
 use crate::store::conversations::ConversationRow;
 use crate::store::members::NewMember;
@@ -22,7 +22,7 @@ const MAX_LISTED_MEMBERS: usize = 50;
 /// A conversation to be made; or, if it has a key of its members, to be found.
 pub struct ConversationCreation {
     /// Of the message if there is one, else of the conversation.
-    pub key: Key,
+    pub key: WriteKey,
     pub id: ConversationId,
     pub kind: ConversationKind,
     pub title: Option<String>,
@@ -54,14 +54,18 @@ pub fn direct_key(kind: ConversationKind, founder: &UserRow, others: &[UserRow])
 }
 
 impl Change for ConversationCreation {
-    type Done = CreatedConversation;
-    type Refusal = Error;
+    type Output = CreatedConversation;
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, CreatedConversation, Error> {
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut Connection,
+        locked: LockedHead,
+    ) -> ChangeFuture<'a, CreatedConversation, Error> {
         Box::pin(async move {
             let found = match &self.direct_key {
                 Some(key) => conversations::by_direct_key(connection, key).await?,
@@ -84,10 +88,10 @@ impl Change for ConversationCreation {
 }
 
 impl ConversationCreation {
-    async fn found(&self, connection: &mut Connection, locked: Locked) -> Result<NewEvent, Stop<Error>> {
+    async fn found(&self, connection: &mut Connection, locked: LockedHead) -> Result<NewEvent, ApplyError<Error>> {
         let others: Vec<_> = self.others.iter().map(|user| user.id).collect();
         if users::is_any_disabled(connection, &others).await? {
-            return Err(Stop::Refused(invalid("members", "names somebody whose account was deleted just now")));
+            return Err(ApplyError::Rejected(invalid("members", "names somebody whose account was deleted just now")));
         }
         let conversation = ConversationRow {
             id: self.id,
@@ -113,8 +117,8 @@ impl ConversationCreation {
             .chain(self.others.iter().map(|user| (user, MemberRole::Member)))
     }
 
-    fn own_key(&self) -> Key {
-        Key { id: self.id.into(), ..fresh_key(self.founder.id) }
+    fn own_key(&self) -> WriteKey {
+        WriteKey { id: self.id.into(), ..fresh_key(self.founder.id) }
     }
 
     fn event(&self, conversation: &ConversationRow) -> NewEvent {

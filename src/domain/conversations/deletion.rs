@@ -8,7 +8,7 @@ use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::domain::service::run_to_completion;
 use crate::ids::{ConversationId, Position, UserId};
-use crate::log::{Applying, Change, Changed, Key, Locked, Stop, versions};
+use crate::log::{ApplyError, Change, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, versions};
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, conversations, members, search};
 use crate::wire::{ConversationData, ConversationInEvent};
 use std::time::Duration;
@@ -61,38 +61,38 @@ impl Domain {
             // Nothing is appended under it, so it is nobody's.
             let key = fresh_key(UserId(id.0));
             match self.0.log.change(ConversationBlanking { key, id, after }).await? {
-                Changed::Now(Some(reached), _) => after = reached,
-                Changed::Now(None, _) => return Ok(()),
+                ChangeOutcome::Applied(Some(reached), _) => after = reached,
+                ChangeOutcome::Applied(None, _) => return Ok(()),
                 // This part was done by an attempt whose outcome was unknown: the next look goes on.
-                Changed::Before(_) => {}
+                ChangeOutcome::Replayed(_) => {}
             }
         }
     }
 }
 
 struct ConversationDeletion {
-    key: Key,
+    key: WriteKey,
     caller: Caller,
     id: ConversationId,
 }
 
 impl Change for ConversationDeletion {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let sight = visibility::of(connection, &self.caller, self.id).await?;
             let role = sight.present()?.role;
             if sight.conversation.kind == ConversationKind::Direct {
-                return Err(Stop::Refused(Error::DirectFixed));
+                return Err(ApplyError::Rejected(Error::DirectFixed));
             }
             if role != MemberRole::Owner {
-                return Err(Stop::Refused(Error::Forbidden("only owners delete a conversation")));
+                return Err(ApplyError::Rejected(Error::Forbidden("only owners delete a conversation")));
             }
             members::leave_all(connection, self.id, locked.next).await?;
             conversations::delete(connection, self.id, locked.now).await?;
@@ -113,20 +113,20 @@ impl Change for ConversationDeletion {
 
 /// Blanks a part of a deleted conversation's texts, lets go of a part of its attachments, and answers how far it came.
 struct ConversationBlanking {
-    key: Key,
+    key: WriteKey,
     id: ConversationId,
     after: Position,
 }
 
 impl Change for ConversationBlanking {
-    type Done = Option<Position>;
-    type Refusal = Error;
+    type Output = Option<Position>;
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Option<Position>, Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, Option<Position>, Error> {
         Box::pin(async move {
             let blanked = versions::blank(connection, self.id, self.after, BLANKING_BATCH).await?;
             search::delete_blanked_versions(connection, &blanked).await?;

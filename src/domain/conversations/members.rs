@@ -10,7 +10,7 @@ use crate::domain::pagination::truncate_to_page;
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::{ConversationId, Position, UserId};
-use crate::log::{Changed, read};
+use crate::log::{ChangeOutcome, read};
 use crate::store::users::UserRow;
 use crate::store::{EventKind, MemberRole, members};
 use crate::wire;
@@ -67,9 +67,11 @@ impl Domain {
             most: self.0.max_members,
         };
         match self.0.log.change(addition).await? {
-            Changed::Now(AddedMember { membership, added }, _) => Ok((wire::Member::new(&membership, user), added)),
+            ChangeOutcome::Applied(AddedMember { membership, added }, _) => {
+                Ok((wire::Member::new(&membership, user), added))
+            }
             // An earlier attempt of this very request went through.
-            Changed::Before(position) => self.put_before(conversation, user, position).await,
+            ChangeOutcome::Replayed(position) => self.put_before(conversation, user, position).await,
         }
     }
 
@@ -80,7 +82,7 @@ impl Domain {
         position: Position,
     ) -> Result<(wire::Member, bool), Error> {
         let mut connection = self.connection().await?;
-        let events = read::at(&mut connection, &[position]).await?;
+        let events = read::events_at(&mut connection, &[position]).await?;
         let added = events.first().is_some_and(|event| event.kind == EventKind::MemberJoined);
         let membership = members::of_user(&mut connection, conversation, user.id).await?.pop();
         Ok((wire::Member::new(&membership.ok_or(Error::NotFound)?, user), added))

@@ -3,7 +3,7 @@
 use crate::domain::change_event::ChangeEvent;
 use crate::domain::error::Error;
 use crate::ids::{ConversationId, UserId};
-use crate::log::{Key, NewEvent, Stop};
+use crate::log::{ApplyError, NewEvent, WriteKey};
 use crate::store::conversations::ConversationRow;
 use crate::store::members::Membership;
 use crate::store::users::UserRow;
@@ -29,9 +29,9 @@ impl MembershipChange {
         id: ConversationId,
         caller: UserId,
         user: UserId,
-    ) -> Result<Self, Stop<Error>> {
-        let conversation = conversations::by_id(connection, id).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        let caller = members::current(connection, id, caller).await?.ok_or(Stop::Refused(Error::NotFound))?;
+    ) -> Result<Self, ApplyError<Error>> {
+        let conversation = conversations::by_id(connection, id).await?.ok_or(ApplyError::Rejected(Error::NotFound))?;
+        let caller = members::current(connection, id, caller).await?.ok_or(ApplyError::Rejected(Error::NotFound))?;
         let member = members::current(connection, id, user).await?;
         Ok(Self { conversation, caller, member })
     }
@@ -40,10 +40,10 @@ impl MembershipChange {
     ///
     /// # Errors
     /// [`Error::DirectFixed`].
-    pub fn check_changes(&self) -> Result<(), Stop<Error>> {
+    pub fn check_changes(&self) -> Result<(), ApplyError<Error>> {
         match self.conversation.kind {
             ConversationKind::Group => Ok(()),
-            ConversationKind::Direct => Err(Stop::Refused(Error::DirectFixed)),
+            ConversationKind::Direct => Err(ApplyError::Rejected(Error::DirectFixed)),
         }
     }
 
@@ -51,13 +51,15 @@ impl MembershipChange {
     ///
     /// # Errors
     /// [`Error::Forbidden`].
-    pub fn check_right(&self, new_role: Option<MemberRole>) -> Result<(), Stop<Error>> {
+    pub fn check_right(&self, new_role: Option<MemberRole>) -> Result<(), ApplyError<Error>> {
         let owners = [self.member.as_ref().map(|member| member.role), new_role].contains(&Some(MemberRole::Owner));
         match self.caller.role {
             MemberRole::Owner => Ok(()),
             MemberRole::Admin if !owners => Ok(()),
-            MemberRole::Admin => Err(Stop::Refused(Error::Forbidden("only owners make, change and remove owners"))),
-            MemberRole::Member => Err(Stop::Refused(Error::Forbidden("only owners and admins manage members"))),
+            MemberRole::Admin => {
+                Err(ApplyError::Rejected(Error::Forbidden("only owners make, change and remove owners")))
+            }
+            MemberRole::Member => Err(ApplyError::Rejected(Error::Forbidden("only owners and admins manage members"))),
         }
     }
 
@@ -70,7 +72,7 @@ impl MembershipChange {
 
 /// One event about one member.
 pub struct MemberEvent<'a> {
-    pub key: Key,
+    pub key: WriteKey,
     pub kind: EventKind,
     pub actor: &'a Arc<UserRow>,
     pub conversation: &'a ConversationRow,

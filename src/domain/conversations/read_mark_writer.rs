@@ -9,8 +9,8 @@ use crate::domain::change_event::ChangeEvent;
 use crate::domain::error::Error;
 use crate::domain::idempotency::request::fresh_key;
 use crate::ids::{ConversationId, Position, UserId};
-use crate::log::epoch::{self, State};
-use crate::log::{Applying, Change, Key, Locked, Log, NewEvent};
+use crate::log::epoch::{self, EpochHistory};
+use crate::log::{Change, ChangeFuture, LockedHead, Log, NewEvent, WriteKey};
 use crate::store::read_marks::{self, ReadMark};
 use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, members};
@@ -149,19 +149,19 @@ impl WriteLoop {
 
 /// Writes marks, each place once.
 struct ReadMarkAdvance {
-    key: Key,
+    key: WriteKey,
     marks: Vec<(Arc<UserRow>, ReadMark)>,
 }
 
 impl Change for ReadMarkAdvance {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let wanted: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
             let moved = read_marks::advance(connection, &wanted).await?;
@@ -169,7 +169,7 @@ impl Change for ReadMarkAdvance {
             conversations.sort_unstable();
             conversations.dedup();
             let large = members::larger_than(connection, &conversations, MAX_MEMBERS_FOR_SHARED_MARKS).await?;
-            let state = epoch::state(connection, locked.next.previous()).await.map_err(Error::from)?;
+            let state = epoch::load(connection, locked.next.previous()).await.map_err(Error::from)?;
             let users: HashMap<_, _> = self.marks.iter().map(|(user, _)| (user.id, user)).collect();
             let mut events = Vec::with_capacity(moved.len());
             for mark in moved {
@@ -183,7 +183,7 @@ impl Change for ReadMarkAdvance {
     }
 }
 
-fn event(key: Key, user: &UserRow, mark: ReadMark, alone: bool, state: &State) -> NewEvent {
+fn event(key: WriteKey, user: &UserRow, mark: ReadMark, alone: bool, state: &EpochHistory) -> NewEvent {
     ChangeEvent {
         key,
         conversation: mark.conversation,

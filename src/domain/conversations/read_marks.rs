@@ -39,10 +39,10 @@ impl Domain {
         drop(connection);
         self.0.read_marks.mark(caller.user.clone(), id, read).await?;
         let mut connection = self.connection().await?;
-        let page = inbox::Page { only: Some(id), after: None, limit: 1 };
+        let page = inbox::InboxQuery { only: Some(id), after: None, limit: 1 };
         let entries = inbox::page(&mut connection, caller.user.id, page).await?;
         let entry = entries.first().ok_or(Error::NotFound)?;
-        let state = epoch::state(&mut connection, entry.read).await?;
+        let state = epoch::load(&mut connection, entry.read).await?;
         Ok(wire::ReadState { read: state.cursor_at(entry.read).to_string(), unread: entry.unread })
     }
 
@@ -67,7 +67,7 @@ impl Domain {
             read_marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
         let more = truncate_to_page(&mut found, limit);
         let next = found.last().filter(|_| more).map(|(membership, user, _)| (membership.joined_at, user.id));
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         let items = found.into_iter().map(|(_, user, read)| wire::ReadReceipt {
             user: user.into(),
             read: state.cursor_at(read).to_string(),

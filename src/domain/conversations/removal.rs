@@ -4,7 +4,7 @@ use crate::domain::conversations::membership_change::{MemberEvent, MembershipCha
 use crate::domain::error::Error;
 use crate::domain::idempotency::request::fresh_key;
 use crate::ids::ConversationId;
-use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
+use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, NewEvent, WriteKey};
 use crate::store::members::Membership;
 use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, MemberRole, conversations, members};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A user who leaves or is removed.
 pub struct MemberRemoval {
-    pub key: Key,
+    pub key: WriteKey,
     pub conversation: ConversationId,
     pub caller: Arc<UserRow>,
     pub user: UserRow,
@@ -21,14 +21,14 @@ pub struct MemberRemoval {
 }
 
 impl Change for MemberRemoval {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let managed = MembershipChange::read(connection, self.conversation, self.caller.id, self.user.id).await?;
             if !self.for_good {
@@ -37,7 +37,7 @@ impl Change for MemberRemoval {
             if self.user.id != self.caller.id {
                 managed.check_right(None)?;
             }
-            let member = managed.member.as_ref().ok_or(Stop::Refused(Error::NotFound))?;
+            let member = managed.member.as_ref().ok_or(ApplyError::Rejected(Error::NotFound))?;
             members::leave(connection, self.conversation, self.user.id, locked.next).await?;
             conversations::clear_direct_key(connection, self.conversation).await?;
             let count = managed.count(connection).await?;
@@ -58,7 +58,7 @@ impl MemberRemoval {
         connection: &mut Connection,
         managed: &MembershipChange,
         count: i64,
-    ) -> Result<Option<NewEvent>, Stop<Error>> {
+    ) -> Result<Option<NewEvent>, ApplyError<Error>> {
         if members::count_owners(connection, self.conversation).await? > 0 {
             return Ok(None);
         }
@@ -74,7 +74,7 @@ impl MemberRemoval {
     fn event(
         &self,
         managed: &MembershipChange,
-        key: Key,
+        key: WriteKey,
         kind: EventKind,
         members_count: i64,
         member: (&Membership, &UserRow),

@@ -29,7 +29,7 @@ impl Domain {
     /// [`Error::NotFound`], also for former members.
     pub async fn conversation(&self, caller: &Caller, id: ConversationId) -> Result<wire::Conversation, Error> {
         let mut connection = self.connection().await?;
-        let page = inbox::Page { only: Some(id), after: None, limit: 1 };
+        let page = inbox::InboxQuery { only: Some(id), after: None, limit: 1 };
         let entries = inbox::page(&mut connection, caller.user.id, page).await?;
         let mut views = views(&mut connection, caller.user.id, &entries).await?;
         views.pop().ok_or(Error::NotFound)
@@ -46,9 +46,9 @@ impl Domain {
                 let mut connection = self.connection().await?;
                 let left = members::of_user(&mut connection, id, caller.user.id).await?;
                 let left = left.into_iter().next_back().ok_or(Error::NotFound)?;
-                let entry = inbox::Entry {
+                let entry = inbox::InboxEntry {
                     conversation: id,
-                    place: left.joined_at,
+                    sort_position: left.joined_at,
                     newest: None,
                     read: left.joined_at,
                     unread: 0,
@@ -75,11 +75,11 @@ impl Domain {
     ) -> Result<ConversationPage, Error> {
         let mut connection = self.connection().await?;
         // Read before the list, so that the list holds all of it.
-        let head = epoch::state(&mut connection, Position::ZERO).await?.head();
-        let page = inbox::Page { only: None, after, limit: limit as i64 + 1 };
+        let head = epoch::load(&mut connection, Position::ZERO).await?.head();
+        let page = inbox::InboxQuery { only: None, after, limit: limit as i64 + 1 };
         let mut entries = inbox::page(&mut connection, caller.user.id, page).await?;
         let more = truncate_to_page(&mut entries, limit);
-        let next = entries.last().filter(|_| more).map(|entry| (entry.place, entry.conversation));
+        let next = entries.last().filter(|_| more).map(|entry| (entry.sort_position, entry.conversation));
         let items = views(&mut connection, caller.user.id, &entries).await?;
         Ok(ConversationPage { items, next, cursor: head.to_string() })
     }
@@ -89,7 +89,7 @@ impl Domain {
 async fn views(
     connection: &mut Connection,
     user: UserId,
-    entries: &[inbox::Entry],
+    entries: &[inbox::InboxEntry],
 ) -> Result<Vec<wire::Conversation>, Error> {
     let ids: Vec<_> = entries.iter().map(|entry| entry.conversation).collect();
     let conversations = conversations::by_ids(connection, &ids).await?;
@@ -106,7 +106,7 @@ async fn views(
     let counts: HashMap<_, _> = members::count(connection, &ids).await?.into_iter().collect();
     let mut peers: HashMap<_, _> = members::peers(connection, &direct, user).await?.into_iter().collect();
     let mut newest = newest(connection, user, entries, &sights).await?;
-    let state = epoch::state(connection, Position::ZERO).await?;
+    let state = epoch::load(connection, Position::ZERO).await?;
     let mut views = Vec::with_capacity(entries.len());
     for entry in entries {
         let id = entry.conversation;
@@ -135,11 +135,11 @@ async fn views(
 async fn newest(
     connection: &mut Connection,
     user: UserId,
-    entries: &[inbox::Entry],
+    entries: &[inbox::InboxEntry],
     sights: &VisibleIntervals,
 ) -> Result<HashMap<ConversationId, wire::Message>, Error> {
     let positions: Vec<_> = entries.iter().filter_map(|entry| entry.newest).collect();
-    let events = read::at(connection, &positions).await?;
+    let events = read::events_at(connection, &positions).await?;
     let messages = message_view::show(connection, user, &events, sights).await?;
     Ok(messages.into_iter().map(|message| (message.conversation_id, message)).collect())
 }

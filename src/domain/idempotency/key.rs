@@ -2,14 +2,14 @@
 
 use crate::domain::error::Error;
 use crate::ids::UserId;
-use crate::log::{Key, read};
+use crate::log::{WriteKey, read};
 use crate::store::Connection;
 
 /// Checks that a key which is not of the log, but of a row, was used by the same user for the same request.
 ///
 /// # Errors
 /// [`Error::KeyTaken`] and [`Error::KeyReused`].
-pub fn check_repeat(key: &Key, owner: UserId, mac: &[u8]) -> Result<(), Error> {
+pub fn check_repeat(key: &WriteKey, owner: UserId, mac: &[u8]) -> Result<(), Error> {
     match (owner == key.owner, mac == key.mac) {
         (true, true) => Ok(()),
         (true, false) => Err(Error::KeyReused),
@@ -21,8 +21,8 @@ pub fn check_repeat(key: &Key, owner: UserId, mac: &[u8]) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::KeyTaken`] and [`Error::KeyReused`].
-pub async fn check_unused(connection: &mut Connection, key: &Key) -> Result<(), Error> {
-    match read::known(connection, key.id).await? {
+pub async fn check_unused(connection: &mut Connection, key: &WriteKey) -> Result<(), Error> {
+    match read::find_write(connection, key.id).await? {
         None => Ok(()),
         Some(known) if known.owner == key.owner => Err(Error::KeyReused),
         Some(_) => Err(Error::KeyTaken),

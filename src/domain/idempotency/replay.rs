@@ -4,7 +4,7 @@ use crate::domain::error::Error;
 use crate::domain::idempotency::request::IdempotentRequest;
 use crate::domain::service::Domain;
 use crate::ids::Position;
-use crate::log::{Applying, Change, Changed, Key, Locked, read};
+use crate::log::{Change, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, read};
 use crate::store::Connection;
 
 impl Domain {
@@ -12,36 +12,40 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::KeyTaken`] and [`Error::KeyReused`].
-    pub(crate) async fn replayed(&self, request: IdempotentRequest<'_>, key: &Key) -> Result<Option<Position>, Error> {
+    pub(crate) async fn replayed(
+        &self,
+        request: IdempotentRequest<'_>,
+        key: &WriteKey,
+    ) -> Result<Option<Position>, Error> {
         if request.key.is_none() {
             return Ok(None);
         }
         let mut connection = self.connection().await?;
-        let found = read::known(&mut connection, key.id).await?;
+        let found = read::find_write(&mut connection, key.id).await?;
         drop(connection);
         match found {
             None => Ok(None),
             // What is found may not be as safe as a fresh write would be: only the log can confirm it.
             Some(_) => match self.0.log.change(ReplayConfirmation(key.clone())).await? {
-                Changed::Before(position) => Ok(Some(position)),
-                Changed::Now((), _) => Ok(None),
+                ChangeOutcome::Replayed(position) => Ok(Some(position)),
+                ChangeOutcome::Applied((), _) => Ok(None),
             },
         }
     }
 }
 
 /// A write that is known already: waits for what the original had to wait for.
-struct ReplayConfirmation(Key);
+struct ReplayConfirmation(WriteKey);
 
 impl Change for ReplayConfirmation {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.0
     }
 
-    fn apply<'a>(&'a self, _: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, _: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async { Ok((Vec::new(), ())) })
     }
 }

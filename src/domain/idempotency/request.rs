@@ -2,7 +2,7 @@
 
 use crate::domain::auth::secrets::random_bytes;
 use crate::ids::{UserId, WriteId};
-use crate::log::Key;
+use crate::log::WriteKey;
 use crate::store::{Connection, StoreError, secrets};
 use aws_lc_rs::hmac;
 
@@ -27,7 +27,7 @@ impl RequestFingerprinter {
     }
 
     /// The key of a write: the client's, or a fresh one that nobody can repeat.
-    pub fn key(&self, owner: UserId, request: IdempotentRequest<'_>) -> Key {
+    pub fn key(&self, owner: UserId, request: IdempotentRequest<'_>) -> WriteKey {
         let Some(id) = request.key else {
             return fresh_key(owner);
         };
@@ -35,11 +35,11 @@ impl RequestFingerprinter {
         for part in [request.method.as_bytes(), b" ", request.path.as_bytes(), b"\n", request.body] {
             mac.update(part);
         }
-        Key { id, owner, mac: mac.sign().as_ref().to_vec() }
+        WriteKey { id, owner, mac: mac.sign().as_ref().to_vec() }
     }
 }
 
 /// The key of a write that only this node repeats.
-pub fn fresh_key(owner: UserId) -> Key {
-    Key { id: WriteId::new(), owner, mac: Vec::new() }
+pub fn fresh_key(owner: UserId) -> WriteKey {
+    WriteKey { id: WriteId::new(), owner, mac: Vec::new() }
 }

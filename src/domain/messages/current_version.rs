@@ -10,7 +10,7 @@ use crate::store::{Connection, EventKind};
 /// [`crate::store::StoreError`].
 pub async fn current_version(connection: &mut Connection, created: &Event) -> Result<Event, Error> {
     let Some(position) = created.current else { return Ok(created.clone()) };
-    read::at(connection, &[position]).await?.pop().ok_or(Error::NotFound)
+    read::events_at(connection, &[position]).await?.pop().ok_or(Error::NotFound)
 }
 
 /// Whether a message was deleted.

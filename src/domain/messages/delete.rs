@@ -8,7 +8,7 @@ use crate::domain::messages::current_version::is_deleted;
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::MessageId;
-use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop, versions};
+use crate::log::{ApplyError, Change, ChangeFuture, Event, LockedHead, NewEvent, WriteKey, versions};
 use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, reactions, search};
 use crate::wire::{Message, MessageData};
@@ -28,27 +28,29 @@ impl Domain {
 }
 
 struct MessageDeletion {
-    key: Key,
+    key: WriteKey,
     caller: Caller,
     message: MessageId,
 }
 
 impl Change for MessageDeletion {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let (created, sight) = visibility::message(connection, &self.caller, self.message).await?;
             let own = created.sender == self.caller.user.id;
             let manages =
                 sight.conversation.kind == ConversationKind::Group && sight.present()?.role != MemberRole::Member;
             if !own && !manages {
-                return Err(Stop::Refused(Error::Forbidden("only its author, admins and owners delete a message")));
+                return Err(ApplyError::Rejected(Error::Forbidden(
+                    "only its author, admins and owners delete a message",
+                )));
             }
             if is_deleted(connection, &created).await? {
                 return Ok((Vec::new(), ()));
@@ -65,12 +67,12 @@ impl Change for MessageDeletion {
 /// As PostgreSQL has it.
 pub async fn delete_under_lock(
     connection: &mut Connection,
-    key: Key,
+    key: WriteKey,
     actor: &UserRow,
     created: &Event,
-    locked: Locked,
-) -> Result<NewEvent, Stop<Error>> {
-    let message = created.message.ok_or(Stop::Refused(Error::NotFound))?;
+    locked: LockedHead,
+) -> Result<NewEvent, ApplyError<Error>> {
+    let message = created.message.ok_or(ApplyError::Rejected(Error::NotFound))?;
     versions::delete(connection, message, created.position, locked.next).await?;
     reactions::delete_all(connection, &[message]).await?;
     attachments::release(connection, &[message]).await?;

@@ -5,7 +5,7 @@ use crate::domain::change_event::actor_names;
 use crate::domain::error::Error;
 use crate::domain::messages::text::{check_metadata, check_text};
 use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
-use crate::log::{Key, NewEvent};
+use crate::log::{NewEvent, WriteKey};
 use crate::store::EventKind;
 use crate::store::users::UserRow;
 use crate::wire::{self, MessagePayload};
@@ -52,7 +52,7 @@ impl ValidatedMessage {
     /// The event of the message, which has these attachments.
     pub fn event(
         &self,
-        key: Key,
+        key: WriteKey,
         id: MessageId,
         conversation: ConversationId,
         sender: &UserRow,

@@ -9,7 +9,7 @@ use crate::domain::messages::text::check_text;
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::{MessageId, UserId};
-use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop, versions};
+use crate::log::{ApplyError, Change, ChangeFuture, Event, LockedHead, NewEvent, WriteKey, versions};
 use crate::store::{Connection, EventKind};
 use crate::wire::{self, First, MessagePayload};
 
@@ -38,7 +38,7 @@ fn check_author(created: &Event, caller: &Caller) -> Result<(), Error> {
 }
 
 struct MessageEdit {
-    key: Key,
+    key: WriteKey,
     caller: Caller,
     message: MessageId,
     text: String,
@@ -46,21 +46,21 @@ struct MessageEdit {
 }
 
 impl Change for MessageEdit {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let (created, sight) = visibility::message(connection, &self.caller, self.message).await?;
             sight.present()?;
             check_author(&created, &self.caller)?;
             let current = current_version(connection, &created).await?;
             if current.kind == EventKind::MessageDeleted {
-                return Err(Stop::Refused(Error::Forbidden("the message was deleted")));
+                return Err(ApplyError::Rejected(Error::Forbidden("the message was deleted")));
             }
             let before = MessagePayload::parse(&current.payload).map_err(Error::from)?;
             if before.text.as_deref() == Some(&self.text) {
@@ -68,7 +68,7 @@ impl Change for MessageEdit {
             }
             if versions::count_edits(connection, self.message).await? >= MAX_EDITS {
                 let detail = format!("is the text of a message that was edited {MAX_EDITS} times: send another");
-                return Err(Stop::Refused(invalid("text", detail)));
+                return Err(ApplyError::Rejected(invalid("text", detail)));
             }
             versions::supersede(connection, created.position, locked.next, &self.mentions).await?;
             Ok((vec![self.event(&created, before)], ()))

@@ -8,7 +8,7 @@ use crate::domain::messages::current_version::current_version;
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::MessageId;
-use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop};
+use crate::log::{ApplyError, Change, ChangeFuture, Event, LockedHead, NewEvent, WriteKey};
 use crate::store::reactions::{self, ReactionKey};
 use crate::store::{Connection, EventKind};
 use crate::wire::ReactionData;
@@ -61,7 +61,7 @@ fn check_emoji(text: &str) -> Result<(), Error> {
 }
 
 struct ReactionChange {
-    key: Key,
+    key: WriteKey,
     caller: Caller,
     message: MessageId,
     emoji: String,
@@ -70,14 +70,14 @@ struct ReactionChange {
 }
 
 impl Change for ReactionChange {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let (created, sight) = visibility::message(connection, &self.caller, self.message).await?;
             sight.present()?;
@@ -91,21 +91,26 @@ impl Change for ReactionChange {
 }
 
 impl ReactionChange {
-    async fn add(&self, connection: &mut Connection, created: &Event, locked: Locked) -> Result<bool, Stop<Error>> {
+    async fn add(
+        &self,
+        connection: &mut Connection,
+        created: &Event,
+        locked: LockedHead,
+    ) -> Result<bool, ApplyError<Error>> {
         if current_version(connection, created).await?.kind == EventKind::MessageDeleted {
-            return Err(Stop::Refused(Error::Forbidden("the message was deleted")));
+            return Err(ApplyError::Rejected(Error::Forbidden("the message was deleted")));
         }
         if reactions::exists(connection, self.reaction()).await? {
             return Ok(false);
         }
         if reactions::count_additions(connection, self.reaction()).await? >= MAX_ADDITIONS {
             let detail = format!("was put under the message {MAX_ADDITIONS} times");
-            return Err(Stop::Refused(invalid("emoji", detail)));
+            return Err(ApplyError::Rejected(invalid("emoji", detail)));
         }
         let emoji = reactions::emoji(connection, self.message).await?;
         if emoji.len() >= MAX_EMOJI_PER_MESSAGE && !emoji.contains(&self.emoji) {
             let detail = format!("makes more than {MAX_EMOJI_PER_MESSAGE} different ones under the message");
-            return Err(Stop::Refused(invalid("emoji", detail)));
+            return Err(ApplyError::Rejected(invalid("emoji", detail)));
         }
         reactions::add(connection, self.reaction(), created.conversation, locked.next).await?;
         Ok(true)

@@ -12,7 +12,7 @@ use crate::domain::reading::visibility;
 use crate::domain::reading::visibility::ConversationAccess;
 use crate::domain::service::Domain;
 use crate::ids::{ConversationId, MessageId, Position};
-use crate::log::{Changed, Event, Key, Receipt, read};
+use crate::log::{ChangeOutcome, Event, SendOutcome, WriteKey, read};
 use crate::store::{ConversationKind, History, conversations};
 use crate::wire;
 
@@ -52,7 +52,7 @@ impl Domain {
         caller: &Caller,
         conversation: ConversationId,
         message: &ValidatedMessage,
-        key: Key,
+        key: WriteKey,
     ) -> Result<Created<wire::Message>, Error> {
         if !message.attachments().is_empty() {
             let sending = AttachmentSend { key, conversation, sender: caller.user.clone(), message: message.clone() };
@@ -60,16 +60,20 @@ impl Domain {
         }
         let id = MessageId(key.id.0);
         match self.0.log.send(message.event(key, id, conversation, &caller.user, Vec::new())).await? {
-            Receipt::Now(event) => sent(&event),
-            Receipt::Before(position) => self.replayed_message(caller, position).await,
+            SendOutcome::Appended(event) => sent(&event),
+            SendOutcome::Replayed(position) => self.replayed_message(caller, position).await,
         }
     }
 
     /// What a change answers whose last event is a message.
-    async fn sent_by<Done>(&self, caller: &Caller, changed: Changed<Done>) -> Result<Created<wire::Message>, Error> {
+    async fn sent_by<Output>(
+        &self,
+        caller: &Caller,
+        changed: ChangeOutcome<Output>,
+    ) -> Result<Created<wire::Message>, Error> {
         match changed {
-            Changed::Now(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
-            Changed::Before(position) => self.replayed_message(caller, position).await,
+            ChangeOutcome::Applied(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
+            ChangeOutcome::Replayed(position) => self.replayed_message(caller, position).await,
         }
     }
 
@@ -124,7 +128,7 @@ impl Domain {
     /// What a replay answers: the message as the caller sees it now, also if they have left.
     async fn replayed_message(&self, caller: &Caller, position: Position) -> Result<Created<wire::Message>, Error> {
         let mut connection = self.connection().await?;
-        let events = read::at(&mut connection, &[position]).await?;
+        let events = read::events_at(&mut connection, &[position]).await?;
         let event = events.first().ok_or(Error::NotFound)?;
         let thing = match visibility::of(&mut connection, caller, event.conversation).await {
             Ok(sight) => sight.show_one(&mut connection, event).await?,

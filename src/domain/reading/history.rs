@@ -7,7 +7,7 @@ use crate::domain::reading::visibility::ConversationAccess;
 use crate::domain::reading::{message_view, visibility};
 use crate::domain::service::Domain;
 use crate::ids::{ConversationId, MessageId, Position};
-use crate::log::epoch::{self, Judgement};
+use crate::log::epoch::{self, CursorStatus};
 use crate::log::history::{self, Interval, Order};
 use crate::log::{Cursor, Event, versions};
 use crate::store::Connection;
@@ -137,9 +137,9 @@ pub async fn place(
     bound: HistoryBound,
 ) -> Result<Position, Error> {
     match bound {
-        HistoryBound::Cursor(cursor) => match epoch::state(connection, Position::ZERO).await?.judge(cursor) {
-            Judgement::Good | Judgement::Expired => Ok(cursor.position),
-            Judgement::Unknown => Err(Error::CursorUnknown),
+        HistoryBound::Cursor(cursor) => match epoch::load(connection, Position::ZERO).await?.check(cursor) {
+            CursorStatus::Valid | CursorStatus::Expired => Ok(cursor.position),
+            CursorStatus::Unknown => Err(Error::CursorUnknown),
         },
         HistoryBound::Message(id) => match sight.find(connection, id).await? {
             Some(event) => Ok(event.position),

@@ -6,7 +6,7 @@ use crate::domain::pagination::truncate_to_page;
 use crate::domain::service::Domain;
 use crate::ids::{Position, UserId};
 use crate::log::Cursor;
-use crate::log::epoch::{self, Judgement, State};
+use crate::log::epoch::{self, CursorStatus, EpochHistory};
 use crate::store::cursors::{self, CursorRow};
 use crate::store::{Connection, Time};
 use diesel_async::AsyncConnection;
@@ -49,7 +49,7 @@ impl Domain {
         let mut connection = self.connection().await?;
         let mut found = cursors::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
         let more = truncate_to_page(&mut found, limit);
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         Ok((found.into_iter().map(|stored| named(stored, &state)).collect(), more))
     }
 
@@ -60,7 +60,7 @@ impl Domain {
     pub async fn cursor(&self, caller: &Caller, name: &str) -> Result<NamedCursor, Error> {
         let mut connection = self.connection().await?;
         let stored = cursors::get(&mut connection, caller.user.id, name, false).await?.ok_or(Error::NotFound)?;
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         Ok(named(stored, &state))
     }
 
@@ -80,7 +80,7 @@ impl Domain {
             return Err(Error::NotFound);
         }
         let mut connection = self.connection().await?;
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         let cursor = resolve_target(target, &state)?;
         let user = caller.user.id;
         let ahead = match target {
@@ -91,7 +91,7 @@ impl Domain {
         };
         let stored =
             connection.transaction(async |connection| put(connection, user, name, cursor, ahead).await).await?;
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         Ok(named(stored, &state))
     }
 
@@ -111,7 +111,7 @@ impl Domain {
 ///
 /// # Errors
 /// [`Error::CursorUnknown`], [`Error::CursorExpired`].
-pub fn resolve_target(target: CursorTarget, state: &State) -> Result<Cursor, Error> {
+pub fn resolve_target(target: CursorTarget, state: &EpochHistory) -> Result<Cursor, Error> {
     match target {
         CursorTarget::Now => Ok(state.head()),
         CursorTarget::Start => Ok(state.start()),
@@ -119,11 +119,11 @@ pub fn resolve_target(target: CursorTarget, state: &State) -> Result<Cursor, Err
     }
 }
 
-fn judged(cursor: Cursor, state: &State) -> Result<Cursor, Error> {
-    match state.judge(cursor) {
-        Judgement::Good => Ok(cursor),
-        Judgement::Unknown => Err(Error::CursorUnknown),
-        Judgement::Expired => Err(Error::CursorExpired),
+fn judged(cursor: Cursor, state: &EpochHistory) -> Result<Cursor, Error> {
+    match state.check(cursor) {
+        CursorStatus::Valid => Ok(cursor),
+        CursorStatus::Unknown => Err(Error::CursorUnknown),
+        CursorStatus::Expired => Err(Error::CursorExpired),
     }
 }
 
@@ -149,11 +149,11 @@ async fn put(
     }
     let stored = cursors::get(connection, user, name, true).await?;
     // Read after the lock was had: the stored cursor may be ahead of what was the head before.
-    let state = epoch::state(connection, Position::ZERO).await?;
+    let state = epoch::load(connection, Position::ZERO).await?;
     let ahead = stored.filter(|stored| {
         let present = Cursor { epoch: stored.epoch, position: stored.position };
         // A cursor of a history that is gone holds nothing back.
-        state.judge(present) != Judgement::Unknown && position < present.position
+        state.check(present) != CursorStatus::Unknown && position < present.position
     });
     match (ahead, if_ahead) {
         (Some(_), AheadPolicy::Refused) => Err(Error::CursorBehind),
@@ -162,7 +162,7 @@ async fn put(
     }
 }
 
-fn named(stored: CursorRow, state: &State) -> NamedCursor {
+fn named(stored: CursorRow, state: &EpochHistory) -> NamedCursor {
     let cursor = Cursor { epoch: stored.epoch, position: stored.position };
     let lag = (state.head().position.0 - stored.position.0).max(0);
     NamedCursor { name: stored.name, cursor, lag, updated_at: stored.updated_at }

@@ -5,7 +5,7 @@ use crate::domain::error::{Error, invalid};
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::{ConversationId, UserId};
-use crate::log::statistics::{self, By, Count, CountError, Days};
+use crate::log::statistics::{self, CountError, DayRange, GroupBy, MessageCount};
 use crate::store::{ANSWER, Connection, UserRole, conversations, users};
 use chrono::NaiveDate;
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ pub struct StatisticsQuery {
     pub last: Option<NaiveDate>,
     /// An IANA name.
     pub zone: String,
-    pub by: By,
+    pub by: GroupBy,
 }
 
 /// The figures of a deployment.
@@ -31,7 +31,7 @@ pub struct StatisticsQuery {
 pub struct DeploymentReport {
     pub users: i64,
     pub conversations: i64,
-    pub items: Vec<Count>,
+    pub items: Vec<MessageCount>,
 }
 
 impl Domain {
@@ -44,7 +44,7 @@ impl Domain {
         caller: &Caller,
         conversation: ConversationId,
         query: StatisticsQuery,
-    ) -> Result<Vec<Count>, Error> {
+    ) -> Result<Vec<MessageCount>, Error> {
         let mut connection = self.connection().await?;
         let days = self.days(&mut connection, &query).await?;
         let sight = visibility::of(&mut connection, caller, conversation).await?;
@@ -84,7 +84,7 @@ impl Domain {
     }
 
     /// Which days are meant.
-    async fn days(&self, connection: &mut Connection, query: &StatisticsQuery) -> Result<Days, Error> {
+    async fn days(&self, connection: &mut Connection, query: &StatisticsQuery) -> Result<DayRange, Error> {
         let zone = query.zone.clone();
         if !self.0.time_zones.get_or_try_init(async || statistics::zones(connection).await).await?.contains(&zone) {
             return Err(invalid("tz", "is no time zone, needs a name like Europe/Berlin"));
@@ -95,7 +95,7 @@ impl Domain {
         };
         let first = query.first.unwrap_or_else(|| last - chrono::Days::new(DEFAULT_DAYS - 1));
         match (last - first).num_days() + 1 {
-            1..=MAX_DAYS => Ok(Days { first, last, zone }),
+            1..=MAX_DAYS => Ok(DayRange { first, last, zone }),
             ..=0 => Err(malformed("from", format!("is {first}, which is after {last}"))),
             count => Err(malformed("from", format!("makes {count} days, at most {MAX_DAYS} are taken"))),
         }
@@ -107,27 +107,32 @@ fn malformed(field: &str, detail: String) -> Error {
 }
 
 /// The figures as they are shown: all days, all hours, and users by their names.
-async fn finished(connection: &mut Connection, counts: Vec<Count>, days: &Days, by: By) -> Result<Vec<Count>, Error> {
+async fn finished(
+    connection: &mut Connection,
+    counts: Vec<MessageCount>,
+    days: &DayRange,
+    by: GroupBy,
+) -> Result<Vec<MessageCount>, Error> {
     match by {
-        By::Day => {
+        GroupBy::Day => {
             let all = days.first.iter_days().take_while(|day| *day <= days.last);
             Ok(filled(counts, all.map(|day| day.format("%Y-%m-%d").to_string())))
         }
-        By::Hour => Ok(filled(counts, (0..24).map(|hour: u8| hour.to_string()))),
-        By::Sender => named(connection, counts).await,
+        GroupBy::Hour => Ok(filled(counts, (0..24).map(|hour: u8| hour.to_string()))),
+        GroupBy::Sender => named(connection, counts).await,
     }
 }
 
-fn filled(counts: Vec<Count>, keys: impl Iterator<Item = String>) -> Vec<Count> {
+fn filled(counts: Vec<MessageCount>, keys: impl Iterator<Item = String>) -> Vec<MessageCount> {
     let mut counts: HashMap<_, _> = counts.into_iter().map(|count| (count.key.clone(), count)).collect();
-    keys.map(|key| counts.remove(&key).unwrap_or(Count { key, messages: 0, senders: 0 })).collect()
+    keys.map(|key| counts.remove(&key).unwrap_or(MessageCount { key, messages: 0, senders: 0 })).collect()
 }
 
-async fn named(connection: &mut Connection, counts: Vec<Count>) -> Result<Vec<Count>, Error> {
+async fn named(connection: &mut Connection, counts: Vec<MessageCount>) -> Result<Vec<MessageCount>, Error> {
     let ids: Vec<_> = counts.iter().filter_map(|count| UserId::parse(&count.key)).collect();
     let users = users::by_ids_or_names(connection, &ids, &[]).await?;
     let mut names: HashMap<_, _> = users.into_iter().map(|user| (user.id.to_string(), user.name)).collect();
-    let name = |count: Count| Count { key: names.remove(&count.key).unwrap_or(count.key), ..count };
+    let name = |count: MessageCount| MessageCount { key: names.remove(&count.key).unwrap_or(count.key), ..count };
     let mut named: Vec<_> = counts.into_iter().map(name).collect();
     named.sort_by(|one, other| (other.messages, &one.key).cmp(&(one.messages, &other.key)));
     Ok(named)

@@ -3,8 +3,8 @@
 use crate::domain::webhooks::backoff;
 use crate::domain::webhooks::sender::{RESPONSE_TIMEOUT, WebhookPostError, WebhookSender};
 use crate::ids::{LeaseId, WebhookId};
-use crate::log::epoch::{self, Judgement};
-use crate::log::read::{self, PAGE_EVENTS, Span};
+use crate::log::epoch::{self, CursorStatus};
+use crate::log::read::{self, MAX_PAGE_EVENTS, MissedRange};
 use crate::log::{Cursor, Event};
 use crate::shutdown::Shutdown;
 use crate::store::webhook_leases::{self, DeliveryFailure, WebhookLease};
@@ -41,7 +41,7 @@ enum PendingEvents {
     /// Nothing up to here.
     Nothing(Cursor),
     /// The log cannot go on from the cursor.
-    Dead(Judgement),
+    Dead(CursorStatus),
 }
 
 /// Why a run goes on or not.
@@ -156,17 +156,17 @@ async fn batch(context: &DeliveryContext, webhook: &WebhookRow) -> Result<Pendin
     let cursor = Cursor { epoch: webhook.epoch, position: webhook.position };
     ask(context, move |connection| {
         Box::pin(async move {
-            let state = epoch::state(connection, cursor.position).await?;
-            match state.judge(cursor) {
-                Judgement::Good => {}
+            let state = epoch::load(connection, cursor.position).await?;
+            match state.check(cursor) {
+                CursorStatus::Valid => {}
                 judgement => return Ok(PendingEvents::Dead(judgement)),
             }
-            let span = Span { after: cursor.position, upto: state.head().position, only };
-            let positions = read::missed_positions(connection, owner, span, PAGE_EVENTS).await?;
-            let events = read::page(connection, &positions).await?;
+            let span = MissedRange { after: cursor.position, upto: state.head().position, only };
+            let positions = read::missed_positions(connection, owner, span, MAX_PAGE_EVENTS).await?;
+            let events = read::events_page(connection, &positions).await?;
             // Asked afterwards: retention tells what it will drop before it drops anything.
-            if cursor.position < epoch::oldest(connection).await?.previous() {
-                return Ok(PendingEvents::Dead(Judgement::Expired));
+            if cursor.position < epoch::oldest_position(connection).await?.previous() {
+                return Ok(PendingEvents::Dead(CursorStatus::Expired));
             }
             Ok(if positions.is_empty() { PendingEvents::Nothing(state.head()) } else { PendingEvents::Events(events) })
         })
@@ -194,9 +194,9 @@ async fn note(
 }
 
 /// Leaves a webhook alone whose cursor leads nowhere.
-async fn pause(context: &DeliveryContext, right: WebhookLease, judgement: Judgement) -> Result<(), StoreError> {
+async fn pause(context: &DeliveryContext, right: WebhookLease, judgement: CursorStatus) -> Result<(), StoreError> {
     let error = match judgement {
-        Judgement::Expired => {
+        CursorStatus::Expired => {
             "events after the cursor are no longer kept: replay from `start`, `now` or a later cursor"
         }
         _ => "the log does not have the history of the cursor: replay from `start`, `now` or a good cursor",

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use longwave::ids::{ConversationId, Position, UserId};
-use longwave::log::read::Span;
+use longwave::log::read::MissedRange;
 use longwave::log::{epoch, read};
 use longwave::store::Pool;
 
@@ -30,10 +30,10 @@ async fn the_standings_of_many_users_are_their_open_memberships_and_the_head() {
 
     let pool = Pool::new(app.database.url(), 1);
     let mut connection = pool.get().await.expect("a connection");
-    let head = epoch::state(&mut connection, Position::ZERO).await.expect("the state").head();
+    let head = epoch::load(&mut connection, Position::ZERO).await.expect("the state").head();
     for since in [Position::ZERO, head.position, head.position.plus(1_000)] {
         let wanted = [id(&anna), id(&bert), id(&dora)];
-        let everyone = read::standings_of(&mut connection, &wanted, since).await.expect("standings");
+        let everyone = read::open_memberships(&mut connection, &wanted, since).await.expect("standings");
         assert_eq!(everyone.head, head, "known to be {since:?}");
         assert_eq!(everyone.memberships.len(), 4, "one of them twice");
         let expected = [(&anna, &all), (&anna, &again), (&bert, &pair), (&bert, &again)];
@@ -41,7 +41,7 @@ async fn the_standings_of_many_users_are_their_open_memberships_and_the_head() {
         assert_eq!(everyone.memberships.into_iter().collect::<HashSet<_>>(), expected);
     }
     for nobody in [&[id(&dora)][..], &[]] {
-        let nobody = read::standings_of(&mut connection, nobody, head.position).await.expect("standings");
+        let nobody = read::open_memberships(&mut connection, nobody, head.position).await.expect("standings");
         assert_eq!((nobody.head, nobody.memberships), (head, Vec::new()));
     }
 }
@@ -74,13 +74,13 @@ async fn what_a_user_missed_is_found_in_pages_of_any_size() {
     let sql = app.sql().await;
     let pool = Pool::new(app.database.url(), 1);
     let mut connection = pool.get().await.expect("a connection");
-    let upto = epoch::state(&mut connection, Position::ZERO).await.expect("the state").head().position;
+    let upto = epoch::load(&mut connection, Position::ZERO).await.expect("the state").head().position;
     for user in &users {
         let truth: Vec<_> = truth::visible_to(&sql, &user.id).await.into_iter().map(Position).collect();
         assert!(truth.len() > 60, "too little to tell pages apart");
         for limit in [1, 2, 3, 5, 8, 20, truth.len(), 1_000] {
             for skipped in [0, 1, 17, truth.len() - 3] {
-                let span = Span { after: truth[skipped], upto, only: None };
+                let span = MissedRange { after: truth[skipped], upto, only: None };
                 let found = read::missed_positions(&mut connection, id(user), span, limit).await.expect("positions");
                 let expected = &truth[skipped + 1..];
                 assert_eq!(found, expected[..limit.min(expected.len())], "{limit} after {skipped}");
@@ -88,7 +88,7 @@ async fn what_a_user_missed_is_found_in_pages_of_any_size() {
         }
         let (mut pages, mut left) = (Vec::new(), &truth[..]);
         while !left.is_empty() {
-            let page = read::page(&mut connection, &left[..left.len().min(7)]).await.expect("a page");
+            let page = read::events_page(&mut connection, &left[..left.len().min(7)]).await.expect("a page");
             left = &left[page.len()..];
             pages.extend(page.iter().map(|event| event.position));
         }
@@ -108,16 +108,16 @@ async fn a_page_ends_at_its_bytes_but_has_one_event_at_least() {
     let mut connection = pool.get().await.expect("a connection");
     let positions: Vec<_> = truth::visible_to(&app.sql().await, &anna.id).await.into_iter().map(Position).collect();
     let messages = &positions[positions.len() - 10..];
-    assert_eq!(read::page(&mut connection, messages).await.expect("a page").len(), 9);
-    assert_eq!(read::page(&mut connection, &messages[..3]).await.expect("a page").len(), 3);
-    assert_eq!(read::page(&mut connection, &[]).await.expect("a page").len(), 0);
+    assert_eq!(read::events_page(&mut connection, messages).await.expect("a page").len(), 9);
+    assert_eq!(read::events_page(&mut connection, &messages[..3]).await.expect("a page").len(), 3);
+    assert_eq!(read::events_page(&mut connection, &[]).await.expect("a page").len(), 0);
     let sql = app.sql().await;
     sql.batch_execute(
         "UPDATE events SET payload = to_json(repeat('x', 100000)) WHERE position = (SELECT max(position) FROM events)",
     )
     .await
     .expect("a payload beyond all limits");
-    assert_eq!(read::page(&mut connection, &messages[9..]).await.expect("a page").len(), 1);
+    assert_eq!(read::events_page(&mut connection, &messages[9..]).await.expect("a page").len(), 1);
 }
 
 /// Users in many, in some and in one of sixty conversations, most of which they leave and join again, and a log of 600

@@ -8,17 +8,17 @@ use diesel::sql_types::{BigInt, Nullable, Uuid};
 use diesel_async::RunQueryDsl;
 
 /// Counting unread messages ends here.
-pub const MOST_UNREAD: i64 = 1_000;
+pub const MAX_COUNTED_UNREAD: i64 = 1_000;
 
 /// One conversation of an inbox.
 #[derive(Clone, Copy, Debug, Queryable)]
-pub struct Entry {
+pub struct InboxEntry {
     pub conversation: ConversationId,
     /// What the inbox is ordered by: the newest message, else the joining.
-    pub place: Position,
+    pub sort_position: Position,
     pub newest: Option<Position>,
     pub read: Position,
-    /// Messages of others that the user has not read, up to [`MOST_UNREAD`].
+    /// Messages of others that the user has not read, up to [`MAX_COUNTED_UNREAD`].
     pub unread: i64,
     /// Those of them that name the user.
     pub mentions: i64,
@@ -26,10 +26,10 @@ pub struct Entry {
 
 /// Which part of an inbox.
 #[derive(Clone, Copy, Debug)]
-pub struct Page {
+pub struct InboxQuery {
     /// Only this conversation.
     pub only: Option<ConversationId>,
-    /// After the entry with this place and conversation.
+    /// After the entry with this sort position and conversation.
     pub after: Option<(Position, ConversationId)>,
     pub limit: i64,
 }
@@ -38,9 +38,9 @@ pub struct Page {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn page(connection: &mut Connection, user: UserId, page: Page) -> Result<Vec<Entry>, StoreError> {
-    let (place, conversation) = page.after.unwrap_or((Position::MAX, ConversationId(uuid::Uuid::max())));
-    let query = sql::<(Uuid, BigInt, Nullable<BigInt>, BigInt, BigInt, BigInt)>(
+pub async fn page(connection: &mut Connection, user: UserId, query: InboxQuery) -> Result<Vec<InboxEntry>, StoreError> {
+    let (sort_position, conversation) = query.after.unwrap_or((Position::MAX, ConversationId(uuid::Uuid::max())));
+    let statement = sql::<(Uuid, BigInt, Nullable<BigInt>, BigInt, BigInt, BigInt)>(
         "SELECT p.conversation_id, p.place, p.newest, p.read, u.unread, u.mentions
            FROM (SELECT * FROM (
                 SELECT m.conversation_id, m.read, v.visible, n.position AS newest,
@@ -57,13 +57,13 @@ pub async fn page(connection: &mut Connection, user: UserId, page: Page) -> Resu
     )
     .bind::<Uuid, _>(user)
     .sql(" AND coalesce(m.conversation_id = ")
-    .bind::<Nullable<Uuid>, _>(page.only)
+    .bind::<Nullable<Uuid>, _>(query.only)
     .sql(", true)) p WHERE (p.place, p.conversation_id) < (")
-    .bind::<BigInt, _>(place)
+    .bind::<BigInt, _>(sort_position)
     .sql(", ")
     .bind::<Uuid, _>(conversation)
     .sql(") ORDER BY p.place DESC, p.conversation_id DESC LIMIT ")
-    .bind::<BigInt, _>(page.limit)
+    .bind::<BigInt, _>(query.limit)
     .sql(
         ") p CROSS JOIN LATERAL (
              SELECT count(*) AS unread, count(*) FILTER (WHERE named) AS mentions FROM (
@@ -78,7 +78,7 @@ pub async fn page(connection: &mut Connection, user: UserId, page: Page) -> Resu
     )
     .bind::<Uuid, _>(user)
     .sql(" LIMIT ")
-    .bind::<BigInt, _>(MOST_UNREAD)
+    .bind::<BigInt, _>(MAX_COUNTED_UNREAD)
     .sql(") e) u ORDER BY p.place DESC, p.conversation_id DESC");
-    Ok(query.load(connection).await?)
+    Ok(statement.load(connection).await?)
 }

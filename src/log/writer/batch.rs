@@ -1,18 +1,18 @@
-use super::event::NewEvent;
-use super::writer::Sending;
+use super::queue::QueuedSend;
 use crate::ids::{Epoch, Position, WriteId};
+use crate::log::event::NewEvent;
 use crate::store::Time;
 use std::collections::HashSet;
 
 /// The most events of one batch: more gain nothing and keep the others waiting.
-pub const MOST: usize = 1_000;
+const MAX_BATCH_EVENTS: usize = 1_000;
 
 /// The most bytes of payloads of one batch, but for a single event: the log's lock is held while they are written.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// What the append says of each event.
+/// What became of one event of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AppendOutcome {
     Appended(Position),
     /// The same request was written before.
     Known(Position),
@@ -25,29 +25,29 @@ pub enum Outcome {
 
 /// A committed batch.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub struct AppendedBatch {
     pub epoch: Epoch,
     pub created_at: Time,
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<AppendOutcome>,
 }
 
-/// Events that go to PostgreSQL together. No id stands in it twice, so that the append judges each against the log.
+/// Sends that go to PostgreSQL together. No id stands in it twice, so that each is compared with the log alone.
 #[derive(Default)]
-pub struct Gathered {
-    pub sends: Vec<Sending>,
+pub struct SendBatch {
+    pub sends: Vec<QueuedSend>,
     ids: HashSet<WriteId>,
     bytes: usize,
 }
 
-impl Gathered {
+impl SendBatch {
     /// Whether a send may be added, or the batch must end before it.
-    pub fn takes(&self, send: &Sending) -> bool {
-        let fits = self.sends.len() < MOST && self.bytes + send.event.payload.0.len() <= MOST_BYTES;
+    pub fn takes(&self, send: &QueuedSend) -> bool {
+        let fits = self.sends.len() < MAX_BATCH_EVENTS && self.bytes + send.event.payload.0.len() <= MAX_BATCH_BYTES;
         self.sends.is_empty() || fits && !self.ids.contains(&send.event.key.id)
     }
 
     /// Adds a send.
-    pub fn add(&mut self, send: Sending) {
+    pub fn add(&mut self, send: QueuedSend) {
         self.ids.insert(send.event.key.id);
         self.bytes += send.event.payload.0.len();
         self.sends.push(send);

@@ -15,13 +15,13 @@ use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use std::collections::HashSet;
 
 /// How long a query of a count may take: longer, and its client has given up.
-const TIMEOUT: &str = "SET LOCAL statement_timeout = '30s'";
+const COUNT_TIMEOUT: &str = "SET LOCAL statement_timeout = '30s'";
 /// Most figures of one count: as many as a conversation can have members.
-const MOST: i64 = 10_000;
+const MAX_COUNTS: i64 = 10_000;
 
 /// What there is one figure for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum GroupBy {
     Day,
     Hour,
     Sender,
@@ -29,7 +29,7 @@ pub enum By {
 
 /// Days of a time zone, both ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Days {
+pub struct DayRange {
     pub first: NaiveDate,
     pub last: NaiveDate,
     /// As PostgreSQL knows it.
@@ -38,7 +38,7 @@ pub struct Days {
 
 /// One figure.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
-pub struct Count {
+pub struct MessageCount {
     /// `2026-11-23`, `0` to `23`, or a user's id.
     pub key: String,
     pub messages: i64,
@@ -88,9 +88,9 @@ pub async fn of_conversation(
     connection: &mut Connection,
     conversation: ConversationId,
     intervals: &[Interval],
-    days: &Days,
-    by: By,
-) -> Result<Vec<Count>, CountError> {
+    days: &DayRange,
+    by: GroupBy,
+) -> Result<Vec<MessageCount>, CountError> {
     connection
         .transaction(async |connection| {
             let range = range(connection, days).await?;
@@ -118,7 +118,11 @@ pub async fn of_conversation(
 ///
 /// # Errors
 /// [`CountError`].
-pub async fn of_all(connection: &mut Connection, days: &Days, by: By) -> Result<Vec<Count>, CountError> {
+pub async fn of_all(
+    connection: &mut Connection,
+    days: &DayRange,
+    by: GroupBy,
+) -> Result<Vec<MessageCount>, CountError> {
     connection
         .transaction(async |connection| {
             let range = range(connection, days).await?;
@@ -134,8 +138,8 @@ pub async fn of_all(connection: &mut Connection, days: &Days, by: By) -> Result<
 
 /// The positions among which all events of the days are: two hours more at either end, for clocks that jumped and for
 /// midnights that came twice. From here on, no query of the transaction takes longer than it may.
-async fn range(connection: &mut Connection, days: &Days) -> Result<Interval, CountError> {
-    connection.batch_execute(TIMEOUT).await?;
+async fn range(connection: &mut Connection, days: &DayRange) -> Result<Interval, CountError> {
+    connection.batch_execute(COUNT_TIMEOUT).await?;
     let query = sql::<(BigInt, BigInt)>("SELECT log_position_at(")
         .bind::<Date, _>(days.first)
         .sql("::timestamp AT TIME ZONE ")
@@ -149,15 +153,15 @@ async fn range(connection: &mut Connection, days: &Days) -> Result<Interval, Cou
     Ok(Interval { first, last })
 }
 
-type Figures = (Text, BigInt, BigInt);
+type CountColumns = (Text, BigInt, BigInt);
 
 /// The beginning of a count, up to where the messages are from.
-fn counting(by: By, days: &Days) -> Sql<'_, Figures> {
+fn counting(by: GroupBy, days: &DayRange) -> Sql<'_, CountColumns> {
     sql("SELECT key, sum(messages)::bigint, count(*) FROM (SELECT ")
         .sql(match by {
-            By::Day => "to_char(local, 'YYYY-MM-DD')",
-            By::Hour => "extract(hour FROM local)::integer::text",
-            By::Sender => "sender_id::text",
+            GroupBy::Day => "to_char(local, 'YYYY-MM-DD')",
+            GroupBy::Hour => "extract(hour FROM local)::integer::text",
+            GroupBy::Sender => "sender_id::text",
         })
         .sql(" AS key, sender_id, count(*) AS messages FROM (SELECT e.sender_id, e.created_at AT TIME ZONE ")
         .bind::<Text, _>(&days.zone)
@@ -165,12 +169,12 @@ fn counting(by: By, days: &Days) -> Sql<'_, Figures> {
 }
 
 /// The end of a count.
-fn counted<'a>(query: Sql<'a, Figures>, days: &Days) -> Sql<'a, Figures> {
+fn counted<'a>(query: Sql<'a, CountColumns>, days: &DayRange) -> Sql<'a, CountColumns> {
     query
         .sql(") m WHERE local >= ")
         .bind::<Date, _>(days.first)
         .sql(" AND local < ")
         .bind::<Date, _>(days.last)
         .sql(" + 1 GROUP BY 1, 2) s GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ")
-        .bind::<BigInt, _>(MOST)
+        .bind::<BigInt, _>(MAX_COUNTS)
 }

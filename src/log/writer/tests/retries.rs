@@ -2,16 +2,16 @@
 
 use super::*;
 
-fn unknown<T>() -> Result<T, Failure> {
-    Err(Failure::Unknown("connection lost".into()))
+fn unknown<T>() -> Result<T, AttemptError> {
+    Err(AttemptError::Unknown("connection lost".into()))
 }
 
-fn unavailable<T>() -> Result<T, Failure> {
-    Err(Failure::Unavailable("no route".into()))
+fn unavailable<T>() -> Result<T, AttemptError> {
+    Err(AttemptError::Unavailable("no route".into()))
 }
 
-fn refused<T>() -> Result<T, Failure> {
-    Err(Failure::Refused("bad data".into()))
+fn refused<T>() -> Result<T, AttemptError> {
+    Err(AttemptError::Refused("bad data".into()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -27,11 +27,11 @@ async fn a_batch_of_unknown_outcome_is_repeated_whole_and_in_order_before_anythi
     answer.send(unknown()).ok();
     let answer = node.append(1..=3).await;
     assert!(calls.iter_mut().all(|call| call.now_or_never().is_none()));
-    answer.send(done((1..=3).map(|position| Outcome::Known(Position(position))))).unwrap();
-    let expected = [1, 3].map(|position| Ok(Outcome::Known(Position(position))));
+    answer.send(done((1..=3).map(|position| AppendOutcome::Known(Position(position))))).unwrap();
+    let expected = [1, 3].map(|position| Ok(AppendOutcome::Known(Position(position))));
     assert_eq!(all_told(calls).await, expected);
     node.append([4]).await.send(appended([4])).unwrap();
-    assert_eq!(told(next).await, Ok(Outcome::Appended(Position(4))));
+    assert_eq!(told(next).await, Ok(AppendOutcome::Appended(Position(4))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,7 +45,7 @@ async fn a_batch_of_unknown_outcome_is_repeated_when_all_callers_have_given_up()
     node.append([1, 2]).await.send(appended([1, 2])).unwrap();
     node.append([3]).await.send(appended([3])).unwrap();
     told(next).await.unwrap();
-    assert_eq!(node.handed().len(), 2);
+    assert_eq!(node.committed().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +70,7 @@ async fn a_change_of_unknown_outcome_is_repeated_when_its_caller_has_given_up() 
     let _next = node.send(2);
     answer.send(unknown()).ok();
     node.apply(1).await.send(unavailable()).ok();
-    node.apply(1).await.send(Ok((Settled::Before(Position(1)), EPOCH))).ok();
+    node.apply(1).await.send(Ok((ApplyOutcome::Replayed(Position(1)), EPOCH))).ok();
     node.append([2]).await;
 }
 
@@ -85,7 +85,7 @@ async fn what_nobody_waits_for_is_dropped_while_postgresql_is_unavailable() {
     drop(change);
     answer.send(unavailable()).ok();
     node.append([4]).await.send(appended([1])).unwrap();
-    assert_eq!(told(next).await, Ok(Outcome::Appended(Position(1))));
+    assert_eq!(told(next).await, Ok(AppendOutcome::Appended(Position(1))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,8 +98,8 @@ async fn what_somebody_waits_for_is_kept_while_postgresql_is_unavailable() {
     node.append([1, 2]).await.send(appended([1, 2])).unwrap();
     assert!(all_told(calls).await.iter().all(Result::is_ok));
     node.apply(3).await.send(unavailable()).ok();
-    node.apply(3).await.send(Ok((Settled::Before(Position(3)), EPOCH))).unwrap();
-    assert!(matches!(change.await, Ok(Changed::Before(Position(3)))));
+    node.apply(3).await.send(Ok((ApplyOutcome::Replayed(Position(3)), EPOCH))).unwrap();
+    assert!(matches!(change.await, Ok(ChangeOutcome::Replayed(Position(3)))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +125,8 @@ async fn a_refused_batch_is_retried_one_by_one_so_that_one_bad_event_fails_alone
     // One of them may meet an unknown outcome in its turn.
     node.append([3]).await.send(unknown()).ok();
     node.append([3]).await.send(appended([2])).unwrap();
-    let expected = [Ok(Outcome::Appended(Position(1))), Err(WriteError::Failed), Ok(Outcome::Appended(Position(2)))];
+    let expected =
+        [Ok(AppendOutcome::Appended(Position(1))), Err(WriteError::Failed), Ok(AppendOutcome::Appended(Position(2)))];
     assert_eq!(all_told(calls).await, expected);
 }
 
@@ -136,8 +137,8 @@ async fn a_refusal_says_nothing_of_an_earlier_attempt_of_unknown_outcome() {
     node.append([1, 2]).await.send(unknown()).ok();
     node.append([1, 2]).await.send(refused()).ok();
     node.append([1]).await.send(refused()).ok();
-    node.append([2]).await.send(done([Outcome::Known(Position(1))])).unwrap();
-    assert_eq!(all_told(calls).await, [Err(WriteError::Unresolved), Ok(Outcome::Known(Position(1)))]);
+    node.append([2]).await.send(done([AppendOutcome::Known(Position(1))])).unwrap();
+    assert_eq!(all_told(calls).await, [Err(WriteError::Unresolved), Ok(AppendOutcome::Known(Position(1)))]);
     node.apply(3).await.send(unknown()).ok();
     node.apply(3).await.send(refused()).ok();
     assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Unresolved))));

@@ -2,10 +2,10 @@
 //!
 //! Events never change but for this: a deleted text is blanked in each of them. Writes happen under the log's lock.
 
-use super::event::Event;
+use super::events::{EventColumns, columns};
 use super::history::Interval;
-use super::read::{Columns, columns};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
+use crate::log::event::Event;
 use crate::store::Connection;
 use crate::store::sql::{Sql, only, sql};
 use diesel::result::Error;
@@ -25,7 +25,7 @@ macro_rules! blank {
 /// Notes on a `message.created` where its last edit stands, and whom its text names now.
 ///
 /// # Errors
-/// As PostgreSQL has it.
+/// The query failed.
 pub async fn supersede(
     connection: &mut Connection,
     created: Position,
@@ -46,7 +46,7 @@ pub async fn supersede(
 /// Notes on a `message.created` where its deletion stands, and blanks the text of all its versions.
 ///
 /// # Errors
-/// As PostgreSQL has it.
+/// The query failed.
 pub async fn delete(
     connection: &mut Connection,
     message: MessageId,
@@ -71,7 +71,7 @@ pub async fn delete(
 /// are blank.
 ///
 /// # Errors
-/// As PostgreSQL has it.
+/// The query failed.
 pub async fn blank(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -97,7 +97,7 @@ pub async fn blank(
 /// many there were.
 ///
 /// # Errors
-/// As PostgreSQL has it.
+/// The query failed.
 pub async fn blank_orphans(connection: &mut Connection, oldest: Position, limit: i64) -> Result<usize, Error> {
     let query = sql::<()>(concat!(
         "UPDATE events SET ",
@@ -117,9 +117,9 @@ pub async fn blank_orphans(connection: &mut Connection, oldest: Position, limit:
 /// Reads all versions of a message after its first, in order: its edits.
 ///
 /// # Errors
-/// As PostgreSQL has it.
+/// The query failed.
 pub async fn edits(connection: &mut Connection, message: MessageId) -> Result<Vec<Event>, Error> {
-    let query: Sql<'_, Columns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.message_id = "))
+    let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.message_id = "))
         .bind::<Uuid, _>(message)
         .sql(" AND e.kind = 'message.edited' ORDER BY e.position");
     query.load(connection).await
@@ -128,14 +128,14 @@ pub async fn edits(connection: &mut Connection, message: MessageId) -> Result<Ve
 /// Reads the last edit of a message that lies in one of the intervals.
 ///
 /// # Errors
-/// As PostgreSQL has it.
+/// The query failed.
 pub async fn last_edit_within(
     connection: &mut Connection,
     message: MessageId,
     intervals: &[Interval],
 ) -> Result<Option<Event>, Error> {
     for interval in intervals.iter().rev() {
-        let query: Sql<'_, Columns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.message_id = "))
+        let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.message_id = "))
             .bind::<Uuid, _>(message)
             .sql(" AND e.kind = 'message.edited' AND e.position >= ")
             .bind::<BigInt, _>(interval.first)
@@ -153,7 +153,7 @@ pub async fn last_edit_within(
 /// How often a message was edited.
 ///
 /// # Errors
-/// As PostgreSQL has it.
+/// The query failed.
 pub async fn count_edits(connection: &mut Connection, message: MessageId) -> Result<i64, Error> {
     let query = sql::<BigInt>("SELECT count(*) FROM events e WHERE e.kind = 'message.edited' AND e.message_id = ")
         .bind::<Uuid, _>(message);
@@ -163,7 +163,7 @@ pub async fn count_edits(connection: &mut Connection, message: MessageId) -> Res
 /// Reads the answers to a message after a position that lie in the intervals, the oldest first.
 ///
 /// # Errors
-/// As PostgreSQL has it.
+/// The query failed.
 pub async fn replies(
     connection: &mut Connection,
     original: MessageId,
@@ -173,7 +173,7 @@ pub async fn replies(
 ) -> Result<Vec<Event>, Error> {
     let firsts: Vec<_> = intervals.iter().map(|interval| interval.first).collect();
     let lasts: Vec<_> = intervals.iter().map(|interval| interval.last).collect();
-    let query: Sql<'_, Columns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.reply_to = "))
+    let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.reply_to = "))
         .bind::<Uuid, _>(original)
         .sql(" AND e.position > ")
         .bind::<BigInt, _>(after)

@@ -10,8 +10,8 @@ use diesel_async::RunQueryDsl;
 /// Which of the events at `positions`, which are in order, have no text, or none any more, or are not kept.
 ///
 /// # Errors
-/// As PostgreSQL has it.
-pub async fn blank(connection: &mut Connection, positions: &[Position]) -> Result<Vec<Position>, Error> {
+/// The query failed.
+pub async fn without_text(connection: &mut Connection, positions: &[Position]) -> Result<Vec<Position>, Error> {
     let (Some(first), Some(last)) = (positions.first(), positions.last()) else { return Ok(Vec::new()) };
     // The ends spare the partitions that have none of them.
     sql::<BigInt>("SELECT p FROM unnest(")

@@ -1,42 +1,42 @@
-//! From the writer to who follows the log: what this node commits need not be read again.
+//! From the writer to the tailer: what this node commits need not be read again.
 
-use super::event::Event;
 use crate::ids::Epoch;
+use crate::log::event::Event;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 /// Batches that may wait. What does not fit is read from the log.
-const MOST: usize = 64;
+const MAX_QUEUED_BATCHES: usize = 64;
 
-/// A batch of this node that is in the log.
+/// A batch that this node has committed.
 #[derive(Clone, Debug)]
-pub struct Committed {
+pub struct CommittedBatch {
     pub epoch: Epoch,
     /// Not empty, gapless, in order.
     pub events: Vec<Arc<Event>>,
 }
 
-/// Where the writer puts its batches.
-pub struct Handing {
-    batches: mpsc::Sender<Committed>,
+/// The sending end: where the writer puts its batches.
+pub struct CommitFeedSender {
+    batches: mpsc::Sender<CommittedBatch>,
     /// Whether an attempt is under way. Its end wakes, its beginning does not.
     attempts: watch::Sender<bool>,
 }
 
-/// Where they come out.
-pub struct Handed {
-    batches: mpsc::Receiver<Committed>,
+/// The receiving end: what the tailer reads.
+pub struct CommitFeed {
+    batches: mpsc::Receiver<CommittedBatch>,
     attempts: watch::Receiver<bool>,
 }
 
 /// Makes both ends.
-pub fn channel() -> (Handing, Handed) {
-    let (sender, batches) = mpsc::channel(MOST);
+pub fn channel() -> (CommitFeedSender, CommitFeed) {
+    let (sender, batches) = mpsc::channel(MAX_QUEUED_BATCHES);
     let (attempts, ended) = watch::channel(false);
-    (Handing { batches: sender, attempts }, Handed { batches, attempts: ended })
+    (CommitFeedSender { batches: sender, attempts }, CommitFeed { batches, attempts: ended })
 }
 
-impl Handing {
+impl CommitFeedSender {
     /// Notes that an attempt begins.
     pub fn begin(&self) {
         self.attempts.send_if_modified(|is_due| {
@@ -45,8 +45,8 @@ impl Handing {
         });
     }
 
-    /// Hands a batch over.
-    pub fn put(&self, batch: Committed) {
+    /// Puts a batch in. One that does not fit is dropped, and read from the log instead.
+    pub fn put(&self, batch: CommittedBatch) {
         let _ = self.batches.try_send(batch);
     }
 
@@ -56,13 +56,13 @@ impl Handing {
     }
 }
 
-impl Handed {
+impl CommitFeed {
     /// Waits for the next batch, or until an attempt has ended, which may have brought none; `None` when the writer has
     /// ended.
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub async fn next(&mut self) -> Option<Option<Committed>> {
+    pub async fn next(&mut self) -> Option<Option<CommittedBatch>> {
         tokio::select! {
             biased;
             batch = self.batches.recv() => batch.map(Some),

@@ -1,68 +1,70 @@
-//! The writer over a step that does nothing: each attempt waits until the test answers it.
+//! The writer over an appender that does nothing: each attempt waits until the test answers it.
 
 use super::*;
-use crate::ids::{ConversationId, UserId, WriteId};
-use crate::log::change::{Applying, Locked};
-use crate::log::event::{Key, Payload};
+use crate::ids::{ConversationId, Position, UserId, WriteId};
+use crate::log::event::{EventPayload, NewEvent, WriteKey};
+use crate::log::writer::change::{Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, QueuedChange};
+use crate::log::writer::queue::{CALLER_TIMEOUT, MAX_QUEUED_WRITES};
 use crate::store::{Connection, EventKind, Time};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-#[path = "writer_retry_tests.rs"]
+#[path = "retries.rs"]
 mod retries;
 
 const EPOCH: Epoch = Epoch(4);
 
 /// An attempt of the writer, and where its outcome goes.
 enum Attempt {
-    Append(Vec<u128>, oneshot::Sender<Result<Batch, Failure>>),
-    Change(u128, oneshot::Sender<Result<(Settled, Epoch), Failure>>),
+    Append(Vec<u128>, oneshot::Sender<Result<AppendedBatch, AttemptError>>),
+    Change(u128, oneshot::Sender<Result<(ApplyOutcome, Epoch), AttemptError>>),
 }
 
-struct Fake(mpsc::UnboundedSender<Attempt>);
+struct FakeAppender(mpsc::UnboundedSender<Attempt>);
 
-impl Step for Fake {
-    async fn append(&mut self, events: &[&NewEvent]) -> Result<Batch, Failure> {
+impl Appender for FakeAppender {
+    async fn append(&mut self, events: &[&NewEvent]) -> Result<AppendedBatch, AttemptError> {
         let (answer, answered) = oneshot::channel();
         let ids = events.iter().map(|event| event.key.id.0.as_u128()).collect();
         self.0.send(Attempt::Append(ids, answer)).ok();
         answered.await.expect("the test answers each attempt")
     }
 
-    async fn change(&mut self, change: &mut dyn Pending) -> Result<(Settled, Epoch), Failure> {
+    async fn change(&mut self, change: &mut dyn ErasedChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
         let (answer, answered) = oneshot::channel();
         self.0.send(Attempt::Change(change.key().id.0.as_u128(), answer)).ok();
         answered.await.expect("the test answers each attempt")
     }
 }
 
-/// A change that the fake step never applies.
-struct Rename(Key);
+/// A change that the fake appender never applies.
+struct Rename(WriteKey);
 
 impl Change for Rename {
-    type Done = ();
-    type Refusal = ();
+    type Output = ();
+    type Rejection = ();
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.0
     }
 
-    fn apply<'a>(&'a self, _: &'a mut Connection, _: Locked) -> Applying<'a, (), ()> {
-        unreachable!("the step applies nothing")
+    fn apply<'a>(&'a self, _: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, (), ()> {
+        unreachable!("the appender applies nothing")
     }
 }
 
 /// A call that stands in the queue; whoever drops it has given up.
 type Call<T> = BoxFuture<'static, T>;
-type Sent = Result<Receipt, WriteError>;
-type Renamed = Result<Changed<()>, ChangeError<()>>;
+type Sent = Result<SendOutcome, WriteError>;
+type Renamed = Result<ChangeOutcome<()>, ChangeError<()>>;
 
 struct Node {
     writer: Writer,
     attempts: mpsc::UnboundedReceiver<Attempt>,
-    handed: Handed,
+    committed: CommitFeed,
     shutdown: Shutdown,
 }
 
@@ -70,8 +72,8 @@ impl Node {
     fn start() -> Self {
         let (sender, attempts) = mpsc::unbounded_channel();
         let shutdown = Shutdown::default();
-        let (writer, handed) = start(Fake(sender), &shutdown);
-        Self { writer, attempts, handed, shutdown }
+        let (writer, committed) = start(FakeAppender(sender), &shutdown);
+        Self { writer, attempts, committed, shutdown }
     }
 
     fn send(&self, id: u128) -> Call<Sent> {
@@ -94,22 +96,25 @@ impl Node {
     }
 
     /// Waits for the next attempt, which must be to append these events.
-    async fn append(&mut self, expected: impl IntoIterator<Item = u128>) -> oneshot::Sender<Result<Batch, Failure>> {
+    async fn append(
+        &mut self,
+        expected: impl IntoIterator<Item = u128>,
+    ) -> oneshot::Sender<Result<AppendedBatch, AttemptError>> {
         let Attempt::Append(ids, answer) = self.attempt().await else { panic!("a change, not an append") };
         assert_eq!(ids, expected.into_iter().collect::<Vec<_>>());
         answer
     }
 
     /// Waits for the next attempt, which must be this change.
-    async fn apply(&mut self, expected: u128) -> oneshot::Sender<Result<(Settled, Epoch), Failure>> {
+    async fn apply(&mut self, expected: u128) -> oneshot::Sender<Result<(ApplyOutcome, Epoch), AttemptError>> {
         let Attempt::Change(id, answer) = self.attempt().await else { panic!("an append, not a change") };
         assert_eq!(id, expected);
         answer
     }
 
-    /// What was handed over: epoch, and for each event its position and what stands in it.
-    fn handed(&mut self) -> Vec<(Epoch, Vec<(i64, String)>)> {
-        let batches = std::iter::from_fn(|| self.handed.next().now_or_never().flatten()).flatten();
+    /// What was committed over: epoch, and for each event its position and what stands in it.
+    fn committed(&mut self) -> Vec<(Epoch, Vec<(i64, String)>)> {
+        let batches = std::iter::from_fn(|| self.committed.next().now_or_never().flatten()).flatten();
         let content = |event: &Arc<Event>| (event.position.0, event.payload.0.to_string());
         batches.map(|batch| (batch.epoch, batch.events.iter().map(content).collect())).collect()
     }
@@ -121,8 +126,8 @@ fn queued<T>(mut call: Call<T>) -> Call<T> {
     call
 }
 
-fn key(id: u128) -> Key {
-    Key { id: WriteId(Uuid::from_u128(id)), owner: UserId(Uuid::nil()), mac: Vec::new() }
+fn key(id: u128) -> WriteKey {
+    WriteKey { id: WriteId(Uuid::from_u128(id)), owner: UserId(Uuid::nil()), mac: Vec::new() }
 }
 
 fn event(id: u128) -> NewEvent {
@@ -132,31 +137,31 @@ fn event(id: u128) -> NewEvent {
         kind: EventKind::MessageCreated,
         message: None,
         sender: UserId(Uuid::nil()),
-        payload: Payload(id.to_string().into()),
+        payload: EventPayload(id.to_string().into()),
         reply_to: None,
         mentions: Vec::new(),
         only_for: None,
     }
 }
 
-fn done(outcomes: impl IntoIterator<Item = Outcome>) -> Result<Batch, Failure> {
-    Ok(Batch { epoch: EPOCH, created_at: Time::UNIX_EPOCH, outcomes: outcomes.into_iter().collect() })
+fn done(outcomes: impl IntoIterator<Item = AppendOutcome>) -> Result<AppendedBatch, AttemptError> {
+    Ok(AppendedBatch { epoch: EPOCH, created_at: Time::UNIX_EPOCH, outcomes: outcomes.into_iter().collect() })
 }
 
 /// All appended, at these positions.
-fn appended(positions: impl IntoIterator<Item = i64>) -> Result<Batch, Failure> {
-    done(positions.into_iter().map(|position| Outcome::Appended(Position(position))))
+fn appended(positions: impl IntoIterator<Item = i64>) -> Result<AppendedBatch, AttemptError> {
+    done(positions.into_iter().map(|position| AppendOutcome::Appended(Position(position))))
 }
 
-/// What a caller learnt, in the words of the step.
-async fn told(call: Call<Sent>) -> Result<Outcome, WriteError> {
+/// What a caller learnt, in the words of the appender.
+async fn told(call: Call<Sent>) -> Result<AppendOutcome, WriteError> {
     Ok(match call.await? {
-        Receipt::Now(event) => Outcome::Appended(event.position),
-        Receipt::Before(position) => Outcome::Known(position),
+        SendOutcome::Appended(event) => AppendOutcome::Appended(event.position),
+        SendOutcome::Replayed(position) => AppendOutcome::Known(position),
     })
 }
 
-async fn all_told(calls: Vec<Call<Sent>>) -> Vec<Result<Outcome, WriteError>> {
+async fn all_told(calls: Vec<Call<Sent>>) -> Vec<Result<AppendOutcome, WriteError>> {
     futures_util::future::join_all(calls.into_iter().map(told)).await
 }
 
@@ -165,16 +170,16 @@ async fn all_that_waits_goes_into_one_batch() {
     let mut node = Node::start();
     let calls = node.sends(1..=3);
     node.append(1..=3).await.send(appended(7..=9)).unwrap();
-    let expected: Vec<_> = (7..=9).map(|position| Ok(Outcome::Appended(Position(position)))).collect();
+    let expected: Vec<_> = (7..=9).map(|position| Ok(AppendOutcome::Appended(Position(position)))).collect();
     assert_eq!(all_told(calls).await, expected);
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_answered_before_the_step_has_answered() {
+async fn nobody_is_answered_before_the_appender_has_answered() {
     let mut node = Node::start();
     let mut calls = node.sends(1..=3);
     let answer = node.append(1..=3).await;
-    tokio::time::advance(PATIENCE / 2).await;
+    tokio::time::advance(CALLER_TIMEOUT / 2).await;
     assert!(calls.iter_mut().all(|call| call.now_or_never().is_none()));
     answer.send(appended(1..=3)).unwrap();
     assert!(all_told(calls).await.iter().all(Result::is_ok));
@@ -202,7 +207,7 @@ async fn a_batch_takes_at_most_1000_events() {
     node.append(1..=1_000).await.send(appended(1..=1_000)).unwrap();
     node.append(1_001..=2_000).await.send(appended(1_001..=2_000)).unwrap();
     node.append(2_001..=2_500).await.send(appended(2_001..=2_500)).unwrap();
-    let expected: Vec<_> = (1..=2_500).map(|position| Ok(Outcome::Appended(Position(position)))).collect();
+    let expected: Vec<_> = (1..=2_500).map(|position| Ok(AppendOutcome::Appended(Position(position)))).collect();
     assert_eq!(all_told(calls).await, expected);
 }
 
@@ -211,9 +216,9 @@ async fn a_repeat_of_an_id_ends_the_batch() {
     let mut node = Node::start();
     let calls = node.sends([1, 2, 1, 3]);
     node.append([1, 2]).await.send(appended([5, 6])).unwrap();
-    let repeated = [Outcome::Known(Position(5)), Outcome::Appended(Position(7))];
+    let repeated = [AppendOutcome::Known(Position(5)), AppendOutcome::Appended(Position(7))];
     node.append([1, 3]).await.send(done(repeated)).unwrap();
-    let first = [Outcome::Appended(Position(5)), Outcome::Appended(Position(6))];
+    let first = [AppendOutcome::Appended(Position(5)), AppendOutcome::Appended(Position(6))];
     assert_eq!(all_told(calls).await, first.into_iter().chain(repeated).map(Ok).collect::<Vec<_>>());
 }
 
@@ -224,11 +229,11 @@ async fn a_change_ends_the_batch_and_comes_after_what_was_sent_before_it() {
     let change = node.change(3);
     let after = node.send(4);
     node.append([1, 2]).await.send(appended([1, 2])).unwrap();
-    node.apply(3).await.send(Ok((Settled::Before(Position(3)), EPOCH))).unwrap();
+    node.apply(3).await.send(Ok((ApplyOutcome::Replayed(Position(3)), EPOCH))).unwrap();
     node.append([4]).await.send(appended([4])).unwrap();
     assert!(all_told(before).await.iter().all(Result::is_ok));
-    assert!(matches!(change.await, Ok(Changed::Before(Position(3)))));
-    assert_eq!(told(after).await, Ok(Outcome::Appended(Position(4))));
+    assert!(matches!(change.await, Ok(ChangeOutcome::Replayed(Position(3)))));
+    assert_eq!(told(after).await, Ok(AppendOutcome::Appended(Position(4))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,21 +241,21 @@ async fn each_caller_learns_the_outcome_of_its_own_event() {
     let mut node = Node::start();
     let calls = node.sends(1..=6);
     let outcomes = [
-        Outcome::Known(Position(3)),
-        Outcome::Appended(Position(8)),
-        Outcome::Reused,
-        Outcome::Taken,
-        Outcome::NotMember,
-        Outcome::Appended(Position(9)),
+        AppendOutcome::Known(Position(3)),
+        AppendOutcome::Appended(Position(8)),
+        AppendOutcome::Reused,
+        AppendOutcome::Taken,
+        AppendOutcome::NotMember,
+        AppendOutcome::Appended(Position(9)),
     ];
     node.append(1..=6).await.send(done(outcomes)).unwrap();
     let expected = [
-        Ok(Outcome::Known(Position(3))),
-        Ok(Outcome::Appended(Position(8))),
+        Ok(AppendOutcome::Known(Position(3))),
+        Ok(AppendOutcome::Appended(Position(8))),
         Err(WriteError::Reused),
         Err(WriteError::Taken),
         Err(WriteError::NotMember),
-        Ok(Outcome::Appended(Position(9))),
+        Ok(AppendOutcome::Appended(Position(9))),
     ];
     assert_eq!(all_told(calls).await, expected);
 }
@@ -259,8 +264,8 @@ async fn each_caller_learns_the_outcome_of_its_own_event() {
 async fn whose_change_has_a_used_id_learns_it() {
     let mut node = Node::start();
     let calls = [node.change(1), node.change(2)];
-    node.apply(1).await.send(Ok((Settled::Reused, EPOCH))).unwrap();
-    node.apply(2).await.send(Ok((Settled::Taken, EPOCH))).unwrap();
+    node.apply(1).await.send(Ok((ApplyOutcome::Reused, EPOCH))).unwrap();
+    node.apply(2).await.send(Ok((ApplyOutcome::Taken, EPOCH))).unwrap();
     let [reused, taken] = calls;
     assert!(matches!(reused.await, Err(ChangeError::Write(WriteError::Reused))));
     assert!(matches!(taken.await, Err(ChangeError::Write(WriteError::Taken))));
@@ -271,53 +276,53 @@ async fn committed_batches_are_handed_over_in_order_with_only_what_was_newly_app
     let mut node = Node::start();
     let mixed = node.sends(1..=4);
     let outcomes = [
-        Outcome::Appended(Position(7)),
-        Outcome::Known(Position(2)),
-        Outcome::NotMember,
-        Outcome::Appended(Position(8)),
+        AppendOutcome::Appended(Position(7)),
+        AppendOutcome::Known(Position(2)),
+        AppendOutcome::NotMember,
+        AppendOutcome::Appended(Position(8)),
     ];
     node.append(1..=4).await.send(done(outcomes)).unwrap();
     all_told(mixed).await;
     let repeat = node.send(1);
-    node.append([1]).await.send(done([Outcome::Known(Position(7))])).unwrap();
+    node.append([1]).await.send(done([AppendOutcome::Known(Position(7))])).unwrap();
     told(repeat).await.unwrap();
     let next = node.send(5);
     node.append([5]).await.send(appended([9])).unwrap();
     told(next).await.unwrap();
     let expected = [vec![(7, "1".to_owned()), (8, "4".to_owned())], vec![(9, "5".to_owned())]];
-    assert_eq!(node.handed(), expected.map(|events| (EPOCH, events)));
+    assert_eq!(node.committed(), expected.map(|events| (EPOCH, events)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_events_of_a_change_are_handed_over() {
     let mut node = Node::start();
-    // As if the step had applied it.
+    // As if the appender had applied it.
     let (reply, answer) = oneshot::channel();
-    let waiting = Waiting { change: Rename(key(1)), answer: Some(Ok(())), reply };
-    assert!(node.writer.enqueue(Entry::Change(Box::new(waiting))).is_ok());
-    let events = vec![Arc::new(event(1).placed(Position(5), EPOCH, Time::UNIX_EPOCH))];
-    node.apply(1).await.send(Ok((Settled::Now(events), EPOCH))).unwrap();
-    assert!(matches!(answer.await.unwrap(), Ok(Changed::Now((), events)) if events.len() == 1));
-    assert_eq!(node.handed(), [(EPOCH, vec![(5, "1".to_owned())])]);
+    let waiting = QueuedChange { change: Rename(key(1)), answer: Some(Ok(())), reply };
+    assert!(node.writer.enqueue(QueueEntry::Change(Box::new(waiting))).is_ok());
+    let events = vec![Arc::new(event(1).at(Position(5), EPOCH, Time::UNIX_EPOCH))];
+    node.apply(1).await.send(Ok((ApplyOutcome::Applied(events), EPOCH))).unwrap();
+    assert!(matches!(answer.await.unwrap(), Ok(ChangeOutcome::Applied((), events)) if events.len() == 1));
+    assert_eq!(node.committed(), [(EPOCH, vec![(5, "1".to_owned())])]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_due_from_before_its_attempt_until_it_is_taken_or_the_attempt_has_failed() {
     let mut node = Node::start();
-    assert!(!node.handed.is_due());
+    assert!(!node.committed.is_due());
     let (_send, _change) = (node.send(1), node.change(2));
     let answer = node.append([1]).await;
-    assert!(node.handed.is_due());
-    answer.send(Err(Failure::Unavailable("down".into()))).unwrap();
-    assert!(node.handed.next().await.unwrap().is_none());
-    assert!(!node.handed.is_due());
+    assert!(node.committed.is_due());
+    answer.send(Err(AttemptError::Unavailable("down".into()))).unwrap();
+    assert!(node.committed.next().await.unwrap().is_none());
+    assert!(!node.committed.is_due());
     node.append([1]).await.send(appended([5])).unwrap();
     let apply = node.apply(2).await;
-    assert_eq!(node.handed().len(), 1);
-    assert!(node.handed.is_due(), "the change's");
-    apply.send(Ok((Settled::Refused, EPOCH))).unwrap();
-    assert!(node.handed.next().await.unwrap().is_none());
-    assert!(!node.handed.is_due());
+    assert_eq!(node.committed().len(), 1);
+    assert!(node.committed.is_due(), "the change's");
+    apply.send(Ok((ApplyOutcome::Rejected, EPOCH))).unwrap();
+    assert!(node.committed.next().await.unwrap().is_none());
+    assert!(!node.committed.is_due());
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,9 +331,9 @@ async fn nobody_waits_for_a_tailer_that_takes_nothing() {
     for id in 1..=100 {
         let call = node.send(id);
         node.append([id]).await.send(appended([id as i64])).unwrap();
-        assert_eq!(told(call).await, Ok(Outcome::Appended(Position(id as i64))));
+        assert_eq!(told(call).await, Ok(AppendOutcome::Appended(Position(id as i64))));
     }
-    assert!(!node.handed().is_empty());
+    assert!(!node.committed().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -336,7 +341,7 @@ async fn a_full_queue_answers_busy() {
     let mut node = Node::start();
     let first = node.send(1);
     let answer = node.append([1]).await;
-    let waiting = node.sends(2..2 + QUEUE as u128);
+    let waiting = node.sends(2..2 + MAX_QUEUED_WRITES as u128);
     let asked = Instant::now();
     assert_eq!(node.writer.send(event(0)).await.unwrap_err(), WriteError::Busy);
     assert!(matches!(node.writer.change(Rename(key(0))).await, Err(ChangeError::Write(WriteError::Busy))));
@@ -362,7 +367,7 @@ async fn a_caller_learns_after_10_s_that_its_outcome_is_not_known() {
     let next = node.send(3);
     node.append([3]).await.send(appended([2])).unwrap();
     told(next).await.unwrap();
-    assert_eq!(node.handed().len(), 2);
+    assert_eq!(node.committed().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,8 @@
 //! A conversation's messages, in either direction.
 
-use super::event::Event;
-use super::read::{Columns, columns};
+use super::events::{EventColumns, columns};
 use crate::ids::{ConversationId, Position, UserId};
+use crate::log::event::Event;
 use crate::store::sql::{Sql, only, sql};
 use crate::store::{Connection, StoreError};
 use diesel::sql_types::{Array, BigInt, Nullable, Uuid};
@@ -64,7 +64,7 @@ async fn page(
     order: Order,
     limit: usize,
 ) -> Result<Vec<Event>, StoreError> {
-    let query: Sql<'_, Columns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.conversation_id = "))
+    let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.conversation_id = "))
         .bind::<Uuid, _>(conversation)
         .sql(" AND e.only_for IS NULL AND e.kind = 'message.created' AND e.position >= ")
         .bind::<BigInt, _>(interval.first)
