@@ -23,7 +23,7 @@ async fn fingerprint(database: &Database) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn up_down_and_up_again_leaves_the_same_schema() {
+async fn migrations_up_down_and_up_again_leave_the_same_schema() {
     let database = Database::empty().await;
     store::migrate(database.url()).await.expect("up");
     let first = fingerprint(&database).await;
@@ -37,7 +37,7 @@ async fn up_down_and_up_again_leaves_the_same_schema() {
 }
 
 #[tokio::test]
-async fn migrating_twice_or_at_once_does_no_harm() {
+async fn migrations_are_safe_to_run_twice_and_concurrently() {
     let database = Database::empty().await;
     let (one, other) = tokio::join!(store::migrate(database.url()), store::migrate(database.url()));
     assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_the_specification_parse_as_it_says() {
+    fn examples_of_the_specification_are_parsed_as_it_says() {
         assert_eq!(parse("data: YHOO\ndata: +2\ndata: 10\n\n"), [event("", "message", "YHOO\n+2\n10")]);
         let stream =
             ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\ndata: cut";
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_end_counts_once_and_a_byte_order_mark_is_dropped() {
+    fn line_ends_count_once_and_a_byte_order_mark_is_dropped() {
         let stream = "\u{feff}event: a\r\ndata: 1\r\rdata: 2\n\nretry: 250\nretry: 1x\n: hello\nid: 4\0\n";
         assert_eq!(parse(stream), [event("", "a", "1"), event("", "message", "2")]);
         let mut parser = SseParser::default();
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cuts_change_nothing(lines in prop::collection::vec("(id: [0-9]|data: [a-zé\u{2028}]{0,3}|event: x||:)(\n|\r|\r\n)", 0..30), step in 1usize..7) {
+        fn parser_is_independent_of_how_bytes_are_cut(lines in prop::collection::vec("(id: [0-9]|data: [a-zé\u{2028}]{0,3}|event: x||:)(\n|\r|\r\n)", 0..30), step in 1usize..7) {
             let stream = lines.concat();
             let mut parser = SseParser::default();
             let pieces: Vec<_> = stream.as_bytes().chunks(step).flat_map(|piece| parser.feed(piece)).collect();

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio_postgres::Client;
 
 use super::cursors;
-use super::stream::Received;
+use crate::support::Received;
 
 /// Answers the positions of all events that lie in a membership of `user`, in the order of the log.
 pub async fn visible_to(sql: &Client, user: &str) -> Vec<i64> {

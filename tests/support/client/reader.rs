@@ -50,7 +50,7 @@ impl Reader {
     ///
     /// # Panics
     /// When nothing new came for a long time.
-    pub async fn wander(&mut self, nodes: usize, mut done: impl FnMut(&[Received]) -> bool) {
+    pub async fn read_with_random_faults(&mut self, nodes: usize, mut done: impl FnMut(&[Received]) -> bool) {
         let (mut count, mut progressed) = (0, Instant::now());
         while !done(&self.events) {
             if self.events.len() > count {
@@ -60,7 +60,7 @@ impl Reader {
             // Mostly less than an event or two, now and then more than the largest one.
             let bytes = fastrand::usize(1..4_000) << fastrand::u8(..5);
             let time = Duration::from_millis(fastrand::u64(50..1_500));
-            let leg = self.leg(fastrand::usize(..nodes), Transport::random(), bytes, time).await;
+            let leg = self.connect_once(fastrand::usize(..nodes), Transport::random(), bytes, time).await;
             if leg.is_err() {
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(20..200))).await;
             }
@@ -71,7 +71,13 @@ impl Reader {
     ///
     /// # Errors
     /// When the node cannot be reached, refuses, or goes away.
-    pub async fn leg(&mut self, node: usize, transport: Transport, bytes: usize, time: Duration) -> anyhow::Result<()> {
+    pub async fn connect_once(
+        &mut self,
+        node: usize,
+        transport: Transport,
+        bytes: usize,
+        time: Duration,
+    ) -> anyhow::Result<()> {
         let user = self.user.on(node);
         let reading = async {
             match transport {

@@ -6,8 +6,8 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::node::Addresses;
 use super::stream::Stream;
+use crate::support::deployment::Addresses;
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(70);
 
@@ -28,7 +28,7 @@ impl User {
     /// The password of everybody who has one.
     pub const PASSWORD: &str = "correct horse battery";
 
-    pub(super) fn stranger(http: Client, addresses: Addresses) -> Self {
+    pub(in crate::support) fn anonymous(http: Client, addresses: Addresses) -> Self {
         let nobody = String::new();
         Self { http, addresses, node: 0, id: nobody.clone(), name: nobody, token: None, session: Value::Null }
     }
@@ -178,7 +178,7 @@ impl User {
     }
 
     /// Tells that this user types.
-    pub async fn types(&self, conversation: &str) -> Answer {
+    pub async fn send_typing(&self, conversation: &str) -> Answer {
         self.answer(self.request(Method::POST, &format!("/v1/conversations/{conversation}/typing"))).await
     }
 

@@ -19,8 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::app::SOON;
-use super::eventually::within;
+use super::{SOON, within};
 
 /// An answer of a target.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use super::app::Builder;
-use super::{SOON, TestApp, eventually};
+use super::app::{Builder, SOON, TestApp};
+use crate::support::eventually;
 
 /// A directory for the attachments of one deployment, removed when it is dropped.
 pub struct FileStore(PathBuf);

@@ -8,9 +8,8 @@ use serde_json::json;
 
 use super::database::Database;
 use super::node::{Addresses, Node};
-use super::proxy::Proxy;
-use super::tokens;
-use super::user::User;
+use crate::support::client::{User, tokens};
+use crate::support::proxy::Proxy;
 
 /// A running deployment. Its nodes stop when it is dropped.
 pub struct TestApp {
@@ -123,13 +122,13 @@ impl TestApp {
     /// Registers a user with a password, and logs in on the first node.
     pub async fn user(&self, name: &str) -> User {
         let body = json!({"name": name, "password": User::PASSWORD, "device": "test"});
-        let answer = self.stranger().post("/v1/users", body).await.expect(201);
-        self.stranger().logged_in(&answer)
+        let answer = self.anonymous().post("/v1/users", body).await.expect(201);
+        self.anonymous().logged_in(&answer)
     }
 
     /// Brings along a user for whom the app's own backend vouches. Cheaper than a password, and without a session.
     pub async fn guest(&self, name: &str) -> User {
-        let mut user = self.stranger();
+        let mut user = self.anonymous();
         user.token = Some(tokens::mint(&tokens::claims(name)));
         let me = user.me().await.expect(200);
         user.id = me["id"].as_str().expect("an id").to_owned();
@@ -147,8 +146,8 @@ impl TestApp {
     }
 
     /// Answers a caller without a token.
-    pub fn stranger(&self) -> User {
-        User::stranger(self.http.clone(), self.addresses.clone())
+    pub fn anonymous(&self) -> User {
+        User::anonymous(self.http.clone(), self.addresses.clone())
     }
 
     /// Answers the proxy between a node and PostgreSQL.

@@ -12,8 +12,8 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::eventually::{eventually, within};
-use super::proxy::Proxy;
+use crate::support::proxy::Proxy;
+use crate::support::{eventually, within};
 
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
@@ -32,11 +32,11 @@ impl Addresses {
         self.0.lock().expect("no panic under the lock")[node]
     }
 
-    pub(super) fn push(&self, address: SocketAddr) {
+    pub(in crate::support) fn push(&self, address: SocketAddr) {
         self.0.lock().expect("no panic under the lock").push(address);
     }
 
-    pub(super) fn replace(&self, node: usize, address: SocketAddr) {
+    pub(in crate::support) fn replace(&self, node: usize, address: SocketAddr) {
         self.0.lock().expect("no panic under the lock")[node] = address;
     }
 }

@@ -7,8 +7,8 @@ use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::eventually::within;
 use super::sse::{SseEvent, SseParser};
+use crate::support::within;
 
 const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
 
@@ -55,7 +55,7 @@ impl Framing {
         }
     }
 
-    /// Answers how many signs of life came that carry nothing.
+    /// Answers how many heartbeats came.
     pub fn heartbeats(&self) -> usize {
         match self {
             Self::Sse(parser) => parser.comments,
@@ -80,7 +80,7 @@ impl Received {
         Self { kind, cursor: value["cursor"].as_str().map(str::to_owned), value }
     }
 
-    /// Answers whether this is live only.
+    /// Answers whether this is ephemeral: delivered live, never in the log.
     pub fn is_ephemeral(&self) -> bool {
         matches!(self.kind.as_str(), "typing" | "presence")
     }
@@ -103,9 +103,9 @@ pub struct Stream {
     pub headers: HeaderMap,
     response: reqwest::Response,
     framing: Framing,
-    waiting: VecDeque<Received>,
-    /// What came that is live only: it comes when others do something, and stands apart for those who want it.
-    live: VecDeque<Received>,
+    buffered: VecDeque<Received>,
+    /// Ephemeral events. They arrive whenever others act, so they are kept apart from what a test expects in order.
+    ephemeral: VecDeque<Received>,
     ended: bool,
 }
 
@@ -124,7 +124,7 @@ impl Stream {
         }
         let headers = response.headers().clone();
         let framing = Framing::of(&headers);
-        Ok(Self { headers, response, framing, waiting: VecDeque::new(), live: VecDeque::new(), ended: false })
+        Ok(Self { headers, response, framing, buffered: VecDeque::new(), ephemeral: VecDeque::new(), ended: false })
     }
 
     /// Answers the next object that is not ephemeral.
@@ -152,18 +152,18 @@ impl Stream {
 
     /// Answers the next object that is not ephemeral, or nothing when the stream has ended or broken.
     pub async fn try_next(&mut self) -> Option<Received> {
-        while self.waiting.is_empty() && !self.ended {
+        while self.buffered.is_empty() && !self.ended {
             self.read().await;
         }
-        self.waiting.pop_front()
+        self.buffered.pop_front()
     }
 
     /// Answers the next ephemeral event of a kind, and leaves those of others where they are.
-    pub async fn next_of_live(&mut self, kind: &str) -> Received {
+    pub async fn next_ephemeral(&mut self, kind: &str) -> Received {
         let read = async {
             loop {
-                if let Some(index) = self.live.iter().position(|received| received.kind == kind) {
-                    return self.live.remove(index);
+                if let Some(index) = self.ephemeral.iter().position(|received| received.kind == kind) {
+                    return self.ephemeral.remove(index);
                 }
                 if self.ended {
                     return None;
@@ -175,24 +175,24 @@ impl Stream {
     }
 
     /// Answers how many ephemeral events of a kind have come and were not asked for.
-    pub fn live_count(&self, kind: &str) -> usize {
-        self.live.iter().filter(|received| received.kind == kind).count()
+    pub fn ephemeral_count(&self, kind: &str) -> usize {
+        self.ephemeral.iter().filter(|received| received.kind == kind).count()
     }
 
     async fn read(&mut self) {
         match self.response.chunk().await {
-            Ok(Some(bytes)) => self.take_in(&bytes),
+            Ok(Some(bytes)) => self.feed(&bytes),
             Ok(None) | Err(_) => self.ended = true,
         }
     }
 
-    fn take_in(&mut self, bytes: &[u8]) {
+    fn feed(&mut self, bytes: &[u8]) {
         for received in self.framing.feed(bytes) {
             if received.is_ephemeral() {
                 assert!(received.value.get("cursor").is_none(), "{}", received.value);
-                self.live.push_back(received);
+                self.ephemeral.push_back(received);
             } else {
-                self.waiting.push_back(received);
+                self.buffered.push_back(received);
             }
         }
     }
@@ -214,13 +214,13 @@ impl Stream {
         }
     }
 
-    /// Waits for a sign of life that carries nothing.
+    /// Waits for a heartbeat.
     pub async fn heartbeat(&mut self) {
         let before = self.framing.heartbeats();
         within("a heartbeat", Duration::from_secs(25), async {
             while self.framing.heartbeats() == before {
                 let bytes = self.response.chunk().await.expect("the stream goes on").expect("the stream goes on");
-                self.take_in(&bytes);
+                self.feed(&bytes);
             }
         })
         .await;

@@ -6,8 +6,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::eventually::within;
-use super::{SOON, User};
+use super::user::User;
+use crate::support::{SOON, within};
 
 /// One connection to a node.
 pub struct Raw {

@@ -1,4 +1,4 @@
-//! The other ways to learn of something: webhooks, search, files, presence and typing.
+//! The channels beside history, streams and polls: webhooks, search, files, presence and typing.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::model::{Model, Shown};
 use super::{positions, shown, text};
-use crate::support::world::World;
+use crate::support::random_actions::Scenario;
 use crate::support::{SOON, Target, TestApp, User, eventually, query};
 
 /// Lets everybody's events be posted somewhere.
-pub async fn register(world: &World) -> Vec<Target> {
+pub async fn register(scenario: &Scenario) -> Vec<Target> {
     let mut targets = Vec::new();
-    for user in &world.users {
+    for user in &scenario.users {
         let target = Target::start().await;
         user.post("/v1/webhooks", json!({"url": target.url()})).await.expect(201);
         targets.push(target);
@@ -22,8 +22,8 @@ pub async fn register(world: &World) -> Vec<Target> {
 }
 
 /// Checks that each user's webhook was posted what the user's stream carries.
-pub async fn check_webhooks(model: &Model, world: &World, targets: &mut [Target]) {
-    for (user, target) in world.users.iter().zip(targets) {
+pub async fn check_webhooks(model: &Model, scenario: &Scenario, targets: &mut [Target]) {
+    for (user, target) in scenario.users.iter().zip(targets) {
         let expected = model.streamed(&user.id, None);
         let posted = target.take(expected.len()).await;
         let events: Vec<_> = posted.iter().map(|posted| posted.event()).collect();
@@ -32,7 +32,7 @@ pub async fn check_webhooks(model: &Model, world: &World, targets: &mut [Target]
 }
 
 /// Checks that searching finds all that a user may read, by every word that was ever written, and nothing else.
-pub async fn check_searches(app: &TestApp, model: &Model, world: &World) {
+pub async fn check_searches(app: &TestApp, model: &Model, scenario: &Scenario) {
     let sql = app.sql().await;
     eventually("the index is filled", SOON * 3, async || {
         let behind = "SELECT (SELECT position FROM search_progress) < (SELECT max(position) FROM events)";
@@ -40,10 +40,10 @@ pub async fn check_searches(app: &TestApp, model: &Model, world: &World) {
         (!behind).then_some(())
     })
     .await;
-    for user in &world.users {
-        let readable: Vec<_> = world.conversations.iter().flat_map(|id| model.messages(&user.id, id)).collect();
+    for user in &scenario.users {
+        let readable: Vec<_> = scenario.conversations.iter().flat_map(|id| model.messages(&user.id, id)).collect();
         check_search(user, "word", &readable).await;
-        for number in (1..=world.texts).step_by(5) {
+        for number in (1..=scenario.texts).step_by(5) {
             check_search(user, &format!("word{number}x"), &readable).await;
         }
     }
@@ -68,9 +68,9 @@ async fn check_search(user: &User, words: &str, readable: &[Shown]) {
 }
 
 /// Checks who may download what.
-pub async fn check_files(model: &Model, world: &World) {
-    for (file, uploader, message) in &world.files {
-        for user in &world.users {
+pub async fn check_files(model: &Model, scenario: &Scenario) {
+    for (file, uploader, message) in &scenario.files {
+        for user in &scenario.users {
             let conversation = message.as_deref().and_then(|id| model.conversation_of(id));
             let messages = conversation.map(|id| model.messages(&user.id, id)).unwrap_or_default();
             let readable = messages.iter().any(|shown| Some(&shown.id) == message.as_ref() && shown.text.is_some());
@@ -83,10 +83,10 @@ pub async fn check_files(model: &Model, world: &World) {
 }
 
 /// Checks that a user sees whether those are online with whom they share a conversation, and nobody else.
-pub async fn check_presence(model: &Model, world: &World) {
-    for user in &world.users {
-        let others = || world.users.iter().filter(|other| other.id != user.id);
-        let known = others().filter(|other| model.share(&user.id, &other.id, &world.conversations));
+pub async fn check_presence(model: &Model, scenario: &Scenario) {
+    for user in &scenario.users {
+        let others = || scenario.users.iter().filter(|other| other.id != user.id);
+        let known = others().filter(|other| model.share(&user.id, &other.id, &scenario.conversations));
         let expected: BTreeSet<_> = known.map(|other| other.id.clone()).collect();
         let names: Vec<_> = others().map(|other| other.name.as_str()).collect();
         for query in [String::new(), query(&[("users", &names.join(","))])] {
@@ -98,21 +98,21 @@ pub async fn check_presence(model: &Model, world: &World) {
 }
 
 /// Checks that the other members are told who types, and nobody else.
-pub async fn check_typing(model: &Model, world: &World) {
+pub async fn check_typing(model: &Model, scenario: &Scenario) {
     let mut streams = Vec::new();
-    for user in &world.users {
+    for user in &scenario.users {
         let mut stream = user.open_stream(user.request(Method::GET, "/v1/stream")).await;
         stream.next_of("ready").await;
         streams.push(stream);
     }
-    let group = world.users[0].create_group(&world.users[1..].iter().collect::<Vec<_>>()).await;
+    let group = scenario.users[0].create_group(&scenario.users[1..].iter().collect::<Vec<_>>()).await;
     let mut told = vec![0; streams.len()];
-    mark(&world.users[0], &group, &mut streams).await;
-    for conversation in &world.conversations {
-        for typist in &world.users {
+    mark(&scenario.users[0], &group, &mut streams).await;
+    for conversation in &scenario.conversations {
+        for typist in &scenario.users {
             let member = model.is_member(&typist.id, conversation);
-            typist.types(conversation).await.expect(if member { 204 } else { 404 });
-            let others = world.users.iter().zip(&mut told).filter(|(user, _)| user.id != typist.id);
+            typist.send_typing(conversation).await.expect(if member { 204 } else { 404 });
+            let others = scenario.users.iter().zip(&mut told).filter(|(user, _)| user.id != typist.id);
             for (_, told) in others.filter(|(user, _)| member && model.is_member(&user.id, conversation)) {
                 *told += 1;
             }
@@ -120,12 +120,12 @@ pub async fn check_typing(model: &Model, world: &World) {
     }
     for (stream, told) in streams.iter_mut().zip(&told) {
         for _ in 0..*told {
-            stream.next_of_live("typing").await;
+            stream.next_ephemeral("typing").await;
         }
     }
-    mark(&world.users[0], &group, &mut streams).await;
-    for (stream, user) in streams.iter().zip(&world.users) {
-        assert_eq!(stream.live_count("typing"), 0, "{} was told more", user.name);
+    mark(&scenario.users[0], &group, &mut streams).await;
+    for (stream, user) in streams.iter().zip(&scenario.users) {
+        assert_eq!(stream.ephemeral_count("typing"), 0, "{} was told more", user.name);
     }
 }
 

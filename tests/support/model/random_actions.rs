@@ -1,4 +1,4 @@
-//! What users do, chosen by chance: most of it is allowed, some of it is not.
+//! Random actions of random users, for tests of properties. Most of them are allowed, some are refused.
 
 use std::collections::HashSet;
 
@@ -7,16 +7,16 @@ use proptest::test_runner::TestCaseError;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Answer, TestApp, User};
+use crate::support::{Answer, TestApp, User};
 
-/// Users of one world.
+/// The number of users of a scenario.
 pub const USERS: usize = 3;
-/// Conversations of one world, but for those that sending makes.
-const MOST: usize = 3;
+/// The number of groups after which [`Action::Group`] sends to one of them instead. Sends to users may create more.
+const MAX_CONVERSATIONS: usize = 3;
 const EMOJI: [&str; 3] = ["👍", "❤️", "🦀"];
 const ROLES: [&str; 3] = ["member", "admin", "owner"];
 
-/// One thing that a user does. Numbers choose among what there is.
+/// One request of a user. Its numbers choose among the users, conversations and messages that exist.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
     Group { by: usize, members: usize, shared: bool },
@@ -35,10 +35,10 @@ pub enum Action {
     Remove { by: usize, conversation: usize, user: usize },
     Title { by: usize, conversation: usize, number: usize },
     Settings { by: usize, conversation: usize, archived: bool, muted: bool },
-    End { by: usize, conversation: usize },
+    DeleteConversation { by: usize, conversation: usize },
 }
 
-/// Answers any action, with frequent things more often.
+/// Answers a strategy for actions, weighted roughly as users act.
 pub fn actions() -> impl Strategy<Value = Action> {
     let n = 0..64_usize;
     let flag = proptest::bool::ANY;
@@ -65,26 +65,26 @@ pub fn actions() -> impl Strategy<Value = Action> {
         3 => (n.clone(), n.clone(), flag, flag).prop_map(|(by, conversation, archived, muted)| {
             Action::Settings { by, conversation, archived, muted }
         }),
-        1 => (n.clone(), n).prop_map(|(by, conversation)| Action::End { by, conversation }),
+        1 => (n.clone(), n).prop_map(|(by, conversation)| Action::DeleteConversation { by, conversation }),
     ]
 }
 
-/// Some users and what they have made.
-pub struct World {
+/// The users of one test case and what their actions have created.
+pub struct Scenario {
     pub users: Vec<User>,
     pub conversations: Vec<String>,
     /// Message, author.
     pub messages: Vec<(String, usize)>,
     pub deleted: HashSet<String>,
-    /// Who was ever removed from what.
+    /// Users and conversations that they were removed from at least once.
     pub left: HashSet<(String, String)>,
     /// File, uploader, and the message that has it.
     pub files: Vec<(String, String, Option<String>)>,
-    /// Texts that were made so far: no two have a word in common that is searched for.
+    /// The number of texts so far. Each has a word of its own, so that a search finds exactly one.
     pub texts: usize,
 }
 
-impl World {
+impl Scenario {
     /// Makes new users.
     pub async fn new(app: &TestApp, number: usize) -> Self {
         let mut users = Vec::new();
@@ -103,7 +103,7 @@ impl World {
         }
     }
 
-    /// Does one thing after the other. What is refused changes nothing; nothing may fail.
+    /// Performs actions one after the other. An action may be refused, but must not fail with a 5xx.
     pub async fn perform_all(&mut self, actions: &[Action]) -> Result<(), TestCaseError> {
         for action in actions {
             if let Some(answer) = self.perform(*action).await {
@@ -126,14 +126,14 @@ impl World {
     }
 
     /// Answers who changes a message: its author, or anybody.
-    fn changer(&self, own: bool, by: usize, author: usize) -> &User {
+    fn editor(&self, own: bool, by: usize, author: usize) -> &User {
         self.user(if own { author } else { by })
     }
 
     async fn perform(&mut self, action: Action) -> Option<Answer> {
         match action {
-            // A few that are busy tell more than many in which nothing happens.
-            Action::Group { by, members, .. } if self.conversations.len() >= MOST => {
+            // Few busy conversations exercise more than many idle ones.
+            Action::Group { by, members, .. } if self.conversations.len() >= MAX_CONVERSATIONS => {
                 let text = self.word();
                 let answer = self.user(by).send(self.conversation(members)?, &text).await;
                 Some(self.sent(by, answer))
@@ -195,11 +195,11 @@ impl World {
             Action::Edit { own, by, message, number } => {
                 let text = format!("{} @{}", self.word(), self.user(number).name);
                 let (message, author) = self.message(message)?;
-                Some(self.changer(own, by, *author).edit(message, &text).await)
+                Some(self.editor(own, by, *author).edit(message, &text).await)
             }
             Action::Delete { own, by, message } => {
                 let (message, author) = self.message(message)?;
-                Some(self.changer(own, by, *author).delete_message(message).await)
+                Some(self.editor(own, by, *author).delete_message(message).await)
             }
             Action::React { by, message, emoji } => {
                 Some(self.user(by).react(&self.message(message)?.0, EMOJI[emoji % EMOJI.len()]).await)
@@ -224,11 +224,11 @@ impl World {
             Action::Put { by, conversation, user, role } => {
                 let body = role.map_or_else(|| json!({}), |role| json!({"role": ROLES[role % ROLES.len()]}));
                 let (user, conversation) = (self.user(user).id.clone(), self.conversation(conversation)?);
-                Some(self.by_whom_may(by, async |by| by.put_member(conversation, &user, body.clone()).await).await)
+                Some(self.first_permitted(by, async |by| by.put_member(conversation, &user, body.clone()).await).await)
             }
             Action::Remove { by, conversation, user } => {
                 let (conversation, user) = (self.conversation(conversation)?.clone(), self.user(user).id.clone());
-                let answer = self.by_whom_may(by, async |by| by.remove_member(&conversation, &user).await).await;
+                let answer = self.first_permitted(by, async |by| by.remove_member(&conversation, &user).await).await;
                 if answer.status == 204 {
                     self.left.insert((user, conversation));
                 }
@@ -243,7 +243,7 @@ impl World {
                 let path = format!("/v1/conversations/{}", self.conversation(conversation)?);
                 Some(self.user(by).patch(&path, json!({"archived": archived, "muted": muted})).await)
             }
-            Action::End { by, conversation } => {
+            Action::DeleteConversation { by, conversation } => {
                 let conversation = self.conversation(conversation)?.clone();
                 let request = self.user(by).request(Method::DELETE, &format!("/v1/conversations/{conversation}"));
                 let answer = self.user(by).answer(request).await;
@@ -255,8 +255,8 @@ impl World {
         }
     }
 
-    /// Lets one user after the other try, so that members come and go often; answers what the last one got.
-    async fn by_whom_may(&self, first: usize, act: impl AsyncFn(&User) -> Answer) -> Answer {
+    /// Lets one user after the other try until one is permitted, so that members come and go often. Answers the last response.
+    async fn first_permitted(&self, first: usize, act: impl AsyncFn(&User) -> Answer) -> Answer {
         let mut answer = act(self.user(first)).await;
         for next in 1..USERS {
             if answer.status < 300 {
