@@ -9,9 +9,9 @@ use super::passwords::Verdict;
 use super::{Caller, Domain, Error, editing, idempotency, to_the_end};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::history::{self, Interval};
-use crate::log::{Applying, Change, ChangeError, Changed, Key, Locked, Stop, read};
-use crate::store::users::User;
-use crate::store::{Connection, deletions, users, webhooks};
+use crate::log::{ApplyError, Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, read};
+use crate::store::users::UserRow;
+use crate::store::{Connection, account_deletions, users, webhooks};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl Domain {
         if right { Ok(()) } else { Err(Error::CredentialsWrong) }
     }
 
-    async fn close_account(&self, user: Arc<User>) -> Result<(), Error> {
+    async fn close_account(&self, user: Arc<UserRow>) -> Result<(), Error> {
         let closed = self.close(user.id).await?;
         self.revocations().disable(&closed);
         self.announce_the_ended().await;
@@ -87,9 +87,9 @@ impl Domain {
     /// Closes an account with its bots, and answers which accounts that are.
     async fn close(&self, user: UserId) -> Result<Vec<UserId>, Error> {
         match self.0.log.change(Closing { key: idempotency::fresh(user), user }).await? {
-            Changed::Now(closed, _) => Ok(closed),
+            ChangeOutcome::Applied(closed, _) => Ok(closed),
             // An earlier attempt of this very change went through: the next look finds what else there is.
-            Changed::Before(_) => Ok(vec![user]),
+            ChangeOutcome::Replayed(_) => Ok(vec![user]),
         }
     }
 
@@ -98,20 +98,20 @@ impl Domain {
         self.close(user).await?;
         self.erase(user).await?;
         if settled {
-            deletions::set_erased(&mut *self.connection().await?, user).await?;
+            account_deletions::set_erased(&mut *self.connection().await?, user).await?;
         }
         Ok(())
     }
 
     async fn erase_all(&self) -> Result<(), Error> {
-        let found = deletions::to_erase(&mut *self.connection().await?, SETTLED).await?;
+        let found = account_deletions::to_erase(&mut *self.connection().await?, SETTLED).await?;
         for (user, settled) in found {
             // What is wrong with one must not keep the others.
             if let Err(error) = self.erase_again(user, settled).await {
                 tracing::warn!(%error, %user, "cannot erase a deleted account");
             }
         }
-        Ok(deletions::free_names(&mut *self.connection().await?, NAME_KEPT).await?)
+        Ok(account_deletions::free_names(&mut *self.connection().await?, NAME_KEPT).await?)
     }
 
     /// Removes the webhooks, ends the memberships and deletes the messages of a deleted account.
@@ -119,12 +119,12 @@ impl Domain {
         let mut connection = self.connection().await?;
         let user = Arc::new(users::by_id(&mut connection, user).await?.ok_or(Error::NotFound)?);
         webhooks::delete_all(&mut connection, user.id).await?;
-        let memberships = deletions::memberships(&mut connection, user.id).await?;
+        let memberships = account_deletions::current_memberships(&mut connection, user.id).await?;
         drop(connection);
         for conversation in memberships {
             self.withdraw(&user, conversation).await?;
         }
-        let stretches = deletions::stretches(&mut *self.connection().await?, user.id).await?;
+        let stretches = account_deletions::erasure_intervals(&mut *self.connection().await?, user.id).await?;
         for (conversation, first, last) in stretches {
             let interval = Interval { first, last: last.unwrap_or(Position::MAX) };
             self.erase_texts(&user, conversation, interval).await?;
@@ -132,19 +132,19 @@ impl Domain {
         Ok(())
     }
 
-    async fn withdraw(&self, user: &Arc<User>, conversation: ConversationId) -> Result<(), Error> {
+    async fn withdraw(&self, user: &Arc<UserRow>, conversation: ConversationId) -> Result<(), Error> {
         let key = idempotency::fresh(user.id);
         let leaving = Leaving { key, conversation, caller: user.clone(), user: (**user).clone(), for_good: true };
         match self.0.log.change(leaving).await {
             // Gone already: another node is at it, or the conversation was deleted.
-            Err(ChangeError::Refused(Error::NotFound)) | Ok(_) => Ok(()),
+            Err(ChangeError::Rejected(Error::NotFound)) | Ok(_) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     async fn erase_texts(
         &self,
-        user: &Arc<User>,
+        user: &Arc<UserRow>,
         conversation: ConversationId,
         mut interval: Interval,
     ) -> Result<(), Error> {
@@ -168,42 +168,44 @@ impl Domain {
 
 /// Closes an account.
 struct Closing {
-    key: Key,
+    key: WriteKey,
     user: UserId,
 }
 
 impl Change for Closing {
-    type Done = Vec<UserId>;
-    type Refusal = Error;
+    type Output = Vec<UserId>;
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Vec<UserId>, Error> {
-        Box::pin(async move { Ok((Vec::new(), deletions::delete(connection, self.user, DISPLAY_NAME).await?)) })
+    fn apply<'a>(&'a self, connection: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, Vec<UserId>, Error> {
+        Box::pin(async move { Ok((Vec::new(), account_deletions::delete(connection, self.user, DISPLAY_NAME).await?)) })
     }
 }
 
 /// Deletes messages of a deleted account, as far as they are not deleted.
 struct Erasing {
-    key: Key,
-    user: Arc<User>,
+    key: WriteKey,
+    user: Arc<UserRow>,
     /// Where they stand.
     messages: Vec<Position>,
 }
 
 impl Change for Erasing {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
-            let created = read::at(connection, &self.messages).await.map_err(|error| Stop::Refused(error.into()))?;
+            let created = read::events_at(connection, &self.messages)
+                .await
+                .map_err(|error| ApplyError::Rejected(error.into()))?;
             let mut events = Vec::with_capacity(created.len());
             for message in &created {
                 if editing::is_deleted(connection, message).await? {
@@ -211,7 +213,7 @@ impl Change for Erasing {
                 }
                 let first = events.is_empty();
                 let key = if first { self.key.clone() } else { idempotency::fresh(self.user.id) };
-                let locked = Locked { next: locked.next.plus(events.len()), ..locked };
+                let locked = LockedHead { next: locked.next.plus(events.len()), ..locked };
                 events.push(editing::delete(connection, key, &self.user, message, locked).await?);
             }
             Ok((events, ()))

@@ -4,18 +4,18 @@ use super::Error;
 use super::invalid;
 use super::members::{Managed, MemberEvent};
 use crate::ids::ConversationId;
-use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
-use crate::store::members::{Membership, Settings};
-use crate::store::users::User;
+use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, NewEvent, WriteKey};
+use crate::store::members::{MemberSettings, Membership};
+use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, MemberRole, conversations, members, users};
 use std::sync::Arc;
 
 /// A user who joins or changes their role.
 pub struct Joining {
-    pub key: Key,
+    pub key: WriteKey,
     pub conversation: ConversationId,
-    pub caller: Arc<User>,
-    pub user: User,
+    pub caller: Arc<UserRow>,
+    pub user: UserRow,
     /// What the user becomes; none: stays, or a plain member.
     pub role: Option<MemberRole>,
     /// Members that a conversation may have.
@@ -30,14 +30,14 @@ pub struct Joined {
 }
 
 impl Change for Joining {
-    type Done = Joined;
-    type Refusal = Error;
+    type Output = Joined;
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, Joined, Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, Joined, Error> {
         Box::pin(async move {
             let managed = Managed::read(connection, self.conversation, self.caller.id, self.user.id).await?;
             managed.check_changes()?;
@@ -53,21 +53,27 @@ impl Change for Joining {
     }
 }
 
-type Done = Result<(Vec<NewEvent>, Joined), Stop<Error>>;
+type JoinResult = Result<(Vec<NewEvent>, Joined), ApplyError<Error>>;
 
 impl Joining {
-    async fn add(&self, connection: &mut Connection, locked: Locked, managed: &Managed, role: MemberRole) -> Done {
+    async fn add(
+        &self,
+        connection: &mut Connection,
+        locked: LockedHead,
+        managed: &Managed,
+        role: MemberRole,
+    ) -> JoinResult {
         // Read under the lock: an account that was closed before gets no new membership.
         let user = users::by_id(connection, self.user.id).await.map_err(Error::from)?;
         if user.is_none_or(|user| user.disabled_at.is_some()) {
-            return Err(Stop::Refused(Error::NotFound));
+            return Err(ApplyError::Rejected(Error::NotFound));
         }
         let count = managed.count(connection).await? + 1;
         if count > self.most as i64 {
             let detail = format!("makes {count} members, at most {} are taken", self.most);
-            return Err(Stop::Refused(invalid("user", detail)));
+            return Err(ApplyError::Rejected(invalid("user", detail)));
         }
-        let joining = members::Joining { user: self.user.id, role };
+        let joining = members::NewMember { user: self.user.id, role };
         members::join(connection, self.conversation, &[joining], locked.next, locked.now).await?;
         conversations::clear_direct_key(connection, self.conversation).await?;
         let membership = Membership {
@@ -76,7 +82,7 @@ impl Joining {
             joined_at: locked.next,
             left_at: None,
             since: locked.now,
-            settings: Settings::default(),
+            settings: MemberSettings::default(),
         };
         let event = self.event(managed, EventKind::MemberJoined, count, &membership);
         Ok((vec![event], Joined { membership, added: true }))
@@ -88,10 +94,12 @@ impl Joining {
         managed: &Managed,
         member: &Membership,
         role: MemberRole,
-    ) -> Done {
+    ) -> JoinResult {
         let last = member.role == MemberRole::Owner && members::count_owners(connection, self.conversation).await? == 1;
         if last {
-            return Err(Stop::Refused(Error::Forbidden("a conversation keeps an owner, make another one first")));
+            return Err(ApplyError::Rejected(Error::Forbidden(
+                "a conversation keeps an owner, make another one first",
+            )));
         }
         members::set_role(connection, self.conversation, self.user.id, role).await?;
         let membership = Membership { role, ..member.clone() };

@@ -9,10 +9,10 @@ use super::history::{self, Bound};
 use super::telling::Told;
 use super::{Caller, Domain, Error, cut, idempotency, visibility};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
-use crate::log::epoch::{self, State};
-use crate::log::{Applying, Change, Key, Locked, Log, NewEvent, inbox};
-use crate::store::marks::{self, Mark};
-use crate::store::users::User;
+use crate::log::epoch::{self, EpochHistory};
+use crate::log::{Change, ChangeFuture, LockedHead, Log, NewEvent, WriteKey, inbox};
+use crate::store::read_marks::{self, ReadMark};
+use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, members};
 use crate::wire::{self, ReadData};
 use std::collections::HashMap;
@@ -55,10 +55,10 @@ impl Domain {
         drop(connection);
         self.0.marker.mark(caller.user.clone(), id, read).await?;
         let mut connection = self.connection().await?;
-        let page = inbox::Page { only: Some(id), after: None, limit: 1 };
+        let page = inbox::InboxQuery { only: Some(id), after: None, limit: 1 };
         let entries = inbox::page(&mut connection, caller.user.id, page).await?;
         let entry = entries.first().ok_or(Error::NotFound)?;
-        let state = epoch::state(&mut connection, entry.read).await?;
+        let state = epoch::load(&mut connection, entry.read).await?;
         Ok(wire::ReadState { read: state.cursor_at(entry.read).to_string(), unread: entry.unread })
     }
 
@@ -78,10 +78,11 @@ impl Domain {
         sight.present()?;
         let large = members::larger_than(&mut connection, &[message.conversation], MOST_TOLD).await?;
         let only = (!large.is_empty()).then_some(caller.user.id);
-        let mut found = marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
+        let mut found =
+            read_marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
         let more = cut(&mut found, limit);
         let next = found.last().filter(|_| more).map(|(membership, user, _)| (membership.joined_at, user.id));
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         let items = found.into_iter().map(|(_, user, read)| wire::ReadReceipt {
             user: user.into(),
             read: state.cursor_at(read).to_string(),
@@ -99,7 +100,7 @@ type Reply = oneshot::Sender<Result<(), Error>>;
 type Place = (UserId, ConversationId);
 
 struct Wish {
-    user: Arc<User>,
+    user: Arc<UserRow>,
     conversation: ConversationId,
     read: Position,
     reply: Reply,
@@ -107,7 +108,7 @@ struct Wish {
 
 /// A mark that waits for its turn.
 struct Held {
-    user: Arc<User>,
+    user: Arc<UserRow>,
     read: Position,
     due: Instant,
     replies: Vec<Reply>,
@@ -121,7 +122,7 @@ impl Marker {
         Self(door)
     }
 
-    async fn mark(&self, user: Arc<User>, conversation: ConversationId, read: Position) -> Result<(), Error> {
+    async fn mark(&self, user: Arc<UserRow>, conversation: ConversationId, read: Position) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         self.0.try_send(Wish { user, conversation, read, reply }).map_err(|_| Error::Busy)?;
         answer.await.unwrap_or(Err(Error::Unresolved))
@@ -191,7 +192,7 @@ impl Loop {
         let mut replies = Vec::with_capacity(due.len());
         for ((user, conversation), held) in due {
             self.written.insert((user, conversation), now);
-            marks.push((held.user, Mark { conversation, user, read: held.read }));
+            marks.push((held.user, ReadMark { conversation, user, read: held.read }));
             replies.extend(held.replies);
         }
         self.waiting -= replies.len();
@@ -210,27 +211,27 @@ impl Loop {
 
 /// Writes marks, each place once.
 struct Marking {
-    key: Key,
-    marks: Vec<(Arc<User>, Mark)>,
+    key: WriteKey,
+    marks: Vec<(Arc<UserRow>, ReadMark)>,
 }
 
 impl Change for Marking {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let wanted: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
-            let moved = marks::advance(connection, &wanted).await?;
+            let moved = read_marks::advance(connection, &wanted).await?;
             let mut conversations: Vec<_> = moved.iter().map(|mark| mark.conversation).collect();
             conversations.sort_unstable();
             conversations.dedup();
             let large = members::larger_than(connection, &conversations, MOST_TOLD).await?;
-            let state = epoch::state(connection, locked.next.previous()).await.map_err(Error::from)?;
+            let state = epoch::load(connection, locked.next.previous()).await.map_err(Error::from)?;
             let users: HashMap<_, _> = self.marks.iter().map(|(user, _)| (user.id, user)).collect();
             let mut events = Vec::with_capacity(moved.len());
             for mark in moved {
@@ -244,7 +245,7 @@ impl Change for Marking {
     }
 }
 
-fn event(key: Key, user: &User, mark: Mark, alone: bool, state: &State) -> NewEvent {
+fn event(key: WriteKey, user: &UserRow, mark: ReadMark, alone: bool, state: &EpochHistory) -> NewEvent {
     Told {
         key,
         conversation: mark.conversation,

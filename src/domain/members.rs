@@ -5,10 +5,10 @@ use super::leaving::Leaving;
 use super::telling::Told;
 use super::{Caller, Domain, Error, cut, idempotency, visibility};
 use crate::ids::{ConversationId, Position, UserId};
-use crate::log::{Changed, Key, NewEvent, Stop, read};
-use crate::store::conversations::Conversation;
+use crate::log::{ApplyError, ChangeOutcome, NewEvent, WriteKey, read};
+use crate::store::conversations::ConversationRow;
 use crate::store::members::Membership;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
 use crate::wire::{self, ConversationInEvent, MemberData};
 use std::sync::Arc;
@@ -65,20 +65,22 @@ impl Domain {
             most: self.0.max_members,
         };
         match self.0.log.change(joining).await? {
-            Changed::Now(Joined { membership, added }, _) => Ok((wire::Member::new(&membership, user), added)),
+            ChangeOutcome::Applied(Joined { membership, added }, _) => {
+                Ok((wire::Member::new(&membership, user), added))
+            }
             // An earlier attempt of this very request went through.
-            Changed::Before(position) => self.put_before(conversation, user, position).await,
+            ChangeOutcome::Replayed(position) => self.put_before(conversation, user, position).await,
         }
     }
 
     async fn put_before(
         &self,
         conversation: ConversationId,
-        user: User,
+        user: UserRow,
         position: Position,
     ) -> Result<(wire::Member, bool), Error> {
         let mut connection = self.connection().await?;
-        let events = read::at(&mut connection, &[position]).await?;
+        let events = read::events_at(&mut connection, &[position]).await?;
         let added = events.first().is_some_and(|event| event.kind == EventKind::MemberJoined);
         let membership = members::of_user(&mut connection, conversation, user.id).await?.pop();
         Ok((wire::Member::new(&membership.ok_or(Error::NotFound)?, user), added))
@@ -101,7 +103,7 @@ impl Domain {
 
 /// A change of members, as it stands under the lock.
 pub(super) struct Managed {
-    pub conversation: Conversation,
+    pub conversation: ConversationRow,
     pub caller: Membership,
     /// The present membership of the user that it is about.
     pub member: Option<Membership>,
@@ -117,10 +119,10 @@ impl Managed {
         id: ConversationId,
         caller: UserId,
         user: UserId,
-    ) -> Result<Self, Stop<Error>> {
-        let conversation = conversations::by_id(connection, id).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        let caller = members::open(connection, id, caller).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        let member = members::open(connection, id, user).await?;
+    ) -> Result<Self, ApplyError<Error>> {
+        let conversation = conversations::by_id(connection, id).await?.ok_or(ApplyError::Rejected(Error::NotFound))?;
+        let caller = members::current(connection, id, caller).await?.ok_or(ApplyError::Rejected(Error::NotFound))?;
+        let member = members::current(connection, id, user).await?;
         Ok(Self { conversation, caller, member })
     }
 
@@ -128,10 +130,10 @@ impl Managed {
     ///
     /// # Errors
     /// [`Error::DirectFixed`].
-    pub fn check_changes(&self) -> Result<(), Stop<Error>> {
+    pub fn check_changes(&self) -> Result<(), ApplyError<Error>> {
         match self.conversation.kind {
             ConversationKind::Group => Ok(()),
-            ConversationKind::Direct => Err(Stop::Refused(Error::DirectFixed)),
+            ConversationKind::Direct => Err(ApplyError::Rejected(Error::DirectFixed)),
         }
     }
 
@@ -139,13 +141,15 @@ impl Managed {
     ///
     /// # Errors
     /// [`Error::Forbidden`].
-    pub fn check_right(&self, new_role: Option<MemberRole>) -> Result<(), Stop<Error>> {
+    pub fn check_right(&self, new_role: Option<MemberRole>) -> Result<(), ApplyError<Error>> {
         let owners = [self.member.as_ref().map(|member| member.role), new_role].contains(&Some(MemberRole::Owner));
         match self.caller.role {
             MemberRole::Owner => Ok(()),
             MemberRole::Admin if !owners => Ok(()),
-            MemberRole::Admin => Err(Stop::Refused(Error::Forbidden("only owners make, change and remove owners"))),
-            MemberRole::Member => Err(Stop::Refused(Error::Forbidden("only owners and admins manage members"))),
+            MemberRole::Admin => {
+                Err(ApplyError::Rejected(Error::Forbidden("only owners make, change and remove owners")))
+            }
+            MemberRole::Member => Err(ApplyError::Rejected(Error::Forbidden("only owners and admins manage members"))),
         }
     }
 
@@ -158,13 +162,13 @@ impl Managed {
 
 /// One event about one member.
 pub(super) struct MemberEvent<'a> {
-    pub key: Key,
+    pub key: WriteKey,
     pub kind: EventKind,
-    pub actor: &'a Arc<User>,
-    pub conversation: &'a Conversation,
+    pub actor: &'a Arc<UserRow>,
+    pub conversation: &'a ConversationRow,
     /// After the event.
     pub members_count: i64,
-    pub member: (&'a Membership, &'a User),
+    pub member: (&'a Membership, &'a UserRow),
 }
 
 impl MemberEvent<'_> {

@@ -4,11 +4,11 @@ use super::courier::{Courier, SetupError};
 use super::run;
 use crate::domain::Domain;
 use crate::ids::{Position, UserId, WebhookId};
-use crate::log::epoch::{self, Judgement, State};
-use crate::log::read::{self, Interest};
+use crate::log::epoch::{self, CursorStatus, EpochHistory};
+use crate::log::read::{self, MissedQuery};
 use crate::log::{Cursor, Wakeups};
 use crate::shutdown::Shutdown;
-use crate::store::webhooks::leases::{self, Due};
+use crate::store::webhook_leases::{self, DueWebhook};
 use crate::store::{ANSWER, Pool, StoreError};
 use crate::telemetry::chain;
 use std::collections::HashMap;
@@ -85,29 +85,33 @@ async fn follow(office: Arc<Office>, wakeups: Wakeups) {
 }
 
 /// Finds the webhooks that have something to deliver, those that wait longest first.
-async fn look(office: &Office, known: &mut Position, passed: &mut Option<Instant>) -> Result<Vec<Due>, StoreError> {
+async fn look(
+    office: &Office,
+    known: &mut Position,
+    passed: &mut Option<Instant>,
+) -> Result<Vec<DueWebhook>, StoreError> {
     let all = passed.is_none_or(|at| at.elapsed() > BEHIND_FOR);
     let behind = if all { 0 } else { BEHIND };
     let mut found = Vec::new();
     let mut after = WebhookId(Uuid::nil());
     let mut connection = office.pool.get().await?;
     let looking = async {
-        let state = epoch::state(&mut connection, *known).await?;
+        let state = epoch::load(&mut connection, *known).await?;
         let head = state.head();
         *known = head.position;
         loop {
-            let due = leases::due(&mut connection, head.epoch, head.position, after, AT_ONCE).await?;
+            let due = webhook_leases::due(&mut connection, head.epoch, head.position, after, AT_ONCE).await?;
             let Some(last) = due.last() else { break };
             after = last.id;
             let interests: Vec<_> = due.iter().map(interest).collect();
-            let news = read::have_news(&mut connection, &interests, head.position).await?;
+            let news = read::have_missed(&mut connection, &interests, head.position).await?;
             let (busy, idle): (Vec<_>, Vec<_>) =
                 due.into_iter().zip(news).partition(|(due, news)| *news || !is_good(&state, due));
             found.extend(busy.into_iter().map(|(due, _)| due));
             let idle = idle.into_iter().map(|(due, _)| due);
             let left: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > behind).collect();
             if !left.is_empty() {
-                leases::pass(&mut connection, &left, head.epoch, head.position).await?;
+                webhook_leases::skip_to_head(&mut connection, &left, head.epoch, head.position).await?;
             }
         }
         Ok::<_, StoreError>(())
@@ -122,15 +126,15 @@ async fn look(office: &Office, known: &mut Position, passed: &mut Option<Instant
     Ok(found)
 }
 
-fn interest(due: &Due) -> Interest {
-    Interest { user: due.owner, after: due.position, only: due.conversation }
+fn interest(due: &DueWebhook) -> MissedQuery {
+    MissedQuery { user: due.owner, after: due.position, only: due.conversation }
 }
 
-fn is_good(state: &State, due: &Due) -> bool {
-    state.judge(Cursor { epoch: due.epoch, position: due.position }) == Judgement::Good
+fn is_good(state: &EpochHistory, due: &DueWebhook) -> bool {
+    state.check(Cursor { epoch: due.epoch, position: due.position }) == CursorStatus::Valid
 }
 
-fn begin(office: &Arc<Office>, found: Vec<Due>) {
+fn begin(office: &Arc<Office>, found: Vec<DueWebhook>) {
     for due in found {
         let Ok(permit) = office.slots.clone().try_acquire_owned() else { return };
         if let Some(place) = Place::take(office, &due, permit) {
@@ -152,7 +156,7 @@ struct Place {
 }
 
 impl Place {
-    fn take(office: &Arc<Office>, due: &Due, permit: OwnedSemaphorePermit) -> Option<Self> {
+    fn take(office: &Arc<Office>, due: &DueWebhook, permit: OwnedSemaphorePermit) -> Option<Self> {
         let mut running = office.running();
         let of_owner = running.values().filter(|owner| **owner == due.owner).count();
         if running.contains_key(&due.id) || of_owner >= RUNS_OF_OWNER {

@@ -1,7 +1,7 @@
 //! Users.
 
 use crate::domain::accounts::Registration;
-use crate::domain::directory::Place;
+use crate::domain::directory::DirectoryKey;
 use crate::http::app::App;
 use crate::http::extract::caller::{Anonymous, Authenticated};
 use crate::http::extract::json_body::JsonBody;
@@ -108,8 +108,8 @@ pub async fn list_users(
     let mut page = PageRequest::<DirectoryPageToken>::read(params.page.as_deref(), params.limit)?;
     let token = page.token.take().map_or_else(|| first_page(params), Ok)?;
     let DirectoryPageToken { query, key, name } = checked(token)?;
-    let (items, next) = app.domain.directory(&query, Place { key, name }, page.limit).await?;
-    let next = next.map(|Place { key, name }| page.next(DirectoryPageToken { query, key, name }));
+    let (items, next) = app.domain.directory(&query, DirectoryKey { key, name }, page.limit).await?;
+    let next = next.map(|DirectoryKey { key, name }| page.next(DirectoryPageToken { query, key, name }));
     Ok(json::ok(List { items, next }))
 }
 
