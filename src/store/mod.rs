@@ -3,6 +3,7 @@
 //! Nothing here knows a rule of the domain; nothing above writes SQL but `log`, which owns its own tables. Rows of
 //! `conversations` and `members` are written by callers that hold the log's lock (lock first, rows after).
 
+pub mod advisory_keys;
 pub mod attachments;
 pub mod bots;
 pub mod company;
@@ -19,7 +20,7 @@ mod error;
 pub mod files;
 pub mod marks;
 pub mod members;
-mod migrations;
+pub mod migrations;
 pub mod nodes;
 mod pool;
 pub mod reactions;

@@ -2,7 +2,7 @@
 
 use longwave::store;
 
-use crate::support::Database;
+use crate::support::{Database, SOON, within};
 
 /// Answers a line for each column, index, constraint, function and comment.
 const FINGERPRINT: &str = "
@@ -44,4 +44,12 @@ async fn migrating_twice_or_at_once_does_no_harm() {
     let first = fingerprint(&database).await;
     store::migrate(database.url()).await.expect("again");
     assert_eq!(fingerprint(&database).await, first);
+}
+
+#[tokio::test]
+async fn retention_and_migrations_do_not_wait_for_each_other() {
+    let database = Database::migrated().await;
+    let sql = database.client().await;
+    sql.batch_execute("SELECT pg_advisory_lock(log_lock_key() + 2)").await.expect("the lock of retention");
+    within("migrations go through", SOON, store::migrate(database.url())).await.expect("up to date");
 }
