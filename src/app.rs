@@ -8,8 +8,8 @@ use crate::http::{self, App, Metrics, Parts, Rates, Uploads};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
 use crate::shutdown::Shutdown;
-use crate::store::embedded::{Embedded, Options};
-use crate::store::files::Files;
+use crate::store::embedded::{Embedded, EmbeddedOptions};
+use crate::store::files::FileStorage;
 use crate::store::{self, Pool};
 use anyhow::Context;
 use std::time::Duration;
@@ -34,7 +34,8 @@ impl Backend {
         if let Some(url) = &database.database_url {
             return Ok(Self::elsewhere(url.expose().to_owned()));
         }
-        let options = Options { data_dir: database.data_dir(), pg_bin: database.pg_bin.clone(), settings: Vec::new() };
+        let options =
+            EmbeddedOptions { data_dir: database.data_dir(), pg_bin: database.pg_bin.clone(), settings: Vec::new() };
         let embedded = Embedded::start(&options, |line| eprintln!("{line}")).await?;
         Ok(Self { url: embedded.url().to_owned(), embedded: Some(embedded) })
     }
@@ -103,7 +104,7 @@ async fn serve(
 async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdown) -> anyhow::Result<App> {
     let pool = Pool::new(url, config.pool_size.into());
     let (log, handed) = Log::open(url, pool.clone(), working).await.context("cannot open the log")?;
-    let files = Files::open(&config.attachments()).context("cannot use the place of attachments")?;
+    let files = FileStorage::open(&config.attachments()).context("cannot use the place of attachments")?;
     let domain = Domain::open(log.clone(), files, config).await.context("cannot fetch the deployment's keys")?;
     let state = epoch::state(&mut *pool.get().await?, Position::ZERO).await?;
     let judging = domain.clone();

@@ -13,7 +13,7 @@ use super::subscription::{Phase, Receiver, Subscriber, Subscription};
 use crate::ids::{ConversationId, UserId};
 use crate::log::Cursor;
 use crate::store::Transport;
-use crate::store::connections::Arrival;
+use crate::store::connections::OpenedConnection;
 use crate::wire::{Ephemeral, Framing};
 use std::collections::{HashMap, VecDeque};
 
@@ -32,11 +32,11 @@ const CROWD: usize = 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// A client has come.
-    Came(Arrival),
+    Came(OpenedConnection),
     /// A client has gone.
-    Went(Arrival),
+    Went(OpenedConnection),
     /// All streams that are here.
-    Everybody(Vec<Arrival>),
+    Everybody(Vec<OpenedConnection>),
     /// A client of this user has been handed the message at this place, which somebody waits for.
     Handed(Cursor, UserId),
 }
@@ -74,13 +74,13 @@ impl Ephemera {
     }
 }
 
-fn arrival(subscriber: &Subscriber, receiver: &Receiver) -> Arrival {
+fn arrival(subscriber: &Subscriber, receiver: &Receiver) -> OpenedConnection {
     let transport = match receiver {
         Receiver::Stream { framing: Framing::Sse, .. } => Transport::Sse,
         Receiver::Stream { framing: Framing::Ndjson, .. } => Transport::Ndjson,
         Receiver::Poll(_) => Transport::Poll,
     };
-    Arrival { id: subscriber.id, user: subscriber.user, session: subscriber.session, transport }
+    OpenedConnection { id: subscriber.id, user: subscriber.user, session: subscriber.session, transport }
 }
 
 impl Audience {

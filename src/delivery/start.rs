@@ -2,7 +2,7 @@ use super::hub::Hub;
 use crate::ids::Epoch;
 use crate::log::epoch::{self, Judgement, State};
 use crate::log::{Cursor, Log};
-use crate::store::{ANSWER, Rounds, StoreError};
+use crate::store::{ANSWER, DataLoader, StoreError};
 use crate::wire::ResetCode;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl From<StoreError> for Refused {
 /// Asks PostgreSQL for the epochs and the head of the log; those who ask at the same time share a query. Cheap to clone.
 #[derive(Clone)]
 pub struct Epochs {
-    rounds: Rounds<(), State>,
+    rounds: DataLoader<(), State>,
     log: Log,
 }
 
@@ -57,7 +57,7 @@ impl Epochs {
     /// Starts to ask.
     pub fn new(hub: Hub, log: Log) -> Self {
         let pool = log.pool().clone();
-        let rounds = Rounds::start(SHARING, move |questions: Vec<()>| {
+        let rounds = DataLoader::start(SHARING, move |questions: Vec<()>| {
             let (hub, pool) = (hub.clone(), pool.clone());
             async move {
                 let mut connection = pool.get().await?;
@@ -77,7 +77,7 @@ impl Start {
     /// # Errors
     /// [`Refused`].
     pub async fn find(hub: &Hub, epochs: &Epochs, after: After) -> Result<Self, Refused> {
-        let state = epochs.rounds.ask(()).await?;
+        let state = epochs.rounds.load(()).await?;
         let epoch = state.head().epoch;
         reach(hub, state.head()).await?;
         let from = match after {

@@ -4,7 +4,7 @@ use super::passwords::{self, Verdict};
 use super::{Caller, Domain, Error, names, text};
 use crate::config::Switch;
 use crate::ids::UserId;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Connection, StoreError, users};
 use crate::wire;
 use diesel_async::AsyncConnection;
@@ -71,7 +71,7 @@ impl Domain {
                 .transaction(async |connection| {
                     // A password that is changed meanwhile ends the sessions that it knows of: this one must be among
                     // them, or not begin.
-                    if !users::hold_password_hash(connection, user.id, &hash).await? {
+                    if !users::lock_password_hash(connection, user.id, &hash).await? {
                         return Ok::<_, Error>(None);
                     }
                     self.begin_session(connection, user.id, device.as_deref()).await.map(Some)
@@ -84,7 +84,7 @@ impl Domain {
     }
 
     /// Checks a password; answers whose it is, and the hash that is kept of it.
-    async fn vouch(&self, name: Option<&str>, password: &str) -> Result<(User, String), Error> {
+    async fn vouch(&self, name: Option<&str>, password: &str) -> Result<(UserRow, String), Error> {
         let found = match name {
             Some(name) => users::credentials(&mut *self.connection().await?, name).await?,
             None => None,
@@ -121,7 +121,7 @@ fn check_device(device: Option<&str>) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`StoreError`].
-pub(super) async fn find_or_make(connection: &mut Connection, name: &str) -> Result<User, StoreError> {
+pub(super) async fn find_or_make(connection: &mut Connection, name: &str) -> Result<UserRow, StoreError> {
     loop {
         if let Some(user) = users::by_name(connection, name).await? {
             return Ok(user);

@@ -9,7 +9,7 @@ use super::tokens::random;
 use super::{Caller, Domain, Error, cut, invalid, names, sessions, text};
 use crate::ids::{SessionId, UserId};
 use crate::log::Key;
-use crate::store::bots::{self, Insertion, Made, NewToken, Token};
+use crate::store::bots::{self, BotInsertion, BotOrigin, BotTokenRow, NewBotToken};
 use crate::store::{self, Connection, UserRole, users};
 use crate::wire;
 use base64::Engine;
@@ -46,7 +46,7 @@ pub struct WantedToken {
 
 /// A token, and itself where it was made just now.
 pub struct Issued {
-    pub token: Token,
+    pub token: BotTokenRow,
     pub secret: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl Domain {
         if caller.user.role == UserRole::Bot {
             return Err(Error::Forbidden("bots make no bots"));
         }
-        let (id, made) = (UserId(key.id.0), Made { owner: caller.user.id, mac: key.mac.clone() });
+        let (id, made) = (UserId(key.id.0), BotOrigin { owner: caller.user.id, mac: key.mac.clone() });
         let insertion = connection
             .transaction(async |connection| {
                 if bots::lock_and_count(connection, made.owner).await? >= MOST {
@@ -89,11 +89,11 @@ impl Domain {
             })
             .await;
         match insertion? {
-            Insertion::Made(user) => Ok(Created { thing: user.into(), created: true, replayed: false }),
+            BotInsertion::Created(user) => Ok(Created { thing: user.into(), created: true, replayed: false }),
             // The same request may have come twice at once.
             conflict => match (repeated_bot(&mut connection, &key).await?, conflict) {
                 (Some(bot), _) => Ok(Created { thing: bot, created: true, replayed: true }),
-                (None, Insertion::NameTaken) => Err(Error::NameTaken(name)),
+                (None, BotInsertion::NameTaken) => Err(Error::NameTaken(name)),
                 (None, _) => Err(Error::KeyTaken),
             },
         }
@@ -137,7 +137,7 @@ impl Domain {
             return Ok(Created { thing: Issued { token, secret: None }, created: true, replayed: true });
         }
         let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>()));
-        let new = NewToken {
+        let new = NewBotToken {
             id: SessionId(key.id.0),
             bot,
             name: wanted.name.as_deref(),
@@ -176,7 +176,7 @@ impl Domain {
         bot: &str,
         after: Option<SessionId>,
         limit: usize,
-    ) -> Result<(Vec<Token>, bool), Error> {
+    ) -> Result<(Vec<BotTokenRow>, bool), Error> {
         let mut connection = self.connection().await?;
         let bot = managed(&mut connection, caller, bot).await?;
         let after = after.unwrap_or(SessionId(Uuid::nil()));
@@ -202,7 +202,7 @@ async fn managed(connection: &mut Connection, caller: &Caller, named: &str) -> R
     if user.role != UserRole::Bot || user.disabled_at.is_some() {
         return Err(Error::NotFound);
     }
-    let made = bots::made(connection, user.id).await?.ok_or(Error::NotFound)?;
+    let made = bots::origin(connection, user.id).await?.ok_or(Error::NotFound)?;
     if made.owner != caller.user.id && caller.user.role != UserRole::Admin {
         return Err(Error::NotFound);
     }
@@ -212,16 +212,16 @@ async fn managed(connection: &mut Connection, caller: &Caller, named: &str) -> R
 /// What an earlier request with this key made.
 async fn repeated_bot(connection: &mut Connection, key: &Key) -> Result<Option<wire::User>, Error> {
     let id = UserId(key.id.0);
-    let Some(made) = bots::made(connection, id).await? else {
+    let Some(made) = bots::origin(connection, id).await? else {
         check_unused(connection, key).await?;
         return Ok(None);
     };
     check_repeat(key, made.owner, &made.mac)?;
-    store::confirm(connection).await?;
+    store::durability_barrier(connection).await?;
     Ok(users::by_id(connection, id).await?.map(Into::into))
 }
 
-async fn repeated_token(connection: &mut Connection, key: &Key, bot: UserId) -> Result<Option<Token>, Error> {
+async fn repeated_token(connection: &mut Connection, key: &Key, bot: UserId) -> Result<Option<BotTokenRow>, Error> {
     let Some(token) = bots::by_id(connection, SessionId(key.id.0)).await? else {
         check_unused(connection, key).await?;
         return Ok(None);
@@ -231,7 +231,7 @@ async fn repeated_token(connection: &mut Connection, key: &Key, bot: UserId) -> 
         return Err(Error::KeyTaken);
     }
     check_repeat(key, key.owner, &token.mac)?;
-    store::confirm(connection).await?;
+    store::durability_barrier(connection).await?;
     Ok(Some(token))
 }
 

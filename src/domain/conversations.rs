@@ -6,7 +6,7 @@ use super::showing::{self, Sights};
 use super::{Caller, Domain, Error, cut, invalid, names, text, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Changed, epoch, inbox, read};
-use crate::store::members::{Membership, Settings};
+use crate::store::members::{MemberSettings, Membership};
 use crate::store::{Connection, ConversationKind, History, conversations, members};
 use crate::wire;
 use std::collections::HashMap;
@@ -194,7 +194,7 @@ async fn views(
     for entry in entries {
         let id = entry.conversation;
         let (Some(conversation), Some(last)) = (conversations.remove(&id), own(id).last()) else { continue };
-        let settings = if last.left_at.is_none() { last.settings } else { Settings::default() };
+        let settings = if last.left_at.is_none() { last.settings } else { MemberSettings::default() };
         views.push(wire::Conversation {
             id,
             kind: conversation.kind,

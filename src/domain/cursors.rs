@@ -4,7 +4,7 @@ use super::{Caller, Domain, Error, cut};
 use crate::ids::{Position, UserId};
 use crate::log::Cursor;
 use crate::log::epoch::{self, Judgement, State};
-use crate::store::cursors::{self, Stored};
+use crate::store::cursors::{self, CursorRow};
 use crate::store::{Connection, Time};
 use diesel_async::AsyncConnection;
 
@@ -127,7 +127,7 @@ async fn put(
     name: &str,
     cursor: Cursor,
     if_ahead: Ahead,
-) -> Result<Stored, Error> {
+) -> Result<CursorRow, Error> {
     let (epoch, position) = (cursor.epoch, cursor.position);
     // Whoever comes second waits for the first here, and then sees where it is.
     if let Some(stored) = cursors::insert(connection, user, name, epoch, position).await? {
@@ -148,7 +148,7 @@ async fn put(
     }
 }
 
-fn named(stored: Stored, state: &State) -> Named {
+fn named(stored: CursorRow, state: &State) -> Named {
     let cursor = Cursor { epoch: stored.epoch, position: stored.position };
     let lag = (state.head().position.0 - stored.position.0).max(0);
     Named { name: stored.name, cursor, lag, updated_at: stored.updated_at }

@@ -4,7 +4,7 @@ use super::telling::{Told, names};
 use super::{Caller, Domain, Error, idempotency, invalid, text, visibility};
 use crate::ids::{MessageId, UserId};
 use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop, read, versions};
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, reactions, search};
 use crate::wire::{self, First, Message, MessageData, MessagePayload};
 
@@ -163,15 +163,15 @@ impl Change for Deleting {
 pub(super) async fn delete(
     connection: &mut Connection,
     key: Key,
-    actor: &User,
+    actor: &UserRow,
     created: &Event,
     locked: Locked,
 ) -> Result<NewEvent, Stop<Error>> {
     let message = created.message.ok_or(Stop::Refused(Error::NotFound))?;
     versions::delete(connection, message, created.position, locked.next).await?;
-    reactions::forget(connection, &[message]).await?;
+    reactions::delete_all(connection, &[message]).await?;
     attachments::release(connection, &[message]).await?;
-    search::forget(connection, &[message]).await?;
+    search::delete_messages(connection, &[message]).await?;
     let left = Message::told(created).map_err(Error::from)?.deleted(locked.now);
     let event = Told {
         key,

@@ -124,7 +124,7 @@ impl Change for Blanking {
     fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Option<Position>, Error> {
         Box::pin(async move {
             let blanked = versions::blank(connection, self.id, self.after, PART).await?;
-            search::forget_texts(connection, &blanked).await?;
+            search::delete_blanked_versions(connection, &blanked).await?;
             let reached = blanked.into_iter().max();
             let released = attachments::release_part(connection, self.id, PART).await?;
             if reached.is_none() && released == 0 {

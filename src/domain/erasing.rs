@@ -10,8 +10,8 @@ use super::{Caller, Domain, Error, editing, idempotency, to_the_end};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::history::{self, Interval};
 use crate::log::{Applying, Change, ChangeError, Changed, Key, Locked, Stop, read};
-use crate::store::users::User;
-use crate::store::{Connection, deletions, users, webhooks};
+use crate::store::users::UserRow;
+use crate::store::{Connection, account_deletions, users, webhooks};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl Domain {
         if right { Ok(()) } else { Err(Error::CredentialsWrong) }
     }
 
-    async fn close_account(&self, user: Arc<User>) -> Result<(), Error> {
+    async fn close_account(&self, user: Arc<UserRow>) -> Result<(), Error> {
         let closed = self.close(user.id).await?;
         self.revocations().disable(&closed);
         self.announce_the_ended().await;
@@ -98,20 +98,20 @@ impl Domain {
         self.close(user).await?;
         self.erase(user).await?;
         if settled {
-            deletions::set_erased(&mut *self.connection().await?, user).await?;
+            account_deletions::set_erased(&mut *self.connection().await?, user).await?;
         }
         Ok(())
     }
 
     async fn erase_all(&self) -> Result<(), Error> {
-        let found = deletions::to_erase(&mut *self.connection().await?, SETTLED).await?;
+        let found = account_deletions::to_erase(&mut *self.connection().await?, SETTLED).await?;
         for (user, settled) in found {
             // What is wrong with one must not keep the others.
             if let Err(error) = self.erase_again(user, settled).await {
                 tracing::warn!(%error, %user, "cannot erase a deleted account");
             }
         }
-        Ok(deletions::free_names(&mut *self.connection().await?, NAME_KEPT).await?)
+        Ok(account_deletions::free_names(&mut *self.connection().await?, NAME_KEPT).await?)
     }
 
     /// Removes the webhooks, ends the memberships and deletes the messages of a deleted account.
@@ -119,12 +119,12 @@ impl Domain {
         let mut connection = self.connection().await?;
         let user = Arc::new(users::by_id(&mut connection, user).await?.ok_or(Error::NotFound)?);
         webhooks::delete_all(&mut connection, user.id).await?;
-        let memberships = deletions::memberships(&mut connection, user.id).await?;
+        let memberships = account_deletions::current_memberships(&mut connection, user.id).await?;
         drop(connection);
         for conversation in memberships {
             self.withdraw(&user, conversation).await?;
         }
-        let stretches = deletions::stretches(&mut *self.connection().await?, user.id).await?;
+        let stretches = account_deletions::erasure_intervals(&mut *self.connection().await?, user.id).await?;
         for (conversation, first, last) in stretches {
             let interval = Interval { first, last: last.unwrap_or(Position::MAX) };
             self.erase_texts(&user, conversation, interval).await?;
@@ -132,7 +132,7 @@ impl Domain {
         Ok(())
     }
 
-    async fn withdraw(&self, user: &Arc<User>, conversation: ConversationId) -> Result<(), Error> {
+    async fn withdraw(&self, user: &Arc<UserRow>, conversation: ConversationId) -> Result<(), Error> {
         let key = idempotency::fresh(user.id);
         let leaving = Leaving { key, conversation, caller: user.clone(), user: (**user).clone(), for_good: true };
         match self.0.log.change(leaving).await {
@@ -144,7 +144,7 @@ impl Domain {
 
     async fn erase_texts(
         &self,
-        user: &Arc<User>,
+        user: &Arc<UserRow>,
         conversation: ConversationId,
         mut interval: Interval,
     ) -> Result<(), Error> {
@@ -181,14 +181,14 @@ impl Change for Closing {
     }
 
     fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Vec<UserId>, Error> {
-        Box::pin(async move { Ok((Vec::new(), deletions::delete(connection, self.user, DISPLAY_NAME).await?)) })
+        Box::pin(async move { Ok((Vec::new(), account_deletions::delete(connection, self.user, DISPLAY_NAME).await?)) })
     }
 }
 
 /// Deletes messages of a deleted account, as far as they are not deleted.
 struct Erasing {
     key: Key,
-    user: Arc<User>,
+    user: Arc<UserRow>,
     /// Where they stand.
     messages: Vec<Position>,
 }

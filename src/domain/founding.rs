@@ -6,10 +6,10 @@ use super::telling::Told;
 use super::{Error, idempotency, invalid};
 use crate::ids::{ConversationId, MessageId};
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
-use crate::store::attachments::Place;
-use crate::store::conversations::Conversation;
-use crate::store::members::Joining;
-use crate::store::users::User;
+use crate::store::attachments::MessageLocation;
+use crate::store::conversations::ConversationRow;
+use crate::store::members::NewMember;
+use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, History, MemberRole, conversations, members, users};
 use crate::wire::{ConversationData, ConversationInEvent, Participant};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -26,8 +26,8 @@ pub struct Founding {
     pub kind: ConversationKind,
     pub title: Option<String>,
     pub history: History,
-    pub founder: Arc<User>,
-    pub others: Vec<User>,
+    pub founder: Arc<UserRow>,
+    pub others: Vec<UserRow>,
     /// The one conversation of its members.
     pub direct_key: Option<Vec<u8>>,
     pub message: Option<Letter>,
@@ -42,7 +42,7 @@ pub struct Founded {
 }
 
 /// The key under which the one conversation of a set of users is found.
-pub fn direct_key(kind: ConversationKind, founder: &User, others: &[User]) -> Vec<u8> {
+pub fn direct_key(kind: ConversationKind, founder: &UserRow, others: &[UserRow]) -> Vec<u8> {
     let mut ids: Vec<_> = others.iter().map(|user| user.id).chain([founder.id]).collect();
     ids.sort();
     let mut text = kind.as_str().to_owned();
@@ -72,7 +72,7 @@ impl Change for Founding {
             };
             if let Some(letter) = &self.message {
                 let message = MessageId(self.key.id.0);
-                let place = Place { message, conversation: id, position: locked.next.plus(events.len()) };
+                let place = MessageLocation { message, conversation: id, position: locked.next.plus(events.len()) };
                 let attachments = attach(connection, letter.attachments(), &self.founder, place).await?;
                 events.push(letter.event(self.key.clone(), message, id, &self.founder, attachments));
             }
@@ -87,7 +87,7 @@ impl Founding {
         if users::is_any_disabled(connection, &others).await? {
             return Err(Stop::Refused(invalid("members", "names somebody whose account was deleted just now")));
         }
-        let conversation = Conversation {
+        let conversation = ConversationRow {
             id: self.id,
             kind: self.kind,
             title: self.title.clone(),
@@ -96,13 +96,13 @@ impl Founding {
             created_at: locked.now,
         };
         conversations::insert(connection, &conversation, self.direct_key.as_deref()).await?;
-        let joining: Vec<_> = self.participants().map(|(user, role)| Joining { user: user.id, role }).collect();
+        let joining: Vec<_> = self.participants().map(|(user, role)| NewMember { user: user.id, role }).collect();
         members::join(connection, self.id, &joining, locked.next, locked.now).await?;
         Ok(self.event(&conversation))
     }
 
     /// The founder owns a group; in a direct conversation both are the same.
-    fn participants(&self) -> impl Iterator<Item = (&User, MemberRole)> {
+    fn participants(&self) -> impl Iterator<Item = (&UserRow, MemberRole)> {
         let founder = match self.kind {
             ConversationKind::Direct => MemberRole::Member,
             ConversationKind::Group => MemberRole::Owner,
@@ -115,7 +115,7 @@ impl Founding {
         Key { id: self.id.into(), ..idempotency::fresh(self.founder.id) }
     }
 
-    fn event(&self, conversation: &Conversation) -> NewEvent {
+    fn event(&self, conversation: &ConversationRow) -> NewEvent {
         let count = self.others.len() + 1;
         let named = self.participants().map(|(user, role)| Participant { user: user.clone().into(), role });
         let members = (count <= MOST_NAMED).then(|| named.collect());

@@ -3,9 +3,9 @@
 use super::tokens::Subject;
 use super::{Domain, Error, accounts, bots, sessions};
 use crate::ids::{SessionId, UserId};
-use crate::store::bots::Standing;
-use crate::store::users::User;
-use crate::store::{self, ANSWER, Pool, Rounds, StoreError, Time, users};
+use crate::store::bots::BotTokenSession;
+use crate::store::users::UserRow;
+use crate::store::{self, ANSWER, DataLoader, Pool, StoreError, Time, users};
 use chrono::Utc;
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 1_000;
 /// Who made a request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    pub user: Arc<User>,
+    pub user: Arc<UserRow>,
     /// None for tokens that no session stands behind.
     pub session: Option<SessionId>,
     /// When the token ends.
@@ -77,8 +77,8 @@ impl Domain {
     }
 
     async fn check_bot(&self, token: &str) -> Result<Caller, Error> {
-        let found = self.0.identities.bots.ask(sessions::hash(token)).await?;
-        let Standing { bot, session, expires_at, revoked_at } = found.ok_or(Error::TokenInvalid)?;
+        let found = self.0.identities.bots.load(sessions::hash(token)).await?;
+        let BotTokenSession { bot, session, expires_at, revoked_at } = found.ok_or(Error::TokenInvalid)?;
         if revoked_at.is_some() {
             return Err(Error::SessionRevoked);
         }
@@ -106,7 +106,7 @@ impl Domain {
         }
     }
 
-    async fn known(&self, who: Who) -> Result<Arc<User>, Error> {
+    async fn known(&self, who: Who) -> Result<Arc<UserRow>, Error> {
         self.0.identities.find(who).await?.ok_or(Error::TokenInvalid)
     }
 
@@ -122,36 +122,36 @@ impl Domain {
 pub struct Identities {
     /// By their tokens.
     callers: Remembered<Box<str>, Caller>,
-    users: Remembered<Who, Arc<User>>,
-    rounds: Rounds<Who, Option<User>>,
+    users: Remembered<Who, Arc<UserRow>>,
+    rounds: DataLoader<Who, Option<UserRow>>,
     /// By the hashes of tokens.
-    bots: Rounds<Vec<u8>, Option<Standing>>,
+    bots: DataLoader<Vec<u8>, Option<BotTokenSession>>,
 }
 
 impl Identities {
     /// Remembers nobody yet.
     pub fn new(pool: Pool) -> Self {
         let of_bots = pool.clone();
-        let bots = Rounds::start(AT_ONCE, move |hashes| {
+        let bots = DataLoader::start(AT_ONCE, move |hashes| {
             let pool = of_bots.clone();
             async move { read_bots(&pool, hashes).await }
         });
-        let rounds = Rounds::start(AT_ONCE, move |asked| {
+        let rounds = DataLoader::start(AT_ONCE, move |asked| {
             let pool = pool.clone();
             async move { read(&pool, asked).await }
         });
         Self { callers: Remembered::default(), users: Remembered::default(), rounds, bots }
     }
 
-    async fn find(&self, who: Who) -> Result<Option<Arc<User>>, Error> {
+    async fn find(&self, who: Who) -> Result<Option<Arc<UserRow>>, Error> {
         if let Some(user) = self.users.get(&who) {
             return Ok(Some(user));
         }
         let known = self.users.changes();
-        Ok(self.rounds.ask(who.clone()).await?.map(|user| self.remember(who, user, known)))
+        Ok(self.rounds.load(who.clone()).await?.map(|user| self.remember(who, user, known)))
     }
 
-    fn remember(&self, who: Who, user: User, known: u64) -> Arc<User> {
+    fn remember(&self, who: Who, user: UserRow, known: u64) -> Arc<UserRow> {
         let user = Arc::new(user);
         self.users.put(who, user.clone(), known);
         user
@@ -226,7 +226,7 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
     }
 }
 
-async fn read(pool: &Pool, asked: Vec<Who>) -> Result<Vec<Option<User>>, StoreError> {
+async fn read(pool: &Pool, asked: Vec<Who>) -> Result<Vec<Option<UserRow>>, StoreError> {
     let (mut ids, mut names) = (Vec::new(), Vec::new());
     for who in &asked {
         match who {
@@ -246,9 +246,9 @@ async fn read(pool: &Pool, asked: Vec<Who>) -> Result<Vec<Option<User>>, StoreEr
     Ok(asked.iter().map(answer).collect())
 }
 
-async fn read_bots(pool: &Pool, hashes: Vec<Vec<u8>>) -> Result<Vec<Option<Standing>>, StoreError> {
+async fn read_bots(pool: &Pool, hashes: Vec<Vec<u8>>) -> Result<Vec<Option<BotTokenSession>>, StoreError> {
     let mut connection = pool.get().await?;
-    let found = tokio::time::timeout(ANSWER, store::bots::standings(&mut connection, &hashes)).await;
+    let found = tokio::time::timeout(ANSWER, store::bots::token_sessions(&mut connection, &hashes)).await;
     connection.settle(found)
 }
 

@@ -5,8 +5,8 @@ use super::invalid;
 use super::members::{Managed, MemberEvent};
 use crate::ids::ConversationId;
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
-use crate::store::members::{Membership, Settings};
-use crate::store::users::User;
+use crate::store::members::{MemberSettings, Membership};
+use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, MemberRole, conversations, members, users};
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use std::sync::Arc;
 pub struct Joining {
     pub key: Key,
     pub conversation: ConversationId,
-    pub caller: Arc<User>,
-    pub user: User,
+    pub caller: Arc<UserRow>,
+    pub user: UserRow,
     /// What the user becomes; none: stays, or a plain member.
     pub role: Option<MemberRole>,
     /// Members that a conversation may have.
@@ -67,7 +67,7 @@ impl Joining {
             let detail = format!("makes {count} members, at most {} are taken", self.most);
             return Err(Stop::Refused(invalid("user", detail)));
         }
-        let joining = members::Joining { user: self.user.id, role };
+        let joining = members::NewMember { user: self.user.id, role };
         members::join(connection, self.conversation, &[joining], locked.next, locked.now).await?;
         conversations::clear_direct_key(connection, self.conversation).await?;
         let membership = Membership {
@@ -76,7 +76,7 @@ impl Joining {
             joined_at: locked.next,
             left_at: None,
             since: locked.now,
-            settings: Settings::default(),
+            settings: MemberSettings::default(),
         };
         let event = self.event(managed, EventKind::MemberJoined, count, &membership);
         Ok((vec![event], Joined { membership, added: true }))

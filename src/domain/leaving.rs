@@ -5,7 +5,7 @@ use super::{Error, idempotency};
 use crate::ids::ConversationId;
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
 use crate::store::members::Membership;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, MemberRole, conversations, members};
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use std::sync::Arc;
 pub struct Leaving {
     pub key: Key,
     pub conversation: ConversationId,
-    pub caller: Arc<User>,
-    pub user: User,
+    pub caller: Arc<UserRow>,
+    pub user: UserRow,
     /// The account goes: also from a direct conversation.
     pub for_good: bool,
 }
@@ -61,7 +61,7 @@ impl Leaving {
         if members::count_owners(connection, self.conversation).await? > 0 {
             return Ok(None);
         }
-        let Some((heir, user)) = members::heir(connection, self.conversation, self.user.id).await? else {
+        let Some((heir, user)) = members::successor_of_owner(connection, self.conversation, self.user.id).await? else {
             return Ok(None);
         };
         members::set_role(connection, self.conversation, user.id, MemberRole::Owner).await?;
@@ -76,7 +76,7 @@ impl Leaving {
         key: Key,
         kind: EventKind,
         members_count: i64,
-        member: (&Membership, &User),
+        member: (&Membership, &UserRow),
     ) -> NewEvent {
         let conversation = &managed.conversation;
         MemberEvent { key, kind, actor: &self.caller, conversation, members_count, member }.event()

@@ -11,8 +11,8 @@ use super::{Caller, Domain, Error, cut, idempotency, visibility};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::log::epoch::{self, State};
 use crate::log::{Applying, Change, Key, Locked, Log, NewEvent, inbox};
-use crate::store::marks::{self, Mark};
-use crate::store::users::User;
+use crate::store::read_marks::{self, ReadMark};
+use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, members};
 use crate::wire::{self, ReadData};
 use std::collections::HashMap;
@@ -78,7 +78,8 @@ impl Domain {
         sight.present()?;
         let large = members::larger_than(&mut connection, &[message.conversation], MOST_TOLD).await?;
         let only = (!large.is_empty()).then_some(caller.user.id);
-        let mut found = marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
+        let mut found =
+            read_marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
         let more = cut(&mut found, limit);
         let next = found.last().filter(|_| more).map(|(membership, user, _)| (membership.joined_at, user.id));
         let state = epoch::state(&mut connection, Position::ZERO).await?;
@@ -99,7 +100,7 @@ type Reply = oneshot::Sender<Result<(), Error>>;
 type Place = (UserId, ConversationId);
 
 struct Wish {
-    user: Arc<User>,
+    user: Arc<UserRow>,
     conversation: ConversationId,
     read: Position,
     reply: Reply,
@@ -107,7 +108,7 @@ struct Wish {
 
 /// A mark that waits for its turn.
 struct Held {
-    user: Arc<User>,
+    user: Arc<UserRow>,
     read: Position,
     due: Instant,
     replies: Vec<Reply>,
@@ -121,7 +122,7 @@ impl Marker {
         Self(door)
     }
 
-    async fn mark(&self, user: Arc<User>, conversation: ConversationId, read: Position) -> Result<(), Error> {
+    async fn mark(&self, user: Arc<UserRow>, conversation: ConversationId, read: Position) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         self.0.try_send(Wish { user, conversation, read, reply }).map_err(|_| Error::Busy)?;
         answer.await.unwrap_or(Err(Error::Unresolved))
@@ -191,7 +192,7 @@ impl Loop {
         let mut replies = Vec::with_capacity(due.len());
         for ((user, conversation), held) in due {
             self.written.insert((user, conversation), now);
-            marks.push((held.user, Mark { conversation, user, read: held.read }));
+            marks.push((held.user, ReadMark { conversation, user, read: held.read }));
             replies.extend(held.replies);
         }
         self.waiting -= replies.len();
@@ -211,7 +212,7 @@ impl Loop {
 /// Writes marks, each place once.
 struct Marking {
     key: Key,
-    marks: Vec<(Arc<User>, Mark)>,
+    marks: Vec<(Arc<UserRow>, ReadMark)>,
 }
 
 impl Change for Marking {
@@ -225,7 +226,7 @@ impl Change for Marking {
     fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
         Box::pin(async move {
             let wanted: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
-            let moved = marks::advance(connection, &wanted).await?;
+            let moved = read_marks::advance(connection, &wanted).await?;
             let mut conversations: Vec<_> = moved.iter().map(|mark| mark.conversation).collect();
             conversations.sort_unstable();
             conversations.dedup();
@@ -244,7 +245,7 @@ impl Change for Marking {
     }
 }
 
-fn event(key: Key, user: &User, mark: Mark, alone: bool, state: &State) -> NewEvent {
+fn event(key: Key, user: &UserRow, mark: ReadMark, alone: bool, state: &State) -> NewEvent {
     Told {
         key,
         conversation: mark.conversation,

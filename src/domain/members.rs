@@ -6,9 +6,9 @@ use super::telling::Told;
 use super::{Caller, Domain, Error, cut, idempotency, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Changed, Key, NewEvent, Stop, read};
-use crate::store::conversations::Conversation;
+use crate::store::conversations::ConversationRow;
 use crate::store::members::Membership;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
 use crate::wire::{self, ConversationInEvent, MemberData};
 use std::sync::Arc;
@@ -74,7 +74,7 @@ impl Domain {
     async fn put_before(
         &self,
         conversation: ConversationId,
-        user: User,
+        user: UserRow,
         position: Position,
     ) -> Result<(wire::Member, bool), Error> {
         let mut connection = self.connection().await?;
@@ -101,7 +101,7 @@ impl Domain {
 
 /// A change of members, as it stands under the lock.
 pub(super) struct Managed {
-    pub conversation: Conversation,
+    pub conversation: ConversationRow,
     pub caller: Membership,
     /// The present membership of the user that it is about.
     pub member: Option<Membership>,
@@ -119,8 +119,8 @@ impl Managed {
         user: UserId,
     ) -> Result<Self, Stop<Error>> {
         let conversation = conversations::by_id(connection, id).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        let caller = members::open(connection, id, caller).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        let member = members::open(connection, id, user).await?;
+        let caller = members::current(connection, id, caller).await?.ok_or(Stop::Refused(Error::NotFound))?;
+        let member = members::current(connection, id, user).await?;
         Ok(Self { conversation, caller, member })
     }
 
@@ -160,11 +160,11 @@ impl Managed {
 pub(super) struct MemberEvent<'a> {
     pub key: Key,
     pub kind: EventKind,
-    pub actor: &'a Arc<User>,
-    pub conversation: &'a Conversation,
+    pub actor: &'a Arc<UserRow>,
+    pub conversation: &'a ConversationRow,
     /// After the event.
     pub members_count: i64,
-    pub member: (&'a Membership, &'a User),
+    pub member: (&'a Membership, &'a UserRow),
 }
 
 impl MemberEvent<'_> {

@@ -9,7 +9,7 @@ use super::visibility::{self, Sight};
 use super::{Caller, Domain, Error, invalid, text};
 use crate::ids::{AttachmentId, ConversationId, MessageId, Position, UserId};
 use crate::log::{Changed, Event, Key, NewEvent, Receipt, read};
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{ConversationKind, EventKind, History, conversations};
 use crate::wire::{self, MessagePayload};
 use serde_json::value::RawValue;
@@ -53,7 +53,7 @@ impl Letter {
         key: Key,
         id: MessageId,
         conversation: ConversationId,
-        sender: &User,
+        sender: &UserRow,
         attachments: Vec<wire::Attachment>,
     ) -> NewEvent {
         let payload = MessagePayload {

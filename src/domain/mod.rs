@@ -47,8 +47,8 @@ pub use text::is_lone_surrogate;
 
 use crate::config::{Config, Switch, Tokens};
 use crate::log::Log;
-use crate::store::files::Files;
-use crate::store::{self, Pool, Pooled, StoreError, UserRole};
+use crate::store::files::FileStorage;
+use crate::store::{self, Pool, PooledConnection, StoreError, UserRole};
 use idempotency::Marks;
 use identity::Identities;
 use marking::Marker;
@@ -68,7 +68,7 @@ pub struct Domain(Arc<Parts>);
 
 struct Parts {
     log: Log,
-    files: Files,
+    files: FileStorage,
     signer: Signer,
     marks: Marks,
     passwords: Passwords,
@@ -91,7 +91,7 @@ impl Domain {
     ///
     /// # Errors
     /// PostgreSQL cannot be reached.
-    pub async fn open(log: Log, files: Files, config: &Config) -> Result<Self, StoreError> {
+    pub async fn open(log: Log, files: FileStorage, config: &Config) -> Result<Self, StoreError> {
         let mut connection = log.pool().get().await?;
         let signer = Signer::open(&mut connection, &config.tokens).await?;
         let marks = Marks::open(&mut connection).await?;
@@ -133,7 +133,7 @@ impl Domain {
         self.0.log.pool()
     }
 
-    async fn connection(&self) -> Result<Pooled, StoreError> {
+    async fn connection(&self) -> Result<PooledConnection, StoreError> {
         self.pool().get().await
     }
 }

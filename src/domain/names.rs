@@ -2,7 +2,7 @@
 
 use crate::domain::{Caller, Error, invalid};
 use crate::ids::UserId;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Connection, users};
 use crate::wire::FieldError;
 use std::collections::{HashMap, HashSet};
@@ -52,7 +52,7 @@ pub fn user_name(text: &str) -> Option<String> {
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn find(connection: &mut Connection, caller: &Caller, text: &str) -> Result<User, Error> {
+pub async fn find(connection: &mut Connection, caller: &Caller, text: &str) -> Result<UserRow, Error> {
     let found = match UserRef::parse(text) {
         Some(UserRef::Me) => Some((*caller.user).clone()),
         Some(UserRef::Id(id)) => users::by_id(connection, id).await?,
@@ -71,7 +71,7 @@ pub async fn find_others(
     caller: &Caller,
     field: &str,
     texts: &[String],
-) -> Result<Vec<User>, Error> {
+) -> Result<Vec<UserRow>, Error> {
     let refs: Vec<_> = texts.iter().map(|text| UserRef::parse(text)).collect();
     let (mut ids, mut names) = (Vec::new(), Vec::new());
     for named in refs.iter().flatten() {

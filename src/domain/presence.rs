@@ -4,9 +4,9 @@ use super::names::UserRef;
 use super::{Caller, Domain, Error};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Cursor, epoch};
-use crate::store::connections::{self, Connected};
-use crate::store::users::User;
-use crate::store::{Connection, StoreError, Time, company, members, users};
+use crate::store::connections::{self, ConnectionRow};
+use crate::store::users::UserRow;
+use crate::store::{Connection, StoreError, Time, members, shared_conversations, users};
 use crate::wire::FieldError;
 
 /// Most users that may be asked for by name.
@@ -21,7 +21,7 @@ const MOST_CONNECTIONS: i64 = 200;
 /// Since when a user is online, if they are.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    pub user: User,
+    pub user: UserRow,
     pub since: Option<Time>,
 }
 
@@ -36,7 +36,7 @@ impl Domain {
     /// [`Error::NotFound`], also for former members.
     pub async fn check_present(&self, caller: &Caller, id: ConversationId) -> Result<Cursor, Error> {
         let mut connection = self.connection().await?;
-        members::open(&mut connection, id, caller.user.id).await?.ok_or(Error::NotFound)?;
+        members::current(&mut connection, id, caller.user.id).await?.ok_or(Error::NotFound)?;
         let known = self.0.log.committed().map_or(Position::ZERO, |at| at.position);
         Ok(epoch::state(&mut connection, known).await?.head())
     }
@@ -52,11 +52,11 @@ impl Domain {
         let people = match refs {
             Some(refs) => {
                 let ids = find(&mut connection, caller, &refs).await?;
-                company::among(&mut connection, caller.user.id, &ids).await?
+                shared_conversations::users_among(&mut connection, caller.user.id, &ids).await?
             }
-            None => company::of(&mut connection, caller.user.id, MOST_PEOPLE).await?,
+            None => shared_conversations::users_of(&mut connection, caller.user.id, MOST_PEOPLE).await?,
         };
-        let found = connections::standing(&mut connection, &people, MOST_SHOWN).await?;
+        let found = connections::online_since(&mut connection, &people, MOST_SHOWN).await?;
         Ok(found.into_iter().map(|(user, since)| Standing { user, since }).collect())
     }
 
@@ -64,7 +64,7 @@ impl Domain {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn connections(&self, caller: &Caller) -> Result<Vec<Connected>, Error> {
+    pub async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionRow>, Error> {
         Ok(connections::of_user(&mut *self.connection().await?, caller.user.id, MOST_CONNECTIONS).await?)
     }
 }

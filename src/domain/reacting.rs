@@ -5,7 +5,7 @@ use super::telling::Told;
 use super::{Caller, Domain, Error, idempotency, invalid, visibility};
 use crate::ids::MessageId;
 use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop};
-use crate::store::reactions::{self, Reaction};
+use crate::store::reactions::{self, ReactionKey};
 use crate::store::{Connection, EventKind};
 use crate::wire::ReactionData;
 
@@ -107,8 +107,8 @@ impl Reacting {
         Ok(true)
     }
 
-    fn reaction(&self) -> Reaction<'_> {
-        Reaction { message: self.message, emoji: &self.emoji, user: self.caller.user.id }
+    fn reaction(&self) -> ReactionKey<'_> {
+        ReactionKey { message: self.message, emoji: &self.emoji, user: self.caller.user.id }
     }
 
     fn event(&self, created: &Event) -> NewEvent {

@@ -4,7 +4,7 @@ use super::tokens::random;
 use super::{Caller, Domain, Error, cut, to_the_end};
 use crate::ids::{SessionId, UserId};
 use crate::log::SESSIONS_CHANNEL;
-use crate::store::sessions::RefreshToken;
+use crate::store::sessions::RefreshTokenRow;
 use crate::store::{Connection, StoreError, Time, sessions, tickets, users};
 use crate::wire;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -24,7 +24,7 @@ const TICKET: Duration = Duration::from_secs(30);
 
 /// What became of a refresh token.
 enum Refreshed {
-    With(sessions::Session, String),
+    With(sessions::SessionRow, String),
     Revoked(SessionId),
 }
 
@@ -80,7 +80,7 @@ impl Domain {
         let mut connection = self.connection().await?;
         let mut found = sessions::list(&mut connection, caller.user.id, before, limit as i64 + 1).await?;
         let more = cut(&mut found, limit);
-        let listed = |session: sessions::Session| wire::ListedSession {
+        let listed = |session: sessions::SessionRow| wire::ListedSession {
             id: session.id,
             device: session.device,
             created_at: wire::Timestamp(session.created_at),
@@ -148,7 +148,7 @@ impl Domain {
     /// [`StoreError`].
     pub async fn make_ticket(&self, caller: &Caller) -> Result<wire::Ticket, Error> {
         let (ticket, hash) = secret();
-        let stands_for = tickets::Ticket {
+        let stands_for = tickets::TicketRow {
             user_id: caller.user.id,
             session_id: caller.session,
             token_expires_at: caller.expires_at,
@@ -161,11 +161,11 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::TokenInvalid`].
-    pub(super) async fn take_ticket(&self, ticket: &str) -> Result<tickets::Ticket, Error> {
+    pub(super) async fn take_ticket(&self, ticket: &str) -> Result<tickets::TicketRow, Error> {
         tickets::take(&mut *self.connection().await?, &hash(ticket)).await?.ok_or(Error::TokenInvalid)
     }
 
-    fn with_tokens(&self, session: sessions::Session, refresh_token: String) -> wire::Session {
+    fn with_tokens(&self, session: sessions::SessionRow, refresh_token: String) -> wire::Session {
         wire::Session {
             id: session.id,
             access_token: self.0.signer.mint(session.user_id, Some(session.id), ACCESS),
@@ -199,7 +199,7 @@ async fn exchange(connection: &mut Connection, hash: &[u8]) -> Result<Refreshed,
 }
 
 /// A spent token stays good until one that was given for it is used, and for a minute at least.
-fn is_good(token: &RefreshToken, now: Time) -> bool {
+fn is_good(token: &RefreshTokenRow, now: Time) -> bool {
     token.replaced_at.is_none_or(|replaced_at| !token.successor_used || now < replaced_at + GRACE)
 }
 

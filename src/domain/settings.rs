@@ -4,8 +4,8 @@ use super::telling::Told;
 use super::{Caller, Domain, Error, idempotency, text, visibility};
 use crate::ids::ConversationId;
 use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
-use crate::store::conversations::Conversation;
-use crate::store::members::Settings;
+use crate::store::conversations::ConversationRow;
+use crate::store::members::MemberSettings;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
 use crate::wire::{self, ConversationData, ConversationInEvent, OwnSettings};
 
@@ -80,7 +80,7 @@ impl Change for Updating {
 }
 
 /// Checks that a member may give a conversation a title.
-fn check_title(conversation: &Conversation, role: MemberRole) -> Result<(), Error> {
+fn check_title(conversation: &ConversationRow, role: MemberRole) -> Result<(), Error> {
     if conversation.kind == ConversationKind::Direct {
         return Err(Error::DirectFixed);
     }
@@ -95,9 +95,9 @@ impl Updating {
     async fn change_settings(
         &self,
         connection: &mut Connection,
-        before: Settings,
+        before: MemberSettings,
     ) -> Result<Option<OwnSettings>, Stop<Error>> {
-        let after = Settings {
+        let after = MemberSettings {
             archived: self.changes.archived.unwrap_or(before.archived),
             muted: self.changes.muted.unwrap_or(before.muted),
         };
@@ -108,7 +108,7 @@ impl Updating {
         Ok(Some(OwnSettings { archived: after.archived, muted: after.muted }))
     }
 
-    fn event(&self, conversation: &Conversation, count: i64, own: Option<OwnSettings>, key: Key) -> NewEvent {
+    fn event(&self, conversation: &ConversationRow, count: i64, own: Option<OwnSettings>, key: Key) -> NewEvent {
         let only_for = own.map(|_| self.caller.user.id);
         let conversation = ConversationInEvent { own, ..ConversationInEvent::new(conversation, count) };
         Told {

@@ -3,7 +3,7 @@
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::log::{Key, NewEvent};
 use crate::store::EventKind;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::wire::{ChangePayload, Names};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
@@ -14,7 +14,7 @@ pub struct Told<'a, Data> {
     pub conversation: ConversationId,
     pub kind: EventKind,
     pub message: Option<MessageId>,
-    pub actor: &'a User,
+    pub actor: &'a UserRow,
     /// As everybody gets it.
     pub data: &'a Data,
     /// Whose membership begins or ends with the event.
@@ -46,6 +46,6 @@ impl<Data: Serialize> Told<'_, Data> {
 }
 
 /// How a user is called now.
-pub fn names(user: &User) -> Names<'_> {
+pub fn names(user: &UserRow) -> Names<'_> {
     Names { name: user.name.as_str().into(), display_name: user.display_name.as_str().into() }
 }

@@ -5,7 +5,7 @@ use super::{Caller, Error};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::log::history::Interval;
 use crate::log::{Event, read};
-use crate::store::conversations::Conversation;
+use crate::store::conversations::ConversationRow;
 use crate::store::members::Membership;
 use crate::store::{Connection, EventKind, History, conversations, members};
 use crate::wire;
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 #[derive(Clone, Debug)]
 pub struct Sight {
     pub reader: UserId,
-    pub conversation: Conversation,
+    pub conversation: ConversationRow,
     /// The reader's present membership.
     pub present: Option<Membership>,
     /// What the reader may read, disjoint and in ascending order.
@@ -95,7 +95,7 @@ pub async fn message(connection: &mut Connection, caller: &Caller, id: MessageId
 /// [`crate::store::StoreError`].
 pub async fn everywhere(connection: &mut Connection, reader: UserId) -> Result<Sights, Error> {
     let mut own: HashMap<_, (History, Vec<Interval>)> = HashMap::new();
-    for stretch in members::stretches(connection, reader).await? {
+    for stretch in members::intervals_of_user(connection, reader).await? {
         let (_, stretches) = own.entry(stretch.conversation).or_insert((stretch.history, Vec::new()));
         stretches.push(interval(stretch.joined_at, stretch.left_at));
     }

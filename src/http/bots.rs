@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::query::{NoQuery, Query};
 use crate::domain::bots::{Issued, Wanted, WantedToken};
 use crate::ids::{SessionId, UserId};
-use crate::store::bots::Token;
+use crate::store::bots::BotTokenRow;
 use crate::wire::{List, Timestamp, User};
 use axum::extract::State;
 use axum::response::Response;
@@ -85,8 +85,8 @@ struct TokenPlace {
     token: SessionId,
 }
 
-impl From<Token> for BotToken {
-    fn from(token: Token) -> Self {
+impl From<BotTokenRow> for BotToken {
+    fn from(token: BotTokenRow) -> Self {
         Self {
             id: token.id,
             name: token.name,

@@ -8,7 +8,7 @@ use super::query::{NoQuery, Query};
 use crate::domain::presence::Standing;
 use crate::ids::{ConnectionId, NodeId};
 use crate::store::Transport;
-use crate::store::connections::Connected;
+use crate::store::connections::ConnectionRow;
 use crate::wire::{List, Timestamp, User};
 use axum::extract::State;
 use axum::response::Response;
@@ -56,9 +56,9 @@ impl From<Standing> for Presence {
     }
 }
 
-impl From<Connected> for LiveConnection {
-    fn from(connected: Connected) -> Self {
-        let Connected { id, node, transport, device, since } = connected;
+impl From<ConnectionRow> for LiveConnection {
+    fn from(connected: ConnectionRow) -> Self {
+        let ConnectionRow { id, node, transport, device, since } = connected;
         Self { id, node, transport, device, since: Timestamp(since) }
     }
 }

@@ -9,7 +9,7 @@ use super::path::PathParam;
 use super::problem::{Problem, malformed};
 use super::query::{NoQuery, Query};
 use crate::domain::accounts::Registration;
-use crate::domain::directory::Place;
+use crate::domain::directory::DirectoryKey;
 use crate::wire::{List, LoggedIn, User};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -106,8 +106,8 @@ pub async fn list_users(
     Query(params): Query<DirectoryParams>,
 ) -> Result<Response, Problem> {
     let Start { query, key, name, limit } = start(params)?;
-    let (items, next) = app.domain.directory(&query, Place { key, name }, limit).await?;
-    let next = next.map(|Place { key, name }| page::token(&Start { query, key, name, limit }));
+    let (items, next) = app.domain.directory(&query, DirectoryKey { key, name }, limit).await?;
+    let next = next.map(|DirectoryKey { key, name }| page::token(&Start { query, key, name, limit }));
     Ok(answer::ok(List { items, next }))
 }
 

@@ -102,8 +102,8 @@ struct Place {
     id: WebhookId,
 }
 
-impl From<webhooks::Webhook> for Webhook {
-    fn from(webhook: webhooks::Webhook) -> Self {
+impl From<webhooks::WebhookRow> for Webhook {
+    fn from(webhook: webhooks::WebhookRow) -> Self {
         Self {
             id: webhook.id,
             url: webhook.url,

@@ -1,49 +1,29 @@
-//! PostgreSQL: connections, schema, and one file a table. Beside it, the bytes of attachments ([`files`]).
+//! All that is kept: rows in PostgreSQL, and the bytes of attachments.
 //!
-//! Nothing here knows a rule of the domain; nothing above writes SQL but `log`, which owns its own tables. Rows of
-//! `conversations` and `members` are written by callers that hold the log's lock (lock first, rows after).
+//! - [`database`]: connections, the pool, errors, and the schema.
+//! - [`tables`]: the queries, one file a table.
+//! - [`files`]: the bytes of attachments, in a directory or in a bucket.
+//! - [`embedded`]: the PostgreSQL that the server runs itself when it is given no database.
+//!
+//! Nothing here knows a rule of the domain, and nothing above writes SQL but `log`, which owns its own tables. Rows of
+//! `conversations` and `members` are written by callers that hold the log's lock: they take the lock first and rows after,
+//! because the other order deadlocks.
 
-pub mod advisory_keys;
-pub mod attachments;
-pub mod bots;
-pub mod company;
-mod confirm;
-mod connect;
-pub mod connections;
-pub mod conversations;
-pub mod cursors;
-pub mod deletions;
-pub mod directory;
-pub mod discards;
+mod database;
 pub mod embedded;
-mod error;
 pub mod files;
-pub mod marks;
-pub mod members;
-pub mod migrations;
-pub mod nodes;
-mod pool;
-pub mod reactions;
-mod rounds;
-pub mod schema;
-pub mod search;
-pub mod secrets;
-pub mod sessions;
-pub mod sql;
-pub mod tickets;
-pub mod users;
-pub mod webhooks;
-mod words;
+mod tables;
 
-pub use confirm::confirm;
-pub use connect::{Driver, connect};
-pub use error::StoreError;
-pub use migrations::{migrate, revert_all};
-pub use pool::{ANSWER, Pool, Pooled};
-pub use rounds::Rounds;
-pub use words::{ConversationKind, EventKind, History, MemberRole, Transport, UserRole, WebhookState};
-
-/// A time as PostgreSQL has it.
-pub type Time = chrono::DateTime<chrono::Utc>;
-/// A connection that queries run on.
-pub type Connection = diesel_async::AsyncPgConnection;
+pub use database::advisory_keys;
+pub use database::connect::{Connection, Driver, connect};
+pub use database::data_loader::DataLoader;
+pub use database::durability_barrier::durability_barrier;
+pub use database::enums::{ConversationKind, EventKind, History, MemberRole, Transport, UserRole, WebhookState};
+pub use database::error::StoreError;
+pub use database::migrations::{self, migrate, revert_all};
+pub use database::pool::{ANSWER, Pool, PooledConnection};
+pub use database::sql::{self, Time};
+pub use tables::accounts::{account_deletions, bots, sessions, tickets, user_directory, users};
+pub use tables::messaging::{conversations, members, reactions, read_marks, shared_conversations};
+pub use tables::presence::{connections, nodes};
+pub use tables::{attachments, cursors, orphaned_objects, search, secrets, webhook_leases, webhooks};

@@ -55,7 +55,7 @@ pub struct Participant {
 
 impl ConversationInEvent {
     /// What events but the first tell.
-    pub fn new(conversation: &conversations::Conversation, members_count: i64) -> Self {
+    pub fn new(conversation: &conversations::ConversationRow, members_count: i64) -> Self {
         Self {
             id: conversation.id,
             kind: conversation.kind,

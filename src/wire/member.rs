@@ -15,7 +15,7 @@ pub struct Member {
 
 impl Member {
     /// Joins a membership with its account.
-    pub fn new(membership: &Membership, user: crate::store::users::User) -> Self {
+    pub fn new(membership: &Membership, user: crate::store::users::UserRow) -> Self {
         Self { user: user.into(), role: membership.role, since: Timestamp(membership.since) }
     }
 }

@@ -16,8 +16,8 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-impl From<users::User> for User {
-    fn from(user: users::User) -> Self {
+impl From<users::UserRow> for User {
+    fn from(user: users::UserRow) -> Self {
         Self {
             id: user.id,
             name: user.name,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{OnceLock, mpsc};
 
 use longwave::store;
-use longwave::store::embedded::{Embedded, Options};
+use longwave::store::embedded::{Embedded, EmbeddedOptions};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use uuid::Uuid;
@@ -149,7 +149,7 @@ async fn execute(url: &str, statement: &str) {
 
 async fn start_embedded(directory: &Path, settings: &[(&str, &str)]) -> Embedded {
     let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let options = Options { data_dir: directory.to_owned(), pg_bin: None, settings };
+    let options = EmbeddedOptions { data_dir: directory.to_owned(), pg_bin: None, settings };
     Embedded::start(&options, |_| ()).await.expect("PostgreSQL starts")
 }
 

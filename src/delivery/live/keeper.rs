@@ -13,8 +13,8 @@ use crate::delivery::ephemeral::Change;
 use crate::delivery::hub::{Command, Hub};
 use crate::ids::{ConversationId, NodeId, UserId};
 use crate::log::read;
-use crate::store::connections::{self, Batch};
-use crate::store::users::User;
+use crate::store::connections::{self, ConnectionChanges};
+use crate::store::users::UserRow;
 use crate::store::{ANSWER, Pool, StoreError, nodes, users};
 use crate::wire::{self, Ephemeral};
 use std::collections::HashMap;
@@ -57,7 +57,7 @@ pub(super) struct Keeper {
     entries: i64,
     is_entered: bool,
     /// What is being written: the same again, until it is known to be.
-    batch: Option<Batch>,
+    batch: Option<ConnectionChanges>,
     /// The nodes that run, and what was read of them; none of it before the first look.
     seen: Option<HashMap<NodeId, i64>>,
     told: Told,
@@ -114,7 +114,7 @@ impl Keeper {
         self.announce().await?;
         if now.saturating_duration_since(self.swept_at) >= SWEEP {
             self.swept_at = now + SWEEP.mul_f64(fastrand::f64());
-            ask!(self.pool, nodes::sweep)?;
+            ask!(self.pool, nodes::delete_stale)?;
         }
         Ok(())
     }
@@ -122,7 +122,7 @@ impl Keeper {
     async fn enter(&mut self) -> Result<(), StoreError> {
         self.entries += 1;
         // Above all versions that others have seen.
-        ask!(self.pool, nodes::enter, self.node, self.entries << 32)?;
+        ask!(self.pool, nodes::register, self.node, self.entries << 32)?;
         if self.entries > 1 {
             tracing::warn!("this node was not known any more, it enters all its clients anew");
             self.hub.tell(Command::Recount);
@@ -174,7 +174,7 @@ impl Keeper {
                     seen.remove(&node.id);
                 }
             } else if version.is_none_or(|version| version < node.version) {
-                let news = ask!(self.pool, connections::news, node.id, version.unwrap_or(0))?;
+                let news = ask!(self.pool, connections::changes_since, node.id, version.unwrap_or(0))?;
                 news.into_iter().for_each(|news| self.told.take_in(news, now));
                 seen.insert(node.id, node.version);
             }
@@ -226,7 +226,7 @@ impl Keeper {
         if tokio::time::timeout(BEHIND, self.hub.reached(everyone.head)).await.is_err() {
             return Err(StoreError::Unreachable("this node is behind the log".into()));
         }
-        let change = |account: User| {
+        let change = |account: UserRow| {
             let (user, online) = (account.id, *some.get(&account.id)?);
             let event = Ephemeral::presence(&wire::User::from(account), online);
             Some(Change { user, rooms: rooms.remove(&user)?, event })

@@ -22,7 +22,7 @@ use super::receipts::Awaited;
 use crate::ids::{ConversationId, NodeId, UserId};
 use crate::log::{Cursor, LIVE_CHANNEL, Log};
 use crate::shutdown::Shutdown;
-use crate::store::users::User;
+use crate::store::users::UserRow;
 use crate::store::{Pool, StoreError, connections, nodes};
 use crate::wire::{self, Ephemeral};
 use ear::{Ear, Typed};
@@ -94,7 +94,7 @@ impl Live {
 
     /// Tells the members of a conversation that somebody types, who was a member with the log at `at`. Who left before
     /// that is not told.
-    pub fn typing(&self, user: &User, conversation: ConversationId, at: Cursor) {
+    pub fn typing(&self, user: &UserRow, conversation: ConversationId, at: Cursor) {
         if !self.is_worth_telling(user.id, conversation) {
             return;
         }

@@ -3,7 +3,7 @@
 use crate::delivery::ephemeral::News;
 use crate::ids::{ConnectionId, SessionId, UserId};
 use crate::store::Transport;
-use crate::store::connections::{Arrival, Batch};
+use crate::store::connections::{ConnectionChanges, OpenedConnection};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const LINGER: Duration = Duration::from_secs(20);
 const MOST: usize = 1_000;
 
 /// Whether more waits than was written.
-pub fn is_full(batch: &Batch) -> bool {
+pub fn is_full(batch: &ConnectionChanges) -> bool {
     batch.came.len().max(batch.went.len()) >= MOST
 }
 
@@ -21,7 +21,7 @@ pub fn is_full(batch: &Batch) -> bool {
 type Whose = (UserId, Option<SessionId>);
 
 struct Poller {
-    arrival: Arrival,
+    arrival: OpenedConnection,
     /// Polls that wait.
     waiting: u32,
     /// When there was last one.
@@ -31,10 +31,10 @@ struct Poller {
 /// Who has come and gone. Who has done both is nobody's news.
 #[derive(Default)]
 pub struct Moves {
-    came: HashMap<ConnectionId, Arrival>,
+    came: HashMap<ConnectionId, OpenedConnection>,
     went: Vec<ConnectionId>,
     /// Who was here before the node entered itself anew.
-    known: Vec<Arrival>,
+    known: Vec<OpenedConnection>,
     pollers: HashMap<Whose, Poller>,
 }
 
@@ -60,11 +60,11 @@ impl Moves {
     }
 
     /// What is to be written.
-    pub fn take(&mut self, now: Instant) -> Batch {
+    pub fn take(&mut self, now: Instant) -> ConnectionChanges {
         self.let_pollers_go(now);
         if !self.known.is_empty() {
             let rest = self.known.split_off(self.known.len().min(MOST));
-            return Batch { came: std::mem::replace(&mut self.known, rest), went: Vec::new(), known: true };
+            return ConnectionChanges { came: std::mem::replace(&mut self.known, rest), went: Vec::new(), known: true };
         }
         let rest = self.went.split_off(self.went.len().min(MOST));
         let went = std::mem::replace(&mut self.went, rest);
@@ -73,10 +73,10 @@ impl Moves {
         } else {
             self.came.extract_if(|_, _| true).take(MOST).map(|(_, arrival)| arrival).collect()
         };
-        Batch { came, went, known: false }
+        ConnectionChanges { came, went, known: false }
     }
 
-    fn poll(&mut self, arrival: Arrival, now: Instant) {
+    fn poll(&mut self, arrival: OpenedConnection, now: Instant) {
         let poller = self.pollers.entry((arrival.user, arrival.session)).or_insert_with(|| {
             self.came.insert(arrival.id, arrival);
             Poller { arrival, waiting: 0, seen_at: now }
@@ -96,7 +96,7 @@ impl Moves {
         gone.into_iter().for_each(|id| self.leave(id));
     }
 
-    fn enter(&mut self, arrival: Arrival) {
+    fn enter(&mut self, arrival: OpenedConnection) {
         self.came.insert(arrival.id, arrival);
     }
 
@@ -111,12 +111,12 @@ impl Moves {
 mod tests {
     use super::*;
 
-    fn arrival(transport: Transport) -> Arrival {
-        Arrival { id: ConnectionId::new(), user: UserId::new(), session: None, transport }
+    fn arrival(transport: Transport) -> OpenedConnection {
+        OpenedConnection { id: ConnectionId::new(), user: UserId::new(), session: None, transport }
     }
 
-    fn empty() -> Batch {
-        Batch::default()
+    fn empty() -> ConnectionChanges {
+        ConnectionChanges::default()
     }
 
     #[test]
@@ -126,9 +126,9 @@ mod tests {
         for news in [News::Came(stays), News::Came(goes), News::Went(goes)] {
             moves.take_in(news, now);
         }
-        assert_eq!(moves.take(now), Batch { came: vec![stays], ..empty() });
+        assert_eq!(moves.take(now), ConnectionChanges { came: vec![stays], ..empty() });
         moves.take_in(News::Went(stays), now);
-        assert_eq!(moves.take(now), Batch { went: vec![stays.id], ..empty() });
+        assert_eq!(moves.take(now), ConnectionChanges { went: vec![stays.id], ..empty() });
         assert_eq!(moves.take(now), empty());
     }
 
@@ -144,7 +144,7 @@ mod tests {
             moves.take_in(News::Went(first), now);
             now += LINGER / 2;
             assert_eq!(moves.take(now), empty(), "between two polls");
-            moves.take_in(News::Came(Arrival { id: ConnectionId::new(), ..first }), now);
+            moves.take_in(News::Came(OpenedConnection { id: ConnectionId::new(), ..first }), now);
         }
         moves.take_in(News::Went(first), now);
         assert_eq!(moves.take(now + LINGER).went, [first.id]);
@@ -161,7 +161,7 @@ mod tests {
         moves.take(now);
         moves.take_in(News::Went(arrival(Transport::Sse)), now);
         moves.take_in(News::Everybody(vec![stream]), now);
-        assert_eq!(moves.take(now), Batch { came: vec![stream, poll], went: Vec::new(), known: true });
+        assert_eq!(moves.take(now), ConnectionChanges { came: vec![stream, poll], went: Vec::new(), known: true });
         moves.take_in(News::Went(stream), now);
         assert_eq!(moves.take(now).went, [stream.id]);
     }

@@ -1,7 +1,7 @@
 //! Who is to be told of, as coming or going.
 
 use crate::ids::UserId;
-use crate::store::connections::News;
+use crate::store::connections::PresenceChange;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ pub struct Told {
 
 impl Told {
     /// Takes in what a node wrote.
-    pub fn take_in(&mut self, news: News, now: Instant) {
+    pub fn take_in(&mut self, news: PresenceChange, now: Instant) {
         if news.came {
             self.leaving.remove(&news.user);
             self.change(news.user, true);
@@ -83,8 +83,8 @@ impl Told {
 mod tests {
     use super::*;
 
-    fn news(user: UserId, came: bool) -> News {
-        News { user, came, went: !came }
+    fn news(user: UserId, came: bool) -> PresenceChange {
+        PresenceChange { user, came, went: !came }
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub use uploading::{Label, Upload};
 
 use super::{Caller, Domain, Error, visibility};
 use crate::ids::{AttachmentId, ObjectId};
-use crate::store::attachments::{self, Attachment};
-use crate::store::files::Pieces;
+use crate::store::attachments::{self, AttachmentRow};
+use crate::store::files::ObjectStream;
 use crate::wire;
 use std::ops::Range;
 
@@ -51,13 +51,13 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn bytes_of(&self, found: &Found, range: Range<u64>) -> Result<Pieces, Error> {
+    pub async fn bytes_of(&self, found: &Found, range: Range<u64>) -> Result<ObjectStream, Error> {
         Ok(self.0.files.read(found.object, range).await?)
     }
 }
 
 /// An attachment as clients see it.
-fn shown(attachment: &Attachment) -> wire::Attachment {
+fn shown(attachment: &AttachmentRow) -> wire::Attachment {
     wire::Attachment {
         id: attachment.id,
         name: attachment.name.clone(),

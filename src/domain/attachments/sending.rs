@@ -5,8 +5,8 @@ use crate::domain::messages::Letter;
 use crate::domain::{Error, invalid};
 use crate::ids::{AttachmentId, ConversationId, MessageId};
 use crate::log::{Applying, Change, Key, Locked, Stop};
-use crate::store::attachments::{self, Place};
-use crate::store::users::User;
+use crate::store::attachments::{self, MessageLocation};
+use crate::store::users::UserRow;
 use crate::store::{Connection, members};
 use crate::wire;
 use std::sync::Arc;
@@ -35,8 +35,8 @@ pub fn check_named(ids: &[AttachmentId]) -> Result<(), Error> {
 pub async fn attach(
     connection: &mut Connection,
     ids: &[AttachmentId],
-    sender: &User,
-    place: Place,
+    sender: &UserRow,
+    place: MessageLocation,
 ) -> Result<Vec<wire::Attachment>, Stop<Error>> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -56,7 +56,7 @@ pub async fn attach(
 pub struct Sending {
     pub key: Key,
     pub conversation: ConversationId,
-    pub sender: Arc<User>,
+    pub sender: Arc<UserRow>,
     pub letter: Letter,
 }
 
@@ -70,11 +70,11 @@ impl Change for Sending {
 
     fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
         Box::pin(async move {
-            if members::open(connection, self.conversation, self.sender.id).await?.is_none() {
+            if members::current(connection, self.conversation, self.sender.id).await?.is_none() {
                 return Err(Stop::Refused(Error::NotFound));
             }
             let message = MessageId(self.key.id.0);
-            let place = Place { message, conversation: self.conversation, position: locked.next };
+            let place = MessageLocation { message, conversation: self.conversation, position: locked.next };
             let attachments = attach(connection, self.letter.attachments(), &self.sender, place).await?;
             let event = self.letter.event(self.key.clone(), message, self.conversation, &self.sender, attachments);
             Ok((vec![event], ()))

@@ -3,7 +3,7 @@
 use crate::domain::{Domain, Error};
 use crate::ids::ObjectId;
 use crate::log::epoch;
-use crate::store::{attachments, discards};
+use crate::store::{attachments, orphaned_objects};
 use crate::telemetry::chain;
 use std::time::Duration;
 
@@ -32,12 +32,12 @@ impl Domain {
         while attachments::release_retired(&mut *self.connection().await?, oldest, BATCH).await? > 0 {}
         while attachments::release_unsent(&mut *self.connection().await?, UNSENT, BATCH).await? > 0 {}
         loop {
-            let objects = discards::claim(&mut *self.connection().await?, LEASE, BATCH).await?;
+            let objects = orphaned_objects::claim(&mut *self.connection().await?, LEASE, BATCH).await?;
             if objects.is_empty() {
                 return Ok(());
             }
             let removed = self.remove(&objects).await;
-            discards::delete(&mut *self.connection().await?, &removed).await?;
+            orphaned_objects::delete(&mut *self.connection().await?, &removed).await?;
         }
     }
 

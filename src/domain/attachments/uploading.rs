@@ -7,9 +7,9 @@ use crate::domain::idempotency::Asked;
 use crate::domain::{Caller, Domain, Error};
 use crate::ids::{AttachmentId, ObjectId, UserId, WriteId};
 use crate::log::{Key, read};
-use crate::store::attachments::{self, Attachment};
-use crate::store::files::Writing;
-use crate::store::{Connection, StoreError, discards};
+use crate::store::attachments::{self, AttachmentRow};
+use crate::store::files::ObjectWriter;
+use crate::store::{Connection, StoreError, orphaned_objects};
 use crate::telemetry::chain;
 use crate::wire;
 use aws_lc_rs::digest::{Context, SHA256};
@@ -55,7 +55,7 @@ impl Domain {
             None
         } else {
             let object = ObjectId::new();
-            discards::insert(&mut connection, object, UNDER_WAY).await?;
+            orphaned_objects::insert(&mut connection, object, UNDER_WAY).await?;
             drop(connection);
             let writing = self.0.files.write(object).await?;
             Some(Unclaimed { domain: self.clone(), object, writing: Some(writing) })
@@ -116,7 +116,7 @@ impl Upload {
         let Some(store) = self.store else {
             return self.domain.replayed_upload(&key).await;
         };
-        let attachment = Attachment {
+        let attachment = AttachmentRow {
             id: AttachmentId::from(key.id),
             user_id: self.owner,
             mac: key.mac.clone(),
@@ -137,7 +137,7 @@ impl Upload {
 struct Unclaimed {
     domain: Domain,
     object: ObjectId,
-    writing: Option<Writing>,
+    writing: Option<ObjectWriter>,
 }
 
 /// Why bytes did not become an attachment.
@@ -163,7 +163,7 @@ impl From<diesel::result::Error> for Unkept {
 
 impl Unclaimed {
     /// Makes the bytes durable, and then the attachment that has them.
-    async fn claim(mut self, attachment: Attachment, key: Key) -> Result<Created<wire::Attachment>, Error> {
+    async fn claim(mut self, attachment: AttachmentRow, key: Key) -> Result<Created<wire::Attachment>, Error> {
         if let Some(writing) = self.writing.take()
             && let Err(error) = writing.finish().await
         {
@@ -186,8 +186,8 @@ impl Unclaimed {
     }
 }
 
-async fn add(connection: &mut Connection, attachment: &Attachment) -> Result<(), Unkept> {
-    if !discards::keep(connection, attachment.object).await? {
+async fn add(connection: &mut Connection, attachment: &AttachmentRow) -> Result<(), Unkept> {
+    if !orphaned_objects::keep(connection, attachment.object).await? {
         return Err(Unkept::Late);
     }
     if !attachments::insert(connection, attachment).await? {
@@ -215,7 +215,7 @@ impl Drop for Unclaimed {
 impl Domain {
     /// Lets bytes that nobody will have be removed soon. If that cannot be noted, they go when their time is over.
     async fn hasten(&self, object: ObjectId) {
-        let noted = async { discards::hasten(&mut *self.connection().await?, object).await };
+        let noted = async { orphaned_objects::make_due(&mut *self.connection().await?, object).await };
         if let Err(error) = noted.await {
             tracing::warn!(error = chain(&error), %object, "cannot hasten the removal of an attachment's bytes");
         }

@@ -4,7 +4,7 @@ use super::{Version, fold, grams, version};
 use crate::ids::Position;
 use crate::log::{Event, read, texts};
 use crate::shutdown::Shutdown;
-use crate::store::search::{self, Claim, Progress, Row};
+use crate::store::search::{self, IndexClaim, IndexProgress, IndexedVersion};
 use crate::store::{Connection, EventKind, Pool, StoreError};
 use diesel_async::AsyncConnection;
 use std::time::{Duration, Instant};
@@ -77,21 +77,21 @@ async fn fill_if_behind(connection: &mut Connection) -> Result<Step, StoreError>
     if read::tail(connection, progress.position, 1).await?.events.is_empty() {
         return Ok(Step::Filled { progress, more: false });
     }
-    fill(connection, Claim::Try).await
+    fill(connection, IndexClaim::Try).await
 }
 
 /// What came of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
     /// Another one is at work.
-    Busy(Progress),
+    Busy(IndexProgress),
     /// The index is filled up to here; whether there is more at once.
-    Filled { progress: Progress, more: bool },
+    Filled { progress: IndexProgress, more: bool },
 }
 
 impl Step {
     /// How far the index is filled.
-    pub fn progress(self) -> Progress {
+    pub fn progress(self) -> IndexProgress {
         match self {
             Self::Busy(progress) | Self::Filled { progress, .. } => progress,
         }
@@ -102,13 +102,13 @@ impl Step {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn fill(connection: &mut Connection, claim: Claim) -> Result<Step, StoreError> {
+pub async fn fill(connection: &mut Connection, claim: IndexClaim) -> Result<Step, StoreError> {
     connection
         .transaction(async |connection| {
             let Some(mut progress) = search::claim(connection, claim).await? else {
                 return Ok(Step::Busy(search::progress(connection).await?));
             };
-            search::relax(connection).await?;
+            search::commit_asynchronously(connection).await?;
             let events = read::tail(connection, progress.position, MOST_EVENTS as i64).await?.events;
             let taken = match events.first() {
                 Some(first) if first.kind == EventKind::ConversationDeleted => forget(connection, first).await?,
@@ -141,10 +141,10 @@ async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Po
     if !rows.is_empty() {
         search::insert(connection, &rows).await?;
         // What was blanked since it was read was not there yet to be forgotten.
-        search::settle(connection).await?;
+        search::exclude_deletions(connection).await?;
         let positions: Vec<_> = rows.iter().map(|row| row.position).collect();
         let blank = texts::blank(connection, &positions).await?;
-        search::forget_versions(connection, &blank).await?;
+        search::delete_versions(connection, &blank).await?;
     }
     Ok(last)
 }
@@ -153,12 +153,12 @@ async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Po
 /// own, because nobody who deletes a text may wait for so much.
 async fn forget(connection: &mut Connection, end: &Event) -> Result<Option<Position>, StoreError> {
     let gram = grams::of_conversation(end.conversation);
-    let forgotten = search::forget_conversation(connection, end.conversation, gram, MOST_FORGOTTEN).await?;
+    let forgotten = search::delete_conversation(connection, end.conversation, gram, MOST_FORGOTTEN).await?;
     Ok((forgotten < MOST_FORGOTTEN).then_some(end.position))
 }
 
 /// What the index holds of an event, if it is a version of a message with a text.
-fn row(event: &Event) -> Option<Row> {
+fn row(event: &Event) -> Option<IndexedVersion> {
     let Version { text, created, created_at } = version(event)?;
     let mut grams = grams::of_text(&fold::fold(&text));
     grams.push(grams::of_conversation(event.conversation));
@@ -166,5 +166,5 @@ fn row(event: &Event) -> Option<Row> {
     grams.push(grams::of_sender(event.sender));
     grams.extend(grams::of_position(created));
     let (position, conversation) = (event.position, event.conversation);
-    Some(Row { position, created, message: event.message?, conversation, created_at, grams })
+    Some(IndexedVersion { position, created, message: event.message?, conversation, created_at, grams })
 }

@@ -19,7 +19,7 @@ use super::showing::{self, Sights};
 use super::{Caller, Domain, Error, invalid, names, visibility};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Cursor, Event, read};
-use crate::store::search::{self, Candidates, Filter};
+use crate::store::search::{self, SearchCandidates, SearchFilter};
 use crate::store::{ANSWER, Connection, EventKind, StoreError, Time};
 use crate::wire::{self, MessagePayload};
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
@@ -147,14 +147,14 @@ async fn sender(connection: &mut Connection, caller: &Caller, text: &str) -> Res
     }
 }
 
-fn filter(wanted: &Wanted, reading: &Reading<'_>) -> Filter {
+fn filter(wanted: &Wanted, reading: &Reading<'_>) -> SearchFilter {
     let mut grams = grams::of_words(&wanted.words.0);
     grams.extend(reading.sender.map(grams::of_sender));
     let scope = (reading.sights.len() <= MOST_SCOPED).then(|| {
         let conversations = reading.sights.keys();
         grams::sorted(conversations.map(|id| grams::of_conversation(*id)).collect())
     });
-    let mut filter = Filter { grams, scope, since: wanted.since, until: wanted.until, ..Filter::default() };
+    let mut filter = SearchFilter { grams, scope, since: wanted.since, until: wanted.until, ..SearchFilter::default() };
     for (id, interval) in reading.sights.iter().flat_map(|(id, all)| all.iter().map(move |one| (*id, one))) {
         filter.conversations.push(id);
         filter.firsts.push(interval.first);
@@ -176,7 +176,7 @@ impl Reading<'_> {
     async fn hits(
         &self,
         connection: &mut Connection,
-        candidates: &Candidates,
+        candidates: &SearchCandidates,
     ) -> Result<Vec<(Position, wire::Hit)>, Error> {
         let mut matching = BTreeSet::new();
         let versions: BTreeSet<_> = candidates.versions.iter().copied().collect();

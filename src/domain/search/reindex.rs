@@ -3,7 +3,7 @@
 use super::index::fill;
 use crate::ids::Position;
 use crate::log::epoch;
-use crate::store::search::{self, Claim, Progress};
+use crate::store::search::{self, IndexClaim, IndexProgress};
 use crate::store::{Connection, Pool, StoreError};
 use diesel_async::AsyncConnection;
 
@@ -29,7 +29,7 @@ pub async fn reindex(pool: &Pool, mut tell: impl FnMut(Advance)) -> Result<Advan
     let (resumed, end) = connection.transaction(async |connection| begin(connection).await).await?;
     let steps = |position: Position| u64::try_from(position.0 - start.0).unwrap_or(0);
     loop {
-        let step = fill(&mut connection, Claim::Wait).await?;
+        let step = fill(&mut connection, IndexClaim::Wait).await?;
         let position = step.progress().position.min(end);
         let advance = Advance { done: steps(position), all: steps(end), resumed };
         tell(advance);
@@ -42,13 +42,14 @@ pub async fn reindex(pool: &Pool, mut tell: impl FnMut(Advance)) -> Result<Advan
 /// Answers whether a rebuilding was under way, and where it ends.
 async fn begin(connection: &mut Connection) -> Result<(bool, Position), StoreError> {
     // With the row that is waited for there is always an answer.
-    let claimed = search::claim(connection, Claim::Wait).await?;
+    let claimed = search::claim(connection, IndexClaim::Wait).await?;
     if let Some(end) = claimed.and_then(|progress| progress.rebuilding) {
         return Ok((true, end));
     }
     let state = epoch::state(connection, Position::ZERO).await?;
     let (start, end) = (state.start().position, state.head().position);
-    search::empty(connection).await?;
-    search::advance(connection, Progress { position: start, rebuilding: Some(end).filter(|end| *end > start) }).await?;
+    search::truncate(connection).await?;
+    search::advance(connection, IndexProgress { position: start, rebuilding: Some(end).filter(|end| *end > start) })
+        .await?;
     Ok((false, end))
 }

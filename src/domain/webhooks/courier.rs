@@ -3,7 +3,7 @@
 use super::resolver::{NoAddress, Resolver};
 use super::target::Targets;
 use super::{pace, signing};
-use crate::store::webhooks::Webhook;
+use crate::store::webhooks::WebhookRow;
 use bytes::Bytes;
 use chrono::Utc;
 use hyper::StatusCode;
@@ -77,7 +77,7 @@ impl Courier {
     ///
     /// # Errors
     /// [`Refusal`]: the target does not have it, or did not say so.
-    pub async fn post(&self, webhook: &Webhook, id: &str, body: Bytes) -> Result<(), Refusal> {
+    pub async fn post(&self, webhook: &WebhookRow, id: &str, body: Bytes) -> Result<(), Refusal> {
         let url = self.targets.read(&webhook.url).map_err(|fault| refusal(format!("the address {fault}")))?;
         let now = Utc::now();
         let signature = signing::sign(&webhook.secret, id, now.timestamp(), &body);

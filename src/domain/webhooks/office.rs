@@ -8,7 +8,7 @@ use crate::log::epoch::{self, Judgement, State};
 use crate::log::read::{self, Interest};
 use crate::log::{Cursor, Wakeups};
 use crate::shutdown::Shutdown;
-use crate::store::webhooks::leases::{self, Due};
+use crate::store::webhook_leases::{self, DueWebhook};
 use crate::store::{ANSWER, Pool, StoreError};
 use crate::telemetry::chain;
 use std::collections::HashMap;
@@ -85,7 +85,11 @@ async fn follow(office: Arc<Office>, wakeups: Wakeups) {
 }
 
 /// Finds the webhooks that have something to deliver, those that wait longest first.
-async fn look(office: &Office, known: &mut Position, passed: &mut Option<Instant>) -> Result<Vec<Due>, StoreError> {
+async fn look(
+    office: &Office,
+    known: &mut Position,
+    passed: &mut Option<Instant>,
+) -> Result<Vec<DueWebhook>, StoreError> {
     let all = passed.is_none_or(|at| at.elapsed() > BEHIND_FOR);
     let behind = if all { 0 } else { BEHIND };
     let mut found = Vec::new();
@@ -96,7 +100,7 @@ async fn look(office: &Office, known: &mut Position, passed: &mut Option<Instant
         let head = state.head();
         *known = head.position;
         loop {
-            let due = leases::due(&mut connection, head.epoch, head.position, after, AT_ONCE).await?;
+            let due = webhook_leases::due(&mut connection, head.epoch, head.position, after, AT_ONCE).await?;
             let Some(last) = due.last() else { break };
             after = last.id;
             let interests: Vec<_> = due.iter().map(interest).collect();
@@ -107,7 +111,7 @@ async fn look(office: &Office, known: &mut Position, passed: &mut Option<Instant
             let idle = idle.into_iter().map(|(due, _)| due);
             let left: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > behind).collect();
             if !left.is_empty() {
-                leases::pass(&mut connection, &left, head.epoch, head.position).await?;
+                webhook_leases::skip_to_head(&mut connection, &left, head.epoch, head.position).await?;
             }
         }
         Ok::<_, StoreError>(())
@@ -122,15 +126,15 @@ async fn look(office: &Office, known: &mut Position, passed: &mut Option<Instant
     Ok(found)
 }
 
-fn interest(due: &Due) -> Interest {
+fn interest(due: &DueWebhook) -> Interest {
     Interest { user: due.owner, after: due.position, only: due.conversation }
 }
 
-fn is_good(state: &State, due: &Due) -> bool {
+fn is_good(state: &State, due: &DueWebhook) -> bool {
     state.judge(Cursor { epoch: due.epoch, position: due.position }) == Judgement::Good
 }
 
-fn begin(office: &Arc<Office>, found: Vec<Due>) {
+fn begin(office: &Arc<Office>, found: Vec<DueWebhook>) {
     for due in found {
         let Ok(permit) = office.slots.clone().try_acquire_owned() else { return };
         if let Some(place) = Place::take(office, &due, permit) {
@@ -152,7 +156,7 @@ struct Place {
 }
 
 impl Place {
-    fn take(office: &Arc<Office>, due: &Due, permit: OwnedSemaphorePermit) -> Option<Self> {
+    fn take(office: &Arc<Office>, due: &DueWebhook, permit: OwnedSemaphorePermit) -> Option<Self> {
         let mut running = office.running();
         let of_owner = running.values().filter(|owner| **owner == due.owner).count();
         if running.contains_key(&due.id) || of_owner >= RUNS_OF_OWNER {

@@ -8,7 +8,7 @@ use crate::domain::tokens::random;
 use crate::domain::{Caller, Domain, Error, cut, invalid, visibility};
 use crate::ids::{ConversationId, Position, WebhookId};
 use crate::log::{Key, epoch};
-use crate::store::webhooks::{Changes, NewWebhook, Webhook};
+use crate::store::webhooks::{NewWebhook, WebhookChanges, WebhookRow};
 use crate::store::{self, Connection, EventKind, WebhookState, webhooks};
 use crate::wire::FieldError;
 use diesel_async::AsyncConnection;
@@ -37,7 +37,7 @@ pub struct WantedChanges {
 
 /// A webhook, and its secret where it was made just now.
 pub struct Registered {
-    pub webhook: Webhook,
+    pub webhook: WebhookRow,
     pub secret: Option<String>,
 }
 
@@ -105,7 +105,7 @@ impl Domain {
         caller: &Caller,
         after: Option<WebhookId>,
         limit: usize,
-    ) -> Result<(Vec<Webhook>, bool), Error> {
+    ) -> Result<(Vec<WebhookRow>, bool), Error> {
         let after = after.unwrap_or(WebhookId(Uuid::nil()));
         let mut connection = self.connection().await?;
         let mut found = webhooks::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
@@ -117,12 +117,12 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<Webhook, Error> {
+    pub async fn webhook(&self, caller: &Caller, id: WebhookId) -> Result<WebhookRow, Error> {
         let found = webhooks::by_id(&mut *self.connection().await?, id).await?;
         found.filter(|webhook| webhook.owner == caller.user.id).ok_or(Error::NotFound)
     }
 
-    /// Changes one of the caller's webhooks.
+    /// WebhookChanges one of the caller's webhooks.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`].
@@ -131,7 +131,7 @@ impl Domain {
         caller: &Caller,
         id: WebhookId,
         wanted: WantedChanges,
-    ) -> Result<Webhook, Error> {
+    ) -> Result<WebhookRow, Error> {
         let WantedChanges { url, types, state } = wanted;
         check_types(types.as_ref().and_then(|types| types.as_deref()))?;
         let present = self.webhook(caller, id).await?;
@@ -139,7 +139,7 @@ impl Domain {
         if let Some(url) = &url {
             self.check_target(url).await?;
         }
-        let changes = Changes { url, types, state };
+        let changes = WebhookChanges { url, types, state };
         let mut connection = self.connection().await?;
         webhooks::update(&mut connection, id, caller.user.id, &changes).await?.ok_or(Error::NotFound)
     }
@@ -148,7 +148,7 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::CursorUnknown`], [`Error::CursorExpired`].
-    pub async fn replay_webhook(&self, caller: &Caller, id: WebhookId, target: Target) -> Result<Webhook, Error> {
+    pub async fn replay_webhook(&self, caller: &Caller, id: WebhookId, target: Target) -> Result<WebhookRow, Error> {
         self.webhook(caller, id).await?;
         let mut connection = self.connection().await?;
         let cursor = aimed(target, &epoch::state(&mut connection, Position::ZERO).await?)?;
@@ -174,18 +174,18 @@ impl Domain {
     }
 }
 
-fn replayed(webhook: Webhook) -> Created<Registered> {
+fn replayed(webhook: WebhookRow) -> Created<Registered> {
     Created { thing: Registered { webhook, secret: None }, created: true, replayed: true }
 }
 
 /// What an earlier request with this key made.
-async fn repeated(connection: &mut Connection, key: &Key) -> Result<Option<Webhook>, Error> {
+async fn repeated(connection: &mut Connection, key: &Key) -> Result<Option<WebhookRow>, Error> {
     let Some(webhook) = webhooks::by_id(connection, WebhookId(key.id.0)).await? else {
         check_unused(connection, key).await?;
         return Ok(None);
     };
     check_repeat(key, webhook.owner, &webhook.mac)?;
-    store::confirm(connection).await?;
+    store::durability_barrier(connection).await?;
     Ok(Some(webhook))
 }
 

@@ -7,8 +7,8 @@ use crate::ids::{LeaseId, WebhookId};
 use crate::log::epoch::{self, Judgement};
 use crate::log::read::{self, PAGE_EVENTS, Span};
 use crate::log::{Cursor, Event};
-use crate::store::webhooks::Webhook;
-use crate::store::webhooks::leases::{self, Failure, Right};
+use crate::store::webhook_leases::{self, DeliveryFailure, WebhookLease};
+use crate::store::webhooks::WebhookRow;
 use crate::store::{ANSWER, Connection, StoreError, WebhookState};
 use crate::telemetry::chain;
 use crate::wire::Encoded;
@@ -46,7 +46,7 @@ enum Next {
 /// Delivers what waits for a webhook, if nobody else does.
 pub async fn run(office: &Office, id: WebhookId) {
     let lease = LeaseId::new();
-    let ended = match ask(office, move |c| Box::pin(leases::claim(c, id, lease, LEASE))).await {
+    let ended = match ask(office, move |c| Box::pin(webhook_leases::claim(c, id, lease, LEASE))).await {
         Ok(Some(webhook)) => deliver(office, webhook, lease).await,
         Ok(None) => return,
         Err(error) => Err(error),
@@ -55,15 +55,15 @@ pub async fn run(office: &Office, id: WebhookId) {
         tracing::warn!(webhook = %id, error = chain(&error), "cannot go on with a webhook");
     }
     // If this does not come through, the lease ends by itself.
-    if let Err(error) = ask(office, move |c| Box::pin(leases::release(c, id, lease))).await {
+    if let Err(error) = ask(office, move |c| Box::pin(webhook_leases::release(c, id, lease))).await {
         tracing::warn!(webhook = %id, error = chain(&error), "cannot give the lease of a webhook back");
     }
 }
 
-async fn deliver(office: &Office, mut webhook: Webhook, lease: LeaseId) -> Result<(), StoreError> {
+async fn deliver(office: &Office, mut webhook: WebhookRow, lease: LeaseId) -> Result<(), StoreError> {
     let began = Instant::now();
     loop {
-        let right = Right { id: webhook.id, lease, turn: webhook.turn };
+        let right = WebhookLease { id: webhook.id, lease, turn: webhook.turn };
         let read_at = Instant::now();
         match batch(office, &webhook).await? {
             Batch::Nothing(cursor) => {
@@ -80,7 +80,7 @@ async fn deliver(office: &Office, mut webhook: Webhook, lease: LeaseId) -> Resul
         if began.elapsed() > SLICE || office.shutdown.has_begun() {
             return Ok(());
         }
-        match ask(office, move |c| Box::pin(leases::renew(c, right, LEASE))).await? {
+        match ask(office, move |c| Box::pin(webhook_leases::renew(c, right, LEASE))).await? {
             Some(now) => webhook = now,
             None => return Ok(()),
         }
@@ -90,8 +90,8 @@ async fn deliver(office: &Office, mut webhook: Webhook, lease: LeaseId) -> Resul
 /// Posts events in order, as long as they are fresh.
 async fn post_all(
     office: &Office,
-    webhook: &Webhook,
-    right: Right,
+    webhook: &WebhookRow,
+    right: WebhookLease,
     events: Vec<Event>,
     read_at: Instant,
 ) -> Result<Next, StoreError> {
@@ -126,12 +126,12 @@ async fn post_all(
     }
 }
 
-fn is_wanted(webhook: &Webhook, event: &Event) -> bool {
+fn is_wanted(webhook: &WebhookRow, event: &Event) -> bool {
     webhook.types.as_ref().is_none_or(|types| types.iter().any(|name| name == event.kind.as_str()))
 }
 
 /// Posts one event; `None` when the server shuts down before the target has answered.
-async fn post(office: &Office, webhook: &Webhook, event: Event) -> Option<Result<(), Refusal>> {
+async fn post(office: &Office, webhook: &WebhookRow, event: Event) -> Option<Result<(), Refusal>> {
     // The same at each attempt, and another in another history of the log.
     let id = format!("{}_{}", webhook.id, event.cursor());
     let encoded = Encoded::new(Arc::new(event));
@@ -143,7 +143,7 @@ async fn post(office: &Office, webhook: &Webhook, event: Event) -> Option<Result
     }
 }
 
-async fn batch(office: &Office, webhook: &Webhook) -> Result<Batch, StoreError> {
+async fn batch(office: &Office, webhook: &WebhookRow) -> Result<Batch, StoreError> {
     let (owner, only) = (webhook.owner, webhook.conversation);
     let cursor = Cursor { epoch: webhook.epoch, position: webhook.position };
     ask(office, move |connection| {
@@ -166,13 +166,13 @@ async fn batch(office: &Office, webhook: &Webhook) -> Result<Batch, StoreError> 
     .await
 }
 
-async fn save(office: &Office, right: Right, cursor: Cursor, taken: bool) -> Result<bool, StoreError> {
+async fn save(office: &Office, right: WebhookLease, cursor: Cursor, taken: bool) -> Result<bool, StoreError> {
     let place = (cursor.epoch, cursor.position);
-    ask(office, move |c| Box::pin(leases::save(c, right, place, taken, LEASE))).await
+    ask(office, move |c| Box::pin(webhook_leases::save(c, right, place, taken, LEASE))).await
 }
 
 /// Notes that a target refused an event, after so many failures in a row.
-async fn note(office: &Office, right: Right, failures: i32, refusal: &Refusal) -> Result<(), StoreError> {
+async fn note(office: &Office, right: WebhookLease, failures: i32, refusal: &Refusal) -> Result<(), StoreError> {
     let failures = u32::try_from(failures).unwrap_or(0).saturating_add(1);
     let wait = pace::wait(failures, refusal.retry_after);
     let patience = if refusal.gone { Duration::ZERO } else { pace::PATIENCE };
@@ -181,7 +181,7 @@ async fn note(office: &Office, right: Right, failures: i32, refusal: &Refusal) -
 }
 
 /// Leaves a webhook alone whose cursor leads nowhere.
-async fn pause(office: &Office, right: Right, judgement: Judgement) -> Result<(), StoreError> {
+async fn pause(office: &Office, right: WebhookLease, judgement: Judgement) -> Result<(), StoreError> {
     let error = match judgement {
         Judgement::Expired => {
             "events after the cursor are no longer kept: replay from `start`, `now` or a later cursor"
@@ -193,15 +193,15 @@ async fn pause(office: &Office, right: Right, judgement: Judgement) -> Result<()
 
 async fn fail(
     office: &Office,
-    right: Right,
+    right: WebhookLease,
     error: String,
     wait: Duration,
     patience: Duration,
 ) -> Result<(), StoreError> {
     let state = ask(office, move |connection| {
         Box::pin(async move {
-            let failure = Failure { error: &error, wait, patience };
-            leases::fail(connection, right, &failure).await
+            let failure = DeliveryFailure { error: &error, wait, patience };
+            webhook_leases::fail(connection, right, &failure).await
         })
     })
     .await?;

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Options;
 use super::binaries::Binaries;
 use super::cluster;
 use super::data_dir::{DataDir, Lock};
 use super::error::EmbeddedError;
 use super::log_file::LogFile;
+use super::options::EmbeddedOptions;
 use super::postmaster::{self, PidFile};
 use super::process::{self, Control};
 use super::run_as::RunAs;
@@ -42,7 +42,7 @@ pub(super) enum Report {
 
 /// Starts the thread; the receiver resolves when it has ended.
 pub(super) fn spawn(
-    options: Options,
+    options: EmbeddedOptions,
     control: Arc<Control>,
     reports: mpsc::Sender<Report>,
 ) -> Result<oneshot::Receiver<()>, EmbeddedError> {
@@ -62,7 +62,11 @@ pub(super) fn spawn(
     Ok(ended)
 }
 
-fn supervise(options: &Options, control: &Control, reports: &mpsc::Sender<Report>) -> Result<(), EmbeddedError> {
+fn supervise(
+    options: &EmbeddedOptions,
+    control: &Control,
+    reports: &mpsc::Sender<Report>,
+) -> Result<(), EmbeddedError> {
     let progress = |line: String| {
         let _ = reports.blocking_send(Report::Progress(line));
     };
@@ -77,7 +81,7 @@ fn supervise(options: &Options, control: &Control, reports: &mpsc::Sender<Report
 
 /// A cluster that is ready to be started, and the lock on it. Fields drop in this order.
 struct Server {
-    options: Options,
+    options: EmbeddedOptions,
     binaries: Binaries,
     run_as: RunAs,
     log: LogFile,
@@ -94,7 +98,7 @@ struct Running {
 
 impl Server {
     /// Finds the binaries, locks the directory, and makes the cluster if there is none.
-    fn prepare(options: &Options, progress: impl Fn(String)) -> Result<Server, EmbeddedError> {
+    fn prepare(options: &EmbeddedOptions, progress: impl Fn(String)) -> Result<Server, EmbeddedError> {
         let pgdata = options.data_dir.join("postgres");
         let run_as = RunAs::choose(&pgdata)?;
         let find = |major: Option<u32>| {

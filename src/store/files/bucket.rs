@@ -1,6 +1,6 @@
-use super::failed;
+use super::error::storage_error;
 use crate::ids::ObjectId;
-use crate::store::StoreError;
+use crate::store::database::error::StoreError;
 use bytes::Bytes;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
@@ -34,8 +34,8 @@ impl Bucket {
             .with_allow_http(true)
             .with_retry(RetryConfig { backoff, max_retries: RETRIES, retry_timeout: RETRY_TIME })
             .build()
-            .map_err(failed)?;
-        Ok(Self { store: Arc::new(store), base: Path::parse(prefix).map_err(failed)? })
+            .map_err(storage_error)?;
+        Ok(Self { store: Arc::new(store), base: Path::parse(prefix).map_err(storage_error)? })
     }
 
     /// Where an object is to be written.
@@ -48,7 +48,7 @@ impl Bucket {
         let read = self.store.get_range(&self.path(object), range.clone()).await;
         let piece = read.map_err(|error| match error {
             Error::NotFound { .. } => StoreError::BytesMissing(Box::new(error)),
-            _ => failed(error),
+            _ => storage_error(error),
         })?;
         if piece.len() as u64 == range.end - range.start {
             return Ok(piece);
@@ -60,7 +60,7 @@ impl Bucket {
     pub async fn remove(&self, object: ObjectId) -> Result<(), StoreError> {
         match self.store.delete(&self.path(object)).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(storage_error(error)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Objects as files of one directory.
 
-use super::failed;
+use super::error::storage_error;
 use crate::ids::ObjectId;
-use crate::store::StoreError;
+use crate::store::database::error::StoreError;
 use bytes::{Bytes, BytesMut};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -20,7 +20,7 @@ pub async fn place(directory: PathBuf, object: ObjectId) -> Result<(Arc<dyn Obje
         make(&directory, 0o700)?;
         Ok(LocalFileSystem::new_with_prefix(directory)?.with_fsync(true))
     });
-    let store = making.await.map_err(failed)?.map_err(|error: io::Error| failed(error))?;
+    let store = making.await.map_err(storage_error)?.map_err(|error: io::Error| storage_error(error))?;
     Ok((Arc::new(store), Location::from(object.to_string())))
 }
 
@@ -45,10 +45,10 @@ pub async fn read(directory: &Path, object: ObjectId, range: Range<u64>) -> Resu
             ErrorKind::NotFound | ErrorKind::UnexpectedEof => {
                 StoreError::BytesMissing(format!("{}: {error}", path.display()).into())
             }
-            _ => failed(error),
+            _ => storage_error(error),
         })
     });
-    reading.await.map_err(failed)?
+    reading.await.map_err(storage_error)?
 }
 
 /// Removes an object, and the file in which it was being written when the process died, whose name is `object_store`'s
@@ -56,7 +56,7 @@ pub async fn read(directory: &Path, object: ObjectId, range: Range<u64>) -> Resu
 pub async fn remove(directory: &Path, object: ObjectId) -> Result<(), StoreError> {
     for name in [object.to_string(), format!("{object}#1")] {
         match tokio::fs::remove_file(directory.join(name)).await {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(storage_error(error)),
             _ => {}
         }
     }

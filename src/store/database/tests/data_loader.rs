@@ -1,0 +1,46 @@
+use super::*;
+use std::sync::{Arc, Mutex};
+
+#[tokio::test]
+async fn what_waits_while_a_round_runs_is_answered_in_the_next() {
+    let rounds = Arc::new(Mutex::new(Vec::new()));
+    let (seen, gate) = (rounds.clone(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let hold = gate.clone();
+    let squares = DataLoader::start(3, move |questions: Vec<u32>| {
+        seen.lock().unwrap().push(questions.clone());
+        let hold = hold.clone();
+        async move {
+            hold.acquire().await.unwrap().forget();
+            Ok(questions.into_iter().map(|number| number * number).collect())
+        }
+    });
+    let ask = |number| {
+        tokio::spawn({
+            let squares = squares.clone();
+            async move { squares.load(number).await.unwrap() }
+        })
+    };
+    let first = ask(1);
+    while rounds.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let others: Vec<_> = (2..=5).map(ask).collect();
+    tokio::task::yield_now().await;
+    gate.add_permits(3);
+    assert_eq!(first.await.unwrap(), 1);
+    for (number, answer) in (2..=5).zip(others) {
+        assert_eq!(answer.await.unwrap(), number * number);
+    }
+    assert_eq!(*rounds.lock().unwrap(), [vec![1], vec![2, 3, 4], vec![5]]);
+}
+
+#[tokio::test]
+async fn a_round_that_fails_fails_for_all_of_it_and_the_next_one_runs() {
+    let mut fails = true;
+    let rounds = DataLoader::start(8, move |questions: Vec<()>| {
+        let failed = std::mem::replace(&mut fails, false);
+        async move { if failed { Err(StoreError::Unreachable("down".into())) } else { Ok(questions) } }
+    });
+    assert!(rounds.load(()).await.is_err());
+    assert!(rounds.load(()).await.is_ok());
+}

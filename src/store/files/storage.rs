@@ -1,0 +1,85 @@
+use super::bucket::Bucket;
+use super::directory;
+use super::error::storage_error;
+use super::object_writer::ObjectWriter;
+use crate::config::Storage;
+use crate::ids::ObjectId;
+use crate::store::database::error::StoreError;
+use bytes::Bytes;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// Where the bytes are kept. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct FileStorage(Backend);
+
+#[derive(Clone, Debug)]
+enum Backend {
+    Directory(PathBuf),
+    Bucket(Bucket),
+}
+
+/// How much is written and read at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TransferSizes {
+    /// Bytes that are written at once. An upload holds two such parts in memory.
+    part: usize,
+    /// Bytes that are read at once. A download holds one such piece in memory, and the connection as much again.
+    pub(super) piece: u64,
+}
+
+/// Each time costs a change of threads, and a reading one to open the file.
+const DIRECTORY_SIZES: TransferSizes = TransferSizes { part: 256 * 1024, piece: 64 * 1024 };
+/// S3 takes no smaller parts, but the last; each time costs a request.
+const BUCKET_SIZES: TransferSizes = TransferSizes { part: 5 * 1024 * 1024, piece: 1024 * 1024 };
+
+impl FileStorage {
+    /// Gets ready to use a storage; nothing is asked of it yet. How to reach a bucket is taken from the usual `AWS_…`
+    /// variables of the environment.
+    ///
+    /// # Errors
+    /// [`StoreError::Files`]: the settings make no sense.
+    pub fn open(storage: &Storage) -> Result<Self, StoreError> {
+        Ok(Self(match storage {
+            Storage::Directory(directory) => Backend::Directory(std::path::absolute(directory).map_err(storage_error)?),
+            Storage::Bucket { name, prefix } => Backend::Bucket(Bucket::open(name, prefix)?),
+        }))
+    }
+
+    /// Begins to write an object.
+    ///
+    /// # Errors
+    /// [`StoreError::Files`].
+    pub async fn write(&self, object: ObjectId) -> Result<ObjectWriter, StoreError> {
+        let (store, path) = match &self.0 {
+            Backend::Directory(directory) => directory::place(directory.clone(), object).await?,
+            Backend::Bucket(bucket) => bucket.place(object),
+        };
+        Ok(ObjectWriter::begin(store, path, self.sizes().part))
+    }
+
+    /// Removes an object, and what a broken upload of it left; it may be gone already.
+    ///
+    /// # Errors
+    /// [`StoreError::Files`].
+    pub async fn remove(&self, object: ObjectId) -> Result<(), StoreError> {
+        match &self.0 {
+            Backend::Directory(directory) => directory::remove(directory, object).await,
+            Backend::Bucket(bucket) => bucket.remove(object).await,
+        }
+    }
+
+    pub(super) async fn read_at(&self, object: ObjectId, range: Range<u64>) -> Result<Bytes, StoreError> {
+        match &self.0 {
+            Backend::Directory(directory) => directory::read(directory, object, range).await,
+            Backend::Bucket(bucket) => bucket.read(object, range).await,
+        }
+    }
+
+    pub(super) fn sizes(&self) -> TransferSizes {
+        match &self.0 {
+            Backend::Directory(_) => DIRECTORY_SIZES,
+            Backend::Bucket(_) => BUCKET_SIZES,
+        }
+    }
+}

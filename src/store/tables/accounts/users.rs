@@ -1,0 +1,206 @@
+//! Accounts.
+
+use crate::ids::UserId;
+use crate::store::database::connect::Connection;
+use crate::store::database::enums::UserRole;
+use crate::store::database::error::{StoreError, violates};
+use crate::store::database::schema::users;
+use crate::store::database::sql::{Time, sql};
+use diesel::prelude::*;
+use diesel::sql_types::Uuid;
+use diesel_async::RunQueryDsl;
+use unicode_normalization::UnicodeNormalization;
+
+/// An account, without its password.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub struct UserRow {
+    pub id: UserId,
+    pub name: String,
+    pub display_name: String,
+    pub role: UserRole,
+    pub created_at: Time,
+    pub disabled_at: Option<Time>,
+}
+
+/// What a display name is compared by: normalised, and without upper and lower case, of which some letters have more than
+/// one form ("ß", "ς").
+pub fn folded(text: &str) -> String {
+    text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// Makes an account; `None` when the name is taken.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn insert(
+    connection: &mut Connection,
+    id: UserId,
+    name: &str,
+    display_name: &str,
+    password_hash: Option<&str>,
+) -> Result<Option<UserRow>, StoreError> {
+    let inserted = diesel::insert_into(users::table)
+        .values((
+            users::id.eq(id),
+            users::name.eq(name),
+            users::display_name.eq(display_name),
+            users::display_key.eq(folded(display_name)),
+            users::password_hash.eq(password_hash),
+        ))
+        .returning(UserRow::as_returning())
+        .load(connection)
+        .await;
+    match inserted {
+        Ok(users) => Ok(users.into_iter().next()),
+        Err(error) if violates(&error, "users_name_key") => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Finds an account by id.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn by_id(connection: &mut Connection, id: UserId) -> Result<Option<UserRow>, StoreError> {
+    let query = users::table.find(id).select(UserRow::as_select());
+    Ok(query.first(connection).await.optional()?)
+}
+
+/// Finds an account by its folded name.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn by_name(connection: &mut Connection, name: &str) -> Result<Option<UserRow>, StoreError> {
+    let query = users::table.filter(users::name.eq(name)).select(UserRow::as_select());
+    Ok(query.first(connection).await.optional()?)
+}
+
+/// Finds all accounts that `ids` or `names` name, each once, in no order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn by_ids_or_names(
+    connection: &mut Connection,
+    ids: &[UserId],
+    names: &[String],
+) -> Result<Vec<UserRow>, StoreError> {
+    let query = users::table.filter(users::id.eq_any(ids).or(users::name.eq_any(names))).select(UserRow::as_select());
+    Ok(query.load(connection).await?)
+}
+
+/// Finds an account and its password hash by its folded name.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn credentials(
+    connection: &mut Connection,
+    name: &str,
+) -> Result<Option<(UserRow, Option<String>)>, StoreError> {
+    let query = users::table.filter(users::name.eq(name)).select((UserRow::as_select(), users::password_hash));
+    Ok(query.first(connection).await.optional()?)
+}
+
+/// Reads the password hash of an account, if it has one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn password_hash(connection: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
+    let query = users::table.find(id).select(users::password_hash);
+    Ok(query.first::<Option<String>>(connection).await.optional()?.flatten())
+}
+
+/// Replaces the password hash, if it still is `old`; answers whether it was.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn replace_password_hash(
+    connection: &mut Connection,
+    id: UserId,
+    old: &str,
+    new: &str,
+) -> Result<bool, StoreError> {
+    let replaced = diesel::update(users::table.find(id).filter(users::password_hash.eq(old)))
+        .set(users::password_hash.eq(new))
+        .execute(connection)
+        .await?;
+    Ok(replaced > 0)
+}
+
+/// Whether the password hash still is `hash`; if so, it stays until the end of the transaction.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn lock_password_hash(connection: &mut Connection, id: UserId, hash: &str) -> Result<bool, StoreError> {
+    let query = users::table.find(id).filter(users::password_hash.eq(hash)).select(users::id).for_share();
+    Ok(query.first::<UserId>(connection).await.optional()?.is_some())
+}
+
+/// Changes the display name; `None` when there is no such account.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn set_display_name(
+    connection: &mut Connection,
+    id: UserId,
+    display_name: &str,
+) -> Result<Option<UserRow>, StoreError> {
+    let changed = diesel::update(users::table.find(id))
+        .set((users::display_name.eq(display_name), users::display_key.eq(folded(display_name))))
+        .returning(UserRow::as_returning())
+        .load(connection)
+        .await?;
+    Ok(changed.into_iter().next())
+}
+
+/// Holds back, until the transaction ends, others who do this for the same user: what is counted in between stays true.
+/// Rows that name the user can be written all the same.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn lock(connection: &mut Connection, id: UserId) -> Result<(), StoreError> {
+    users::table.find(id).select(users::id).for_no_key_update().load::<UserId>(connection).await?;
+    Ok(())
+}
+
+/// Gives a person another role; answers whether there is one of this name. Bots stay what they are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn set_role(connection: &mut Connection, name: &str, role: UserRole) -> Result<bool, StoreError> {
+    let changed = diesel::update(users::table.filter(users::name.eq(name).and(users::role.ne(UserRole::Bot))))
+        .set(users::role.eq(role))
+        .execute(connection)
+        .await?;
+    Ok(changed > 0)
+}
+
+/// Whether one of the users is disabled.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn is_any_disabled(connection: &mut Connection, ids: &[UserId]) -> Result<bool, diesel::result::Error> {
+    let disabled = users::table.filter(users::id.eq_any(ids).and(users::disabled_at.is_not_null()));
+    diesel::select(diesel::dsl::exists(disabled)).get_result(connection).await
+}
+
+/// How many accounts there are that are not disabled.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn count(connection: &mut Connection) -> Result<i64, StoreError> {
+    Ok(users::table.filter(users::disabled_at.is_null()).count().get_result(connection).await?)
+}
+
+/// The users that are disabled, without those whose deletion is long past, and the bots whose owners are.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn disabled(connection: &mut Connection) -> Result<Vec<UserId>, StoreError> {
+    let query = sql::<Uuid>(
+        "SELECT id FROM users WHERE disabled_at IS NOT NULL AND freed_at IS NULL
+         UNION SELECT b.user_id FROM bots b JOIN users o ON o.id = b.owner_id
+          WHERE o.disabled_at IS NOT NULL AND o.freed_at IS NULL",
+    );
+    Ok(query.load(connection).await?)
+}

@@ -1,0 +1,163 @@
+//! Uploaded files, without their bytes, which are in [`files`](super::files).
+
+use crate::ids::{AttachmentId, ConversationId, MessageId, ObjectId, Position, UserId};
+use crate::store::database::connect::Connection;
+use crate::store::database::error::StoreError;
+use crate::store::database::schema::attachments;
+use crate::store::database::sql::{Sql, seconds, sql};
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel::sql_types::{Array, BigInt, Interval, Uuid};
+use diesel_async::RunQueryDsl;
+use std::time::Duration;
+
+/// An uploaded file.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = attachments)]
+pub struct AttachmentRow {
+    pub id: AttachmentId,
+    pub user_id: UserId,
+    /// HMAC of what was asked for; empty without an idempotency key.
+    pub mac: Vec<u8>,
+    pub object: ObjectId,
+    pub name: String,
+    pub media_type: String,
+    pub size: i64,
+    pub sha256: Vec<u8>,
+    /// Only rows that are read have these three, and only once the message is sent.
+    pub message_id: Option<MessageId>,
+    pub conversation_id: Option<ConversationId>,
+    pub position: Option<Position>,
+}
+
+/// What becomes of the bytes of attachments that are `gone`.
+const DISCARDED: &str = " RETURNING object)
+    INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone";
+
+/// Where a message stands that names attachments.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageLocation {
+    pub message: MessageId,
+    pub conversation: ConversationId,
+    pub position: Position,
+}
+
+/// Finds an attachment by its id.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn by_id(connection: &mut Connection, id: AttachmentId) -> Result<Option<AttachmentRow>, StoreError> {
+    Ok(attachments::table.find(id).select(AttachmentRow::as_select()).first(connection).await.optional()?)
+}
+
+/// Finds an attachment by its id in a transaction that writes, so that its commit waits for all that the row's own had
+/// to wait for.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn confirm(connection: &mut Connection, id: AttachmentId) -> Result<Option<AttachmentRow>, StoreError> {
+    let found = diesel::update(attachments::table.find(id))
+        .set(attachments::id.eq(id))
+        .returning(AttachmentRow::as_returning())
+        .load(connection)
+        .await?;
+    Ok(found.into_iter().next())
+}
+
+/// Adds an attachment; false when there is one of this id.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn insert(connection: &mut Connection, attachment: &AttachmentRow) -> Result<bool, StoreError> {
+    let inserted =
+        diesel::insert_into(attachments::table).values(attachment).on_conflict_do_nothing().execute(connection);
+    Ok(inserted.await? > 0)
+}
+
+/// Gives a user's attachments that no message has to a message, and answers those that it could give, in no order. It
+/// runs under the log's lock.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn bind(
+    connection: &mut Connection,
+    ids: &[AttachmentId],
+    user: UserId,
+    place: MessageLocation,
+) -> Result<Vec<AttachmentRow>, Error> {
+    let own = attachments::user_id.eq(user).and(attachments::message_id.is_null());
+    diesel::update(attachments::table.filter(attachments::id.eq_any(ids).and(own)))
+        .set((
+            attachments::message_id.eq(place.message),
+            attachments::conversation_id.eq(place.conversation),
+            attachments::position.eq(place.position),
+        ))
+        .returning(AttachmentRow::as_returning())
+        .load(connection)
+        .await
+}
+
+/// Lets go of the attachments of messages: nobody gets them from the commit on, and their bytes are removed soon after.
+/// It runs under the log's lock, as all that changes what is sent.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn release(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
+    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE message_id = ANY(")
+        .bind::<Array<Uuid>, _>(messages)
+        .sql(")")
+        .sql(DISCARDED);
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Lets go of attachments of a conversation, as [`release`] does, at most `limit`; answers how many there were.
+///
+/// # Errors
+/// As PostgreSQL has it.
+pub async fn release_part(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    limit: i64,
+) -> Result<usize, Error> {
+    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE id IN (
+                         SELECT id FROM attachments WHERE conversation_id = ")
+    .bind::<Uuid, _>(conversation)
+    .sql(" LIMIT ")
+    .bind::<BigInt, _>(limit)
+    .sql(")")
+    .sql(DISCARDED);
+    query.execute(connection).await
+}
+
+/// Lets go of attachments whose messages stood before `oldest` and are no longer kept, at most `limit`; answers how many
+/// there were.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn release_retired(connection: &mut Connection, oldest: Position, limit: i64) -> Result<usize, StoreError> {
+    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE id IN (
+                         SELECT id FROM attachments WHERE position < ")
+    .bind::<BigInt, _>(oldest)
+    .sql(" ORDER BY position LIMIT ")
+    .bind::<BigInt, _>(limit)
+    .sql(" FOR UPDATE SKIP LOCKED)")
+    .sql(DISCARDED);
+    Ok(query.execute(connection).await?)
+}
+
+/// Lets go of attachments that were not sent for `age`, at most `limit`; answers how many there were.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn release_unsent(connection: &mut Connection, age: Duration, limit: i64) -> Result<usize, StoreError> {
+    // Rows that somebody has locked are being sent.
+    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE message_id IS NULL AND id IN (
+                         SELECT id FROM attachments WHERE message_id IS NULL AND created_at < now() - ")
+    .bind::<Interval, _>(seconds(age))
+    .sql(" ORDER BY created_at LIMIT ")
+    .bind::<BigInt, _>(limit)
+    .sql(" FOR UPDATE SKIP LOCKED)")
+    .sql(DISCARDED);
+    Ok(query.execute(connection).await?)
+}

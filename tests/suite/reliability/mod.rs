@@ -1,0 +1,6 @@
+//! Faults on purpose: killed nodes, a killed PostgreSQL, lost commits, lost notifications, a standby.
+
+mod durability;
+mod notifications;
+mod standby;
+mod unknown_commits;
