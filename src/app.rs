@@ -106,7 +106,7 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let (log, handed) = Log::open(url, pool.clone(), working).await.context("cannot open the log")?;
     let files = FileStorage::open(&config.attachments()).context("cannot use the place of attachments")?;
     let domain = Domain::open(log.clone(), files, config).await.context("cannot fetch the deployment's keys")?;
-    let state = epoch::state(&mut *pool.get().await?, Position::ZERO).await?;
+    let state = epoch::load(&mut *pool.get().await?, Position::ZERO).await?;
     let judging = domain.clone();
     let gate = Box::new(move |user, session| judging.revocations().has_ended(user, session));
     let (hub, questions, news) =

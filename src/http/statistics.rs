@@ -9,7 +9,7 @@ use super::problem::{Problem, malformed};
 use super::query::Query;
 use crate::domain::statistics::{Overview, Wanted};
 use crate::ids::ConversationId;
-use crate::log::statistics::{By, Count};
+use crate::log::statistics::{GroupBy, MessageCount};
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{Datelike, NaiveDate};
@@ -77,8 +77,8 @@ pub struct DeploymentStatistics {
     items: Vec<StatisticsItem>,
 }
 
-impl From<Count> for StatisticsItem {
-    fn from(count: Count) -> Self {
+impl From<MessageCount> for StatisticsItem {
+    fn from(count: MessageCount) -> Self {
         Self { key: count.key, messages: count.messages, members_active: count.senders }
     }
 }
@@ -159,9 +159,9 @@ impl StatisticsParams {
             last: self.to.as_deref().map(|text| day("to", text)).transpose()?,
             zone: self.tz.unwrap_or_else(|| "UTC".into()),
             by: match self.by.unwrap_or(Grouping::Day) {
-                Grouping::Day => By::Day,
-                Grouping::Hour => By::Hour,
-                Grouping::Member => By::Sender,
+                Grouping::Day => GroupBy::Day,
+                Grouping::Hour => GroupBy::Hour,
+                Grouping::Member => GroupBy::Sender,
             },
         })
     }
@@ -173,11 +173,11 @@ fn day(field: &str, text: &str) -> Result<NaiveDate, Problem> {
         .ok_or_else(|| malformed(field, "is no date, needs one like 2026-11-23"))
 }
 
-fn shown(items: Vec<Count>) -> Vec<StatisticsItem> {
+fn shown(items: Vec<MessageCount>) -> Vec<StatisticsItem> {
     items.into_iter().map(StatisticsItem::from).collect()
 }
 
-fn table(items: Vec<Count>) -> Response {
-    let row = |count: Count| [count.key, count.messages.to_string(), count.senders.to_string()];
+fn table(items: Vec<MessageCount>) -> Response {
+    let row = |count: MessageCount| [count.key, count.messages.to_string(), count.senders.to_string()];
     csv::table(["key", "messages", "members_active"], items.into_iter().map(row))
 }

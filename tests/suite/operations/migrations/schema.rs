@@ -54,7 +54,7 @@ async fn every_table_and_every_function_has_a_comment() {
 }
 
 #[tokio::test]
-async fn up_down_and_up_again_leaves_the_same_schema() {
+async fn migrations_up_down_and_up_again_leave_the_same_schema() {
     let database = Database::empty().await;
     store::migrate(database.url()).await.expect("up");
     let first = schema(&database).await;
@@ -76,7 +76,7 @@ async fn three_nodes_that_start_together_on_an_empty_database_make_one_schema() 
 }
 
 #[tokio::test]
-async fn migrating_again_writes_nothing() {
+async fn a_second_run_of_migrations_writes_nothing() {
     let database = Database::migrated().await;
     let sql = database.client().await;
     let before = whole_schema(&database).await;
