@@ -31,7 +31,7 @@ pub use conversations::create::ConversationDraft;
 pub use conversations::update::ConversationPatch;
 pub use error::{Error, invalid};
 pub use idempotency::created::Created;
-pub use idempotency::request::IdempotentRequest;
+pub use idempotency::request::RequestIdentity;
 pub use messages::draft::MessageDraft;
 pub use messages::text::is_lone_surrogate;
 pub use reading::export::{Export, ExportStart};

@@ -6,7 +6,7 @@ use crate::domain::auth::secrets::{hash_secret, random_bytes};
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
 use crate::domain::idempotency::key::{check_repeat, check_unused};
-use crate::domain::idempotency::request::IdempotentRequest;
+use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::pagination::truncate_to_page;
 use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
@@ -60,7 +60,7 @@ impl Domain {
         caller: &Caller,
         bot: &str,
         wanted: BotTokenDraft,
-        request: IdempotentRequest<'_>,
+        request: RequestIdentity<'_>,
     ) -> Result<Created<IssuedBotToken>, Error> {
         check_token(&wanted)?;
         let key = self.0.fingerprinter.key(caller.user.id, request);

@@ -8,7 +8,7 @@ use crate::domain::auth::caller::Caller;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
 use crate::domain::idempotency::key::{check_repeat, check_unused};
-use crate::domain::idempotency::request::IdempotentRequest;
+use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::pagination::truncate_to_page;
 use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
@@ -38,7 +38,7 @@ impl Domain {
         &self,
         caller: &Caller,
         draft: BotDraft,
-        request: IdempotentRequest<'_>,
+        request: RequestIdentity<'_>,
     ) -> Result<Created<wire::User>, Error> {
         let key = self.0.fingerprinter.key(caller.user.id, request);
         let mut connection = self.connection().await?;

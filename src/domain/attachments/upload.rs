@@ -6,7 +6,7 @@ use crate::domain::attachments::view::view_attachment;
 use crate::domain::auth::caller::Caller;
 use crate::domain::error::Error;
 use crate::domain::idempotency::created::Created;
-use crate::domain::idempotency::request::IdempotentRequest;
+use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::service::Domain;
 use crate::ids::{AttachmentId, ObjectId, UserId, WriteId};
 use crate::log::{WriteKey, read};
@@ -116,10 +116,10 @@ impl Upload {
     pub async fn finish(
         self,
         label: UploadLabel<'_>,
-        request: IdempotentRequest<'_>,
+        request: RequestIdentity<'_>,
     ) -> Result<Created<wire::Attachment>, Error> {
         let sha256 = self.digest.finish();
-        let key = self.domain.0.fingerprinter.key(self.owner, IdempotentRequest { body: sha256.as_ref(), ..request });
+        let key = self.domain.0.fingerprinter.key(self.owner, RequestIdentity { body: sha256.as_ref(), ..request });
         let Some(store) = self.store else {
             return self.domain.replayed_upload(&key).await;
         };

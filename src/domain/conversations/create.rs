@@ -5,7 +5,7 @@ use crate::domain::auth::caller::Caller;
 use crate::domain::conversations::creation::{ConversationCreation, CreatedConversation, direct_key};
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
-use crate::domain::idempotency::request::IdempotentRequest;
+use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::service::Domain;
 use crate::domain::validation::check_line;
 use crate::ids::ConversationId;
@@ -31,7 +31,7 @@ impl Domain {
         &self,
         caller: &Caller,
         draft: ConversationDraft,
-        request: IdempotentRequest<'_>,
+        request: RequestIdentity<'_>,
     ) -> Result<Created<wire::Conversation>, Error> {
         let key = self.0.fingerprinter.key(caller.user.id, request);
         if self.replayed(request, &key).await?.is_some() {

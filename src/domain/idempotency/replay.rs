@@ -1,7 +1,7 @@
 //! Looking up whether a request was answered before.
 
 use crate::domain::error::Error;
-use crate::domain::idempotency::request::IdempotentRequest;
+use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::service::Domain;
 use crate::ids::Position;
 use crate::log::{Change, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, read};
@@ -14,7 +14,7 @@ impl Domain {
     /// [`Error::KeyTaken`] and [`Error::KeyReused`].
     pub(crate) async fn replayed(
         &self,
-        request: IdempotentRequest<'_>,
+        request: RequestIdentity<'_>,
         key: &WriteKey,
     ) -> Result<Option<Position>, Error> {
         if request.key.is_none() {

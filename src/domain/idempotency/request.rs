@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 
 /// A request that creates something.
 #[derive(Clone, Copy, Debug)]
-pub struct IdempotentRequest<'a> {
+pub struct RequestIdentity<'a> {
     /// `Idempotency-Key`, where the client gave one.
     pub key: Option<WriteId>,
     pub method: &'a str,
@@ -27,7 +27,7 @@ impl RequestFingerprinter {
     }
 
     /// The key of a write: the client's, or a fresh one that nobody can repeat.
-    pub fn key(&self, owner: UserId, request: IdempotentRequest<'_>) -> WriteKey {
+    pub fn key(&self, owner: UserId, request: RequestIdentity<'_>) -> WriteKey {
         let Some(id) = request.key else {
             return fresh_key(owner);
         };

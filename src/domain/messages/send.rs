@@ -5,7 +5,7 @@ use crate::domain::auth::caller::Caller;
 use crate::domain::conversations::creation::{ConversationCreation, direct_key};
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
-use crate::domain::idempotency::request::IdempotentRequest;
+use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::messages::attachment_send::AttachmentSend;
 use crate::domain::messages::draft::{MessageDraft, ValidatedMessage};
 use crate::domain::reading::visibility;
@@ -26,7 +26,7 @@ impl Domain {
         caller: &Caller,
         conversation: ConversationId,
         draft: MessageDraft,
-        request: IdempotentRequest<'_>,
+        request: RequestIdentity<'_>,
     ) -> Result<Created<wire::Message>, Error> {
         let draft = draft.checked()?;
         let key = self.0.fingerprinter.key(caller.user.id, request);
@@ -86,7 +86,7 @@ impl Domain {
         caller: &Caller,
         to: &[String],
         draft: MessageDraft,
-        request: IdempotentRequest<'_>,
+        request: RequestIdentity<'_>,
     ) -> Result<Created<wire::Message>, Error> {
         let draft = draft.checked()?;
         let key = self.0.fingerprinter.key(caller.user.id, request);

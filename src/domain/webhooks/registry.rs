@@ -5,7 +5,7 @@ use crate::domain::auth::secrets::random_bytes;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
 use crate::domain::idempotency::key::{check_repeat, check_unused};
-use crate::domain::idempotency::request::IdempotentRequest;
+use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::pagination::truncate_to_page;
 use crate::domain::reading::named_cursors::{CursorTarget, resolve_target};
 use crate::domain::reading::visibility;
@@ -55,7 +55,7 @@ impl Domain {
         &self,
         caller: &Caller,
         wanted: WebhookDraft,
-        request: IdempotentRequest<'_>,
+        request: RequestIdentity<'_>,
     ) -> Result<Created<RegisteredWebhook>, Error> {
         let key = self.0.fingerprinter.key(caller.user.id, request);
         if request.key.is_some()
