@@ -45,7 +45,7 @@ pub use error::{Error, invalid};
 pub use identity::Caller;
 pub use text::is_lone_surrogate;
 
-use crate::config::{Config, Switch, Tokens};
+use crate::config::{Config, Switch, TokenConfig};
 use crate::log::Log;
 use crate::store::files::FileStorage;
 use crate::store::{self, Pool, PooledConnection, StoreError, UserRole};
@@ -170,7 +170,7 @@ pub async fn set_admin(pool: &Pool, name: &str, admin: bool) -> Result<bool, Sto
 /// The name is none, or PostgreSQL cannot be reached.
 pub async fn mint_token(
     pool: &Pool,
-    tokens: &Tokens,
+    tokens: &TokenConfig,
     name: &str,
     lifetime: std::time::Duration,
 ) -> Result<String, Error> {

@@ -1,7 +1,7 @@
 //! Access tokens: our own, and those that an app's backend mints.
 
 use super::Error;
-use crate::config::Tokens;
+use crate::config::TokenConfig;
 use crate::ids::{SessionId, UserId};
 use crate::store::{Connection, StoreError, Time, secrets};
 use aws_lc_rs::rand;
@@ -54,7 +54,7 @@ pub enum Subject {
 
 impl Signer {
     /// Takes the keys of the settings; without a signing key, that of the deployment.
-    pub async fn open(connection: &mut Connection, tokens: &Tokens) -> Result<Self, StoreError> {
+    pub async fn open(connection: &mut Connection, tokens: &TokenConfig) -> Result<Self, StoreError> {
         let key = match &tokens.jwt_secret {
             Some(secret) => secret.expose().as_bytes().to_vec(),
             None => secrets::get_or_insert(connection, "jwt", &random::<32>()).await?,

@@ -3,7 +3,7 @@
 use crate::domain::Error;
 use crate::log::Cursor;
 use crate::store::StoreError;
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire::{self, FieldError, ResetCode};
 use axum::response::{IntoResponse, Response};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -235,12 +235,12 @@ impl From<StoreError> for Problem {
 
 /// What goes wrong here is logged, and not told.
 fn internal(error: &Error) -> Problem {
-    tracing::error!(error = chain(error), "request failed");
+    tracing::error!(error = error_chain(error), "request failed");
     Problem::new(Code::Internal, "this is a fault of the server, its log has the cause under this request's id")
 }
 
 fn unavailable(error: &Error, detail: &str) -> Problem {
-    tracing::warn!(error = chain(error), "request failed");
+    tracing::warn!(error = error_chain(error), "request failed");
     Problem::new(Code::Unavailable, detail)
 }
 

@@ -39,7 +39,7 @@ pub async fn answer(app: &App, caller: &Caller, sent: Created<Message>, wait: Op
             let delivered = app.live.delivered(at, sent.thing.conversation_id, caller.user.id, time);
             tokio::select! {
                 delivered = delivered => delivered,
-                () = app.shutdown.begun() => Vec::new(),
+                () = app.shutdown.requested() => Vec::new(),
             }
         }
     };

@@ -59,13 +59,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shutdown.begun() => return,
+            () = shutdown.requested() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
                 prepare(&stream);
                 let line = Line { server: server.clone(), peer, closes: false };
-                shutdown.finish(line.serve(stream, Bytes::new(), Heads::new()));
+                shutdown.spawn_to_completion(line.serve(stream, Bytes::new(), Heads::new()));
             }
             Err(error) => {
                 // Out of descriptors, mostly: those who wait are taken when others have gone.
@@ -136,7 +136,7 @@ impl Line {
                     }
                 },
                 () = &mut overdue => return,
-                () = self.server.shutdown.begun(), if !draining => {
+                () = self.server.shutdown.requested(), if !draining => {
                     draining = true;
                     Pin::new(&mut connection).graceful_shutdown();
                 }
@@ -160,8 +160,8 @@ impl Line {
     /// Writes the answer to a request that was parked, and goes on serving. `early` has arrived behind that request.
     pub fn answer(self, socket: std::net::TcpStream, early: Vec<u8>, kept: Kept, response: Response) {
         let server = self.server.clone();
-        server.shutdown.finish_on(&server.runtime, async move {
-            let close = self.closes || self.server.shutdown.has_begun();
+        server.shutdown.spawn_to_completion_on(&server.runtime, async move {
+            let close = self.closes || self.server.shutdown.is_requested();
             let answer = kept.with(response, close).await;
             let mut stream = match TcpStream::from_std(socket) {
                 Ok(stream) => stream,

@@ -106,7 +106,7 @@ pub async fn get_stream(
             from: start.from,
             epoch: start.epoch,
             opening: Some(opening),
-            held: app.shutdown.hold(),
+            held: app.shutdown.guard(),
         });
     };
     let mut response = match parkable.0 {

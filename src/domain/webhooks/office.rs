@@ -10,7 +10,7 @@ use crate::log::{Cursor, Wakeups};
 use crate::shutdown::Shutdown;
 use crate::store::webhook_leases::{self, DueWebhook};
 use crate::store::{ANSWER, Pool, StoreError};
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -72,7 +72,7 @@ async fn follow(office: Arc<Office>, wakeups: Wakeups) {
         let began = Instant::now();
         match look(&office, &mut known, &mut passed).await {
             Ok(found) => begin(&office, found),
-            Err(error) => tracing::warn!(error = chain(&error), "cannot look for webhooks to deliver"),
+            Err(error) => tracing::warn!(error = error_chain(&error), "cannot look for webhooks to deliver"),
         }
         tokio::time::sleep((began.elapsed() * RESTS).clamp(REST, LONGEST_REST)).await;
         // Woken or not, it looks.
@@ -140,7 +140,7 @@ fn begin(office: &Arc<Office>, found: Vec<DueWebhook>) {
         if let Some(place) = Place::take(office, &due, permit) {
             let office = office.clone();
             // It ends by itself soon after shutdown begins, and gives its lease back.
-            office.shutdown.clone().finish(async move {
+            office.shutdown.clone().spawn_to_completion(async move {
                 run::run(&office, due.id).await;
                 drop(place);
             });

@@ -10,7 +10,7 @@ use crate::log::{Cursor, Event};
 use crate::store::webhook_leases::{self, DeliveryFailure, WebhookLease};
 use crate::store::webhooks::WebhookRow;
 use crate::store::{ANSWER, Connection, StoreError, WebhookState};
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire::Encoded;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -52,11 +52,11 @@ pub async fn run(office: &Office, id: WebhookId) {
         Err(error) => Err(error),
     };
     if let Err(error) = ended {
-        tracing::warn!(webhook = %id, error = chain(&error), "cannot go on with a webhook");
+        tracing::warn!(webhook = %id, error = error_chain(&error), "cannot go on with a webhook");
     }
     // If this does not come through, the lease ends by itself.
     if let Err(error) = ask(office, move |c| Box::pin(webhook_leases::release(c, id, lease))).await {
-        tracing::warn!(webhook = %id, error = chain(&error), "cannot give the lease of a webhook back");
+        tracing::warn!(webhook = %id, error = error_chain(&error), "cannot give the lease of a webhook back");
     }
 }
 
@@ -77,7 +77,7 @@ async fn deliver(office: &Office, mut webhook: WebhookRow, lease: LeaseId) -> Re
                 }
             }
         }
-        if began.elapsed() > SLICE || office.shutdown.has_begun() {
+        if began.elapsed() > SLICE || office.shutdown.is_requested() {
             return Ok(());
         }
         match ask(office, move |c| Box::pin(webhook_leases::renew(c, right, LEASE))).await? {
@@ -98,7 +98,7 @@ async fn post_all(
     let (mut passed, mut failures) = (None, webhook.attempts);
     for (index, event) in events.into_iter().enumerate() {
         // However slow the database is, the first is as fresh as can be.
-        if index > 0 && read_at.elapsed() > FRESH || office.shutdown.has_begun() {
+        if index > 0 && read_at.elapsed() > FRESH || office.shutdown.is_requested() {
             break;
         }
         let cursor = event.cursor();
@@ -139,7 +139,7 @@ async fn post(office: &Office, webhook: &WebhookRow, event: Event) -> Option<Res
     let late = Refusal { text: "the target did not answer in time".into(), gone: false, retry_after: None };
     tokio::select! {
         posted = tokio::time::timeout(ANSWERED_WITHIN, posting) => Some(posted.unwrap_or(Err(late))),
-        () = async { office.shutdown.begun().await; tokio::time::sleep(LAST).await } => None,
+        () = async { office.shutdown.requested().await; tokio::time::sleep(LAST).await } => None,
     }
 }
 
