@@ -72,7 +72,7 @@ impl Cli {
             Some(CliCommand::Serve(config)) => serve::serve(*config).await,
             Some(CliCommand::Migrate(database)) => migrate::migrate(&database).await,
             Some(CliCommand::Openapi) => {
-                print!("{}", http::openapi::json());
+                print!("{}", http::openapi_json());
                 Ok(())
             }
             Some(CliCommand::Token(args)) => token::token(&args).await,

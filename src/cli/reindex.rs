@@ -2,7 +2,7 @@
 
 use super::database;
 use crate::config::DatabaseConfig;
-use crate::domain::search::{self, Advance};
+use crate::domain::{self, ReindexProgress};
 use crate::store::{self, Pool, StoreError};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -32,14 +32,14 @@ async fn rebuild(pool: &Pool) -> Result<(), StoreError> {
     let bar = ProgressBar::new(0).with_style(style());
     let is_terminal = std::io::stderr().is_terminal();
     let mut last_line = None;
-    let done = search::reindex(pool, |advance| {
-        if last_line.is_none() && advance.resumed {
+    let done = domain::reindex(pool, |progress| {
+        if last_line.is_none() && progress.resumed {
             bar.suspend(|| eprintln!("going on where an earlier run was interrupted"));
         }
-        bar.set_length(advance.all);
-        bar.set_position(advance.done);
+        bar.set_length(progress.all);
+        bar.set_position(progress.done);
         if !is_terminal && last_line.is_none_or(|at: Instant| at.elapsed() >= PROGRESS_LINE_INTERVAL) {
-            eprintln!("{}", line(advance));
+            eprintln!("{}", line(progress));
         }
         if is_terminal || last_line.is_none_or(|at| at.elapsed() >= PROGRESS_LINE_INTERVAL) {
             last_line = Some(Instant::now());
@@ -51,9 +51,9 @@ async fn rebuild(pool: &Pool) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn line(advance: Advance) -> String {
-    let percent = (advance.done * 100).checked_div(advance.all).unwrap_or(100);
-    format!("{} of {} events ({percent} %)", advance.done, advance.all)
+fn line(progress: ReindexProgress) -> String {
+    let percent = (progress.done * 100).checked_div(progress.all).unwrap_or(100);
+    format!("{} of {} events ({percent} %)", progress.done, progress.all)
 }
 
 fn style() -> ProgressStyle {

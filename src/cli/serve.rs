@@ -18,8 +18,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         shutdown::signal_received().await;
         on_signal.cancel();
     });
-    let listener =
-        http::server::listen(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = http::listen(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let text = startup_text(listener.local_addr()?, &config.database);
     app::run(config, listener, stop, || print(&text)).await
 }
