@@ -1,6 +1,6 @@
 //! `longwave reindex`: what it shows while it works.
 
-use crate::domain::search::{Advance, reindex};
+use crate::domain::{ReindexProgress, reindex};
 use crate::store::{Pool, StoreError};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -33,7 +33,7 @@ pub async fn run(pool: &Pool) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn line(advance: Advance) -> String {
+fn line(advance: ReindexProgress) -> String {
     let percent = (advance.done * 100).checked_div(advance.all).unwrap_or(100);
     format!("{} of {} events ({percent} %)", advance.done, advance.all)
 }
