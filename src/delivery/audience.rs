@@ -14,7 +14,7 @@ use super::roster::{Circle, Key, ROOM, Roster};
 use super::subscription::{Newcomer, Phase, Poll, Question, Receiver, Subscription};
 use crate::ids::{Epoch, Position, SessionId, UserId};
 use crate::log::{Cursor, Event};
-use crate::shutdown::Held;
+use crate::shutdown::ShutdownGuard;
 use crate::store::EventKind;
 use crate::wire::{Encoded, MessageData};
 use slab::Slab;
@@ -36,7 +36,7 @@ pub struct Answered {
     pub more: bool,
     pub close: Option<Close>,
     /// Keeps shutdown waiting until the answer is given.
-    pub held: Held,
+    pub held: ShutdownGuard,
 }
 
 /// Lets the cursor of a subscription be judged anew: the log has another history, or no longer all of what comes next.

@@ -97,7 +97,7 @@ impl Stage {
     }
 
     fn admit(&mut self, subscriber: Subscriber, receiver: Receiver, from: Cursor) -> Key {
-        let held = Shutdown::default().hold();
+        let held = Shutdown::default().guard();
         let newcomer = Newcomer { subscriber, receiver, from, epoch: from.epoch, opening: None, held };
         self.audience.admit(newcomer, self.now)
     }

@@ -6,7 +6,7 @@ use super::question::Unread;
 use super::roster::Seat;
 use crate::ids::{ConnectionId, ConversationId, Epoch, Position, SessionId, UserId};
 use crate::log::Cursor;
-use crate::shutdown::Held;
+use crate::shutdown::ShutdownGuard;
 use crate::wire::{Encoded, Framing};
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -79,7 +79,7 @@ pub struct Newcomer {
     /// What is written before all else.
     pub opening: Option<Bytes>,
     /// Keeps shutdown waiting.
-    pub held: Held,
+    pub held: ShutdownGuard,
 }
 
 /// How far a subscription is.
@@ -141,7 +141,7 @@ pub struct Subscription {
     pub ended: bool,
     /// Bytes that a stream's client sent though nothing is answered to them.
     pub unasked: usize,
-    pub held: Held,
+    pub held: ShutdownGuard,
 }
 
 impl Subscription {

@@ -1,6 +1,6 @@
 //! What an operator does from the command line.
 
-use crate::config::Tokens;
+use crate::config::TokenConfig;
 use crate::domain::accounts::provisioning::find_or_create_user;
 use crate::domain::accounts::user_names::{USER_NAME_RULE, user_name};
 use crate::domain::auth::access_tokens::AccessTokenSigner;
@@ -24,7 +24,7 @@ pub async fn set_admin(pool: &Pool, name: &str, admin: bool) -> Result<bool, Sto
 /// The name is none, or PostgreSQL cannot be reached.
 pub async fn mint_token(
     pool: &Pool,
-    tokens: &Tokens,
+    tokens: &TokenConfig,
     name: &str,
     lifetime: std::time::Duration,
 ) -> Result<String, Error> {

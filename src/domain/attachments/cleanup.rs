@@ -5,7 +5,7 @@ use crate::domain::service::Domain;
 use crate::ids::ObjectId;
 use crate::log::epoch;
 use crate::store::{attachments, orphaned_objects};
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use std::time::Duration;
 
 /// How long an upload may wait for its message: somebody who writes it in the evening may send it in the morning.
@@ -23,7 +23,7 @@ impl Domain {
         loop {
             tokio::time::sleep(CLEANUP_INTERVAL + CLEANUP_INTERVAL.mul_f64(fastrand::f64())).await;
             if let Err(error) = self.sweep().await {
-                tracing::warn!(error = chain(&error), "cannot remove attachments that nobody needs");
+                tracing::warn!(error = error_chain(&error), "cannot remove attachments that nobody needs");
             }
         }
     }
@@ -50,7 +50,9 @@ impl Domain {
         for object in objects {
             match self.0.files.remove(*object).await {
                 Ok(()) => removed.push(*object),
-                Err(error) => tracing::warn!(error = chain(&error), %object, "cannot remove an attachment's bytes"),
+                Err(error) => {
+                    tracing::warn!(error = error_chain(&error), %object, "cannot remove an attachment's bytes")
+                }
             }
         }
         removed

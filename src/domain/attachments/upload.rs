@@ -13,7 +13,7 @@ use crate::log::{WriteKey, read};
 use crate::store::attachments::{self, AttachmentRow};
 use crate::store::files::ObjectWriter;
 use crate::store::{Connection, StoreError, orphaned_objects};
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire;
 use aws_lc_rs::digest::{Context, SHA256};
 use diesel_async::AsyncConnection;
@@ -211,7 +211,7 @@ impl Drop for PendingObject {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 if let Err(error) = writing.abort().await {
-                    tracing::warn!(error = chain(&error), %object, "cannot give up an upload");
+                    tracing::warn!(error = error_chain(&error), %object, "cannot give up an upload");
                 }
                 domain.hasten(object).await;
             });
@@ -224,7 +224,7 @@ impl Domain {
     async fn hasten(&self, object: ObjectId) {
         let noted = async { orphaned_objects::make_due(&mut *self.connection().await?, object).await };
         if let Err(error) = noted.await {
-            tracing::warn!(error = chain(&error), %object, "cannot hasten the removal of an attachment's bytes");
+            tracing::warn!(error = error_chain(&error), %object, "cannot hasten the removal of an attachment's bytes");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Access tokens: our own, and those that an app's backend mints.
 
-use crate::config::Tokens;
+use crate::config::TokenConfig;
 use crate::domain::accounts::user_names::user_name;
 use crate::domain::auth::secrets::random_bytes;
 use crate::domain::error::Error;
@@ -55,7 +55,7 @@ pub enum TokenSubject {
 
 impl AccessTokenSigner {
     /// Takes the keys of the settings; without a signing key, that of the deployment.
-    pub async fn open(connection: &mut Connection, tokens: &Tokens) -> Result<Self, StoreError> {
+    pub async fn open(connection: &mut Connection, tokens: &TokenConfig) -> Result<Self, StoreError> {
         let key = match &tokens.jwt_secret {
             Some(secret) => secret.expose().as_bytes().to_vec(),
             None => secrets::get_or_insert(connection, "jwt", &random_bytes::<32>()).await?,

@@ -58,7 +58,9 @@ async fn run(pool: Pool, mut head: watch::Receiver<Position>, reached: watch::Se
                     continue;
                 }
             }
-            Err(error) => tracing::warn!(error = crate::telemetry::chain(&error), "cannot fill the index of texts"),
+            Err(error) => {
+                tracing::warn!(error = crate::telemetry::error_chain(&error), "cannot fill the index of texts")
+            }
         }
         tokio::time::sleep(INDEX_GATHER_TIME).await;
         // Whoever told the news may be gone: then it is looked now and then.

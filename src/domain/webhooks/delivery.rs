@@ -10,7 +10,7 @@ use crate::shutdown::Shutdown;
 use crate::store::webhook_leases::{self, DeliveryFailure, WebhookLease};
 use crate::store::webhooks::WebhookRow;
 use crate::store::{ANSWER, Connection, Pool, StoreError, WebhookState};
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire::Encoded;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -60,11 +60,11 @@ pub async fn deliver_pending(context: &DeliveryContext, id: WebhookId) {
         Err(error) => Err(error),
     };
     if let Err(error) = ended {
-        tracing::warn!(webhook = %id, error = chain(&error), "cannot go on with a webhook");
+        tracing::warn!(webhook = %id, error = error_chain(&error), "cannot go on with a webhook");
     }
     // If this does not come through, the lease ends by itself.
     if let Err(error) = ask(context, move |c| Box::pin(webhook_leases::release(c, id, lease))).await {
-        tracing::warn!(webhook = %id, error = chain(&error), "cannot give the lease of a webhook back");
+        tracing::warn!(webhook = %id, error = error_chain(&error), "cannot give the lease of a webhook back");
     }
 }
 
@@ -85,7 +85,7 @@ async fn deliver(context: &DeliveryContext, mut webhook: WebhookRow, lease: Leas
                 }
             }
         }
-        if began.elapsed() > MAX_RUN_TIME || context.shutdown.has_begun() {
+        if began.elapsed() > MAX_RUN_TIME || context.shutdown.is_requested() {
             return Ok(());
         }
         match ask(context, move |c| Box::pin(webhook_leases::renew(c, right, DELIVERY_LEASE))).await? {
@@ -106,7 +106,7 @@ async fn post_all(
     let (mut passed, mut failures) = (None, webhook.attempts);
     for (index, event) in events.into_iter().enumerate() {
         // However slow the database is, the first is as fresh as can be.
-        if index > 0 && read_at.elapsed() > MAX_EVENT_AGE || context.shutdown.has_begun() {
+        if index > 0 && read_at.elapsed() > MAX_EVENT_AGE || context.shutdown.is_requested() {
             break;
         }
         let cursor = event.cursor();
@@ -147,7 +147,7 @@ async fn post(context: &DeliveryContext, webhook: &WebhookRow, event: Event) -> 
     let late = WebhookPostError { text: "the target did not answer in time".into(), gone: false, retry_after: None };
     tokio::select! {
         posted = tokio::time::timeout(RESPONSE_TIMEOUT, posting) => Some(posted.unwrap_or(Err(late))),
-        () = async { context.shutdown.begun().await; tokio::time::sleep(SHUTDOWN_GRACE).await } => None,
+        () = async { context.shutdown.requested().await; tokio::time::sleep(SHUTDOWN_GRACE).await } => None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::log::{Cursor, Wakeups};
 use crate::shutdown::Shutdown;
 use crate::store::webhook_leases::{self, DueWebhook};
 use crate::store::{ANSWER, Pool, StoreError};
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ async fn follow(scheduler: Arc<Scheduler>, wakeups: Wakeups) {
         let began = Instant::now();
         match look(&scheduler, &mut known, &mut passed).await {
             Ok(found) => begin(&scheduler, found),
-            Err(error) => tracing::warn!(error = chain(&error), "cannot look for webhooks to deliver"),
+            Err(error) => tracing::warn!(error = error_chain(&error), "cannot look for webhooks to deliver"),
         }
         tokio::time::sleep((began.elapsed() * SCHEDULE_REST_FACTOR).clamp(MIN_SCHEDULE_INTERVAL, MAX_SCHEDULE_REST))
             .await;
@@ -138,7 +138,7 @@ fn begin(scheduler: &Arc<Scheduler>, found: Vec<DueWebhook>) {
         if let Some(slot) = RunSlot::take(scheduler, &due, permit) {
             let scheduler = scheduler.clone();
             // It ends by itself soon after shutdown begins, and gives its lease back.
-            scheduler.context.shutdown.clone().finish(async move {
+            scheduler.context.shutdown.clone().spawn_to_completion(async move {
                 deliver_pending(&scheduler.context, due.id).await;
                 drop(slot);
             });

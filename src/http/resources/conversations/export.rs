@@ -10,7 +10,7 @@ use crate::http::extract::start::export_start;
 use crate::http::respond::problem::Problem;
 use crate::ids::ConversationId;
 use crate::log::Event;
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire::Encoded;
 use axum::body::Body;
 use axum::extract::State;
@@ -73,14 +73,14 @@ pub async fn export_conversation(
 /// A page is read when the one before it was taken, so that a client that reads slowly holds one.
 fn body(app: App, export: Export) -> Body {
     Body::from_stream(stream::try_unfold((app, export), async |(app, mut export)| {
-        if app.shutdown.has_begun() {
+        if app.shutdown.is_requested() {
             return Err(Error::Busy);
         }
         match export.next(&app.domain).await {
             Ok(events) if events.is_empty() => Ok(None),
             Ok(events) => Ok(Some((lines(events), (app, export)))),
             Err(error) => {
-                tracing::info!(error = chain(&error), "an export broke off");
+                tracing::info!(error = error_chain(&error), "an export broke off");
                 Err(error)
             }
         }

@@ -13,7 +13,7 @@ use crate::http::respond::json;
 use crate::http::respond::problem::Problem;
 use crate::http::respond::range_request::{self, RangeConditions};
 use crate::ids::AttachmentId;
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire::Attachment;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -142,7 +142,7 @@ async fn stream(app: &App, found: &ReadableAttachment, part: &Range<u64>) -> Res
     // The head is sent by then: the connection breaks off, which tells the client that something is missing.
     let logged = pieces.inspect(|piece| {
         if let Err(error) = piece {
-            tracing::warn!(error = chain(error), "a download breaks off");
+            tracing::warn!(error = error_chain(error), "a download breaks off");
         }
     });
     Ok(Body::from_stream(logged))

@@ -38,7 +38,7 @@ pub async fn respond(app: &App, caller: &Caller, sent: Created<Message>, wait: O
             let delivered = app.live.delivered(at, sent.thing.conversation_id, caller.user.id, time);
             tokio::select! {
                 delivered = delivered => delivered,
-                () = app.shutdown.begun() => Vec::new(),
+                () = app.shutdown.requested() => Vec::new(),
             }
         }
     };

@@ -2,20 +2,20 @@ use std::path::PathBuf;
 
 /// Where the bytes of attachments are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Storage {
+pub enum AttachmentStorage {
     Directory(PathBuf),
-    /// A bucket of an S3-compatible storage, and what all names in it begin with.
+    /// A bucket of an S3-compatible storage, and the prefix of all keys in it.
     Bucket {
         name: String,
         prefix: String,
     },
 }
 
-impl Storage {
-    /// Reads a directory or `s3://BUCKET/PREFIX`.
+impl AttachmentStorage {
+    /// Parses a directory or `s3://BUCKET/PREFIX`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The text is empty, names no bucket, or has another scheme; the error says which.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once("://") {
             Some(("s3", rest)) => {
@@ -33,17 +33,5 @@ impl Storage {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_with_and_without_a_prefix_and_a_directory_are_told_apart() {
-        let bucket = |name: &str, prefix: &str| Ok(Storage::Bucket { name: name.into(), prefix: prefix.into() });
-        assert_eq!(Storage::parse("s3://files"), bucket("files", ""));
-        assert_eq!(Storage::parse("s3://files/a/b/"), bucket("files", "a/b"));
-        assert_eq!(Storage::parse("./files"), Ok(Storage::Directory("./files".into())));
-        for text in ["", "s3://", "s3:///a", "gs://files"] {
-            assert!(Storage::parse(text).is_err(), "{text}");
-        }
-    }
-}
+#[path = "tests/attachment_storage.rs"]
+mod tests;
