@@ -10,7 +10,7 @@ use crate::log::{Change, ChangeError, ChangeFuture, LockedHead, Log, NewEvent, W
 use crate::store::read_marks::{self, ReadMark};
 use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, members};
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire::ReadData;
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ async fn write(log: Log, marks: Vec<MarkOfUser>) -> Result<(), WriteError> {
         Ok(_) => Ok(()),
         Err(ChangeError::Write(error)) => Err(error),
         Err(ChangeError::Rejected(error)) => {
-            tracing::error!(error = chain(&error), "cannot write read marks");
+            tracing::error!(error = error_chain(&error), "cannot write read marks");
             Err(WriteError::Failed)
         }
     }
