@@ -57,7 +57,7 @@ pub use rates::Rates;
 pub use routes::router;
 pub use uploads::Uploads;
 
-use crate::delivery::{Epochs, Hub, Live, Tailer};
+use crate::delivery::{Epochs, Hub, NodePresence, Tailer};
 use crate::domain::Domain;
 use crate::shutdown::Shutdown;
 use std::ops::Deref;
@@ -87,7 +87,7 @@ pub struct Parts {
     pub domain: Domain,
     pub uploads: Uploads,
     pub hub: Hub,
-    pub live: Live,
+    pub live: NodePresence,
     pub epochs: Epochs,
     pub tailer: Tailer,
     pub metrics: Metrics,

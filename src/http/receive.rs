@@ -2,7 +2,7 @@
 
 use super::App;
 use super::problem::{Code, Problem};
-use crate::delivery::{After, Close, Subscriber};
+use crate::delivery::{CloseReason, ResumeFrom, Subscriber};
 use crate::domain::{Caller, Error};
 use crate::ids::{ConnectionId, ConversationId};
 use crate::log::Cursor;
@@ -49,7 +49,7 @@ impl<S: Sync> FromRequestParts<S> for Receiving {
 /// Where a client wants to start, as far as it can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
-    After(After),
+    After(ResumeFrom),
     /// A `Last-Event-ID` that is no cursor of ours.
     Unreadable,
 }
@@ -61,14 +61,14 @@ impl Receiving {
     /// 400 for an `after` that is no cursor, 404 for a stored cursor that is not there.
     pub async fn wish(&self, app: &App, caller: &Caller, after: Option<&str>) -> Result<Wish, Problem> {
         if let Some(id) = &self.last_event_id {
-            return Ok(Cursor::parse(id).map_or(Wish::Unreadable, |cursor| Wish::After(After::Cursor(cursor))));
+            return Ok(Cursor::parse(id).map_or(Wish::Unreadable, |cursor| Wish::After(ResumeFrom::Cursor(cursor))));
         }
         let after = match after.unwrap_or_default() {
-            "" | "now" => After::Now,
-            "start" => After::Start,
+            "" | "now" => ResumeFrom::Now,
+            "start" => ResumeFrom::Start,
             text => match text.strip_prefix('@') {
-                Some(name) => After::Cursor(app.domain.cursor(caller, name).await?.cursor),
-                None => After::Cursor(Cursor::parse(text).ok_or(Error::CursorMalformed)?),
+                Some(name) => ResumeFrom::Cursor(app.domain.cursor(caller, name).await?.cursor),
+                None => ResumeFrom::Cursor(Cursor::parse(text).ok_or(Error::CursorMalformed)?),
             },
         };
         Ok(Wish::After(after))
@@ -76,12 +76,12 @@ impl Receiving {
 }
 
 /// When a stream is sent away for its age.
-pub fn rotation() -> (Instant, Close) {
-    (Instant::now() + ROTATE.mul_f64(1.0 + fastrand::f64() / 10.0), Close::Rotate)
+pub fn rotation() -> (Instant, CloseReason) {
+    (Instant::now() + ROTATE.mul_f64(1.0 + fastrand::f64() / 10.0), CloseReason::Rotate)
 }
 
 /// The caller as one who receives, until then or until their token ends.
-pub fn subscriber(caller: &Caller, only: Option<ConversationId>, until: (Instant, Close)) -> Subscriber {
+pub fn subscriber(caller: &Caller, only: Option<ConversationId>, until: (Instant, CloseReason)) -> Subscriber {
     let left = (caller.expires_at - chrono::Utc::now()).to_std().unwrap_or_default();
     let expires_at = Instant::now() + left.saturating_sub(BEFORE_EXPIRY);
     Subscriber {
@@ -89,7 +89,7 @@ pub fn subscriber(caller: &Caller, only: Option<ConversationId>, until: (Instant
         user: caller.user.id,
         session: caller.session,
         only,
-        until: if expires_at < until.0 { (expires_at, Close::Expired) } else { until },
+        until: if expires_at < until.0 { (expires_at, CloseReason::Expired) } else { until },
     }
 }
 

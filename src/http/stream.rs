@@ -6,7 +6,7 @@ use super::park::{MayPark, Parked};
 use super::problem::Problem;
 use super::query::Query;
 use super::receive::{self, NotHead, Receiving, Wish};
-use crate::delivery::{After, HEARTBEAT, Newcomer, Outlet, Receiver, Refused, Start, Subscriber};
+use crate::delivery::{HEARTBEAT, NewSubscription, Receiver, ResumeError, ResumeFrom, Sink, StartPoint, Subscriber};
 use crate::domain::{Caller, Error};
 use crate::log::Cursor;
 use crate::store::StoreError;
@@ -99,10 +99,10 @@ pub async fn get_stream(
     let subscriber = receive::subscriber(&caller, only, receive::rotation());
     let opening = opening(framing, start.from, reset, &subscriber);
     let hub = app.hub.clone();
-    let admit = move |outlet: Outlet, opening: Bytes| {
-        hub.admit(Newcomer {
+    let admit = move |sink: Sink, opening: Bytes| {
+        hub.admit(NewSubscription {
             subscriber,
-            receiver: Receiver::Stream { framing, outlet },
+            receiver: Receiver::Stream { framing, sink },
             from: start.from,
             epoch: start.epoch,
             opening: Some(opening),
@@ -112,13 +112,13 @@ pub async fn get_stream(
     let mut response = match parkable.0 {
         Some(parkable) => Parked::response(parkable, move |handed| {
             let head = handed.head.of_stream();
-            let outlet = Outlet::Socket(TcpStream::from_std(handed.socket));
-            admit(outlet, join([&head].into_iter().chain(opening.iter().map(Frame::chunk))));
+            let sink = Sink::Socket(TcpStream::from_std(handed.socket));
+            admit(sink, join([&head].into_iter().chain(opening.iter().map(Frame::chunk))));
         }),
         None => {
             let (sender, mut receiver) = mpsc::channel(WAITING);
             let opening: Vec<_> = opening.iter().map(Frame::plain).collect();
-            admit(Outlet::Body(sender), join(opening.iter()));
+            admit(Sink::Body(sender), join(opening.iter()));
             let body =
                 stream::poll_fn(move |context| receiver.poll_recv(context).map(|bytes| bytes.map(Ok::<_, Infallible>)));
             Response::new(Body::from_stream(body))
@@ -141,15 +141,15 @@ fn framing(headers: &HeaderMap) -> Framing {
 }
 
 /// Where a stream starts. An EventSource never comes back from an error, so a dead cursor is told inside.
-async fn begin(app: &App, wish: Wish) -> Result<(Start, Option<ResetCode>), StoreError> {
+async fn begin(app: &App, wish: Wish) -> Result<(StartPoint, Option<ResetCode>), StoreError> {
     let (after, unreadable) = match wish {
         Wish::After(after) => (after, None),
-        Wish::Unreadable => (After::Now, Some(ResetCode::CursorUnknown)),
+        Wish::Unreadable => (ResumeFrom::Now, Some(ResetCode::CursorUnknown)),
     };
-    match Start::resume(&app.hub, &app.epochs, after).await {
+    match app.epochs.judge_for_stream(after).await {
         Ok(start) => Ok((start, unreadable)),
-        Err(Refused::Dead(code, fresh)) => Ok((fresh, Some(code))),
-        Err(Refused::Store(error)) => Err(error),
+        Err(ResumeError::Dead(code, fresh)) => Ok((fresh, Some(code))),
+        Err(ResumeError::Store(error)) => Err(error),
     }
 }
 
