@@ -121,7 +121,7 @@ impl Cli {
             Some(Command::Serve(config)) => serve(*config).await,
             Some(Command::Migrate(database)) => migrate(&database).await,
             Some(Command::Openapi) => {
-                print!("{}", http::openapi::json());
+                print!("{}", http::openapi_json());
                 Ok(())
             }
             Some(Command::Token(args)) => token(&args).await,
@@ -140,8 +140,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         shutdown::signalled().await;
         signalled.cancel();
     });
-    let listener =
-        http::server::listen(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = http::listen(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     let database = config.database.clone();
     app::run(config, listener, stop, || greet(address, &database)).await
