@@ -21,7 +21,7 @@ use super::subscriptions::subscription::{Phase, Subscription};
 use super::subscriptions::table::SubscriptionTable;
 use crate::ids::{Epoch, Position, SessionId, UserId};
 use crate::log::{Cursor, Event};
-use crate::shutdown::Held;
+use crate::shutdown::ShutdownGuard;
 use crate::wire::Encoded;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ pub struct FinishedPoll {
     pub more: bool,
     pub close: Option<CloseReason>,
     /// Keeps shutdown waiting until the answer is given.
-    pub held: Held,
+    pub held: ShutdownGuard,
 }
 
 /// Everybody who receives on this node, and what they get.

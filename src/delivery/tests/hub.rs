@@ -94,7 +94,7 @@ async fn the_thread_gives_all_events_in_order_and_lets_go_of_all_when_it_stops()
         from: cursor(0),
         epoch: EPOCH,
         opening: None,
-        held: Shutdown::default().hold(),
+        held: Shutdown::default().guard(),
     });
     let Some(CatchUpQuery::Memberships(_)) = asks.recv().await else { panic!("it should ask for memberships") };
     let events: Vec<_> = (1..=LAST).map(|position| message(position, room(1))).collect();

@@ -4,7 +4,7 @@ use super::close_reason::CloseReason;
 use super::sink::Sink;
 use crate::ids::{ConnectionId, ConversationId, Epoch, SessionId, UserId};
 use crate::log::Cursor;
-use crate::shutdown::Held;
+use crate::shutdown::ShutdownGuard;
 use crate::wire::{Encoded, Framing};
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -69,5 +69,5 @@ pub struct NewSubscription {
     /// Bytes that are written before all else.
     pub opening: Option<Bytes>,
     /// Keeps shutdown waiting.
-    pub held: Held,
+    pub held: ShutdownGuard,
 }

@@ -7,7 +7,7 @@ use crate::delivery::core::catch_up::read_ahead::ReadAhead;
 use crate::delivery::core::slots::UserSlot;
 use crate::ids::Position;
 use crate::log::Cursor;
-use crate::shutdown::Held;
+use crate::shutdown::ShutdownGuard;
 use crate::wire::Encoded;
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -80,7 +80,7 @@ pub struct Subscription {
     pub ended: bool,
     /// Bytes that a stream's client has sent although nothing answers them.
     pub unexpected_bytes: usize,
-    pub held: Held,
+    pub held: ShutdownGuard,
 }
 
 impl Subscription {

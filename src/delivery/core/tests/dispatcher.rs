@@ -98,7 +98,7 @@ impl Stage {
     }
 
     fn admit(&mut self, subscriber: Subscriber, receiver: Receiver, from: Cursor) -> SubscriptionKey {
-        let held = Shutdown::default().hold();
+        let held = Shutdown::default().guard();
         let newcomer = NewSubscription { subscriber, receiver, from, epoch: from.epoch, opening: None, held };
         self.dispatcher.admit(newcomer, self.now)
     }

@@ -64,7 +64,7 @@ fn what_a_stream_begins_with_comes_before_all_else() {
         from: cursor(10),
         epoch: EPOCH,
         opening: Some(Bytes::from_static(b"opening")),
-        held: Shutdown::default().hold(),
+        held: Shutdown::default().guard(),
     };
     stage.dispatcher.admit(newcomer, stage.now);
     stage.publish(&[message(12, room(1))]);

@@ -108,7 +108,7 @@ pub async fn get_stream(
             from: start.from,
             epoch: start.epoch,
             opening: Some(opening),
-            held: app.shutdown.hold(),
+            held: app.shutdown.guard(),
         });
     };
     let mut response = match permit.0 {

@@ -95,7 +95,7 @@ pub async fn get_updates(
             from: start.from,
             epoch: start.epoch,
             opening: None,
-            held: app.shutdown.hold(),
+            held: app.shutdown.guard(),
         });
     };
     let from = start.from;
