@@ -95,7 +95,7 @@ impl From<ChangeError<Error>> for Error {
 impl From<Error> for Stop<Error> {
     fn from(error: Error) -> Self {
         match error {
-            Error::Store(StoreError::Query(error) | StoreError::Lost(error)) => Self::Failed(error),
+            Error::Store(StoreError::Query(error) | StoreError::Unavailable(error)) => Self::Failed(error),
             refusal => Self::Refused(refusal),
         }
     }

@@ -1,4 +1,4 @@
-use crate::store::database::connect::{Connection, connect};
+use crate::store::database::connect::{Connection, open_connection};
 use crate::store::database::error::StoreError;
 use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -25,10 +25,8 @@ type Harness = AsyncMigrationHarness<Connection>;
 type MigrationResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 async fn with_harness(url: &str, work: fn(&mut Harness) -> MigrationResult) -> Result<(), StoreError> {
-    let (client, driver) = connect(url).await?;
-    let mut connection = Connection::try_from_client_and_connection(client, driver)
-        .await
-        .map_err(|error| StoreError::Unreachable(Box::new(error)))?;
+    // The driver ends with this function: the migrations hold the connection while they run.
+    let (mut connection, _driver) = open_connection(url).await?.into_parts();
     // Held until the connection closes.
     connection.batch_execute("SELECT pg_advisory_lock(7809641251763024743); SET client_min_messages = warning").await?;
     let done = tokio::task::spawn_blocking(move || work(&mut Harness::new(connection))).await;
