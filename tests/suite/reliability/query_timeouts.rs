@@ -33,5 +33,5 @@ async fn a_request_whose_query_takes_too_long_answers_503() {
     locker.batch_execute("BEGIN; LOCK TABLE cursors IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
     let answer = ann.get("/v1/cursors").await;
     assert_eq!(answer.status, 503, "{answer:?}");
-    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(answer.header("retry-after").is_some(), "{answer:?}");
 }
