@@ -4,7 +4,7 @@ use crate::config::{Config, Database, Switch};
 use crate::delivery::{self, Close, Epochs, Hub, Live, Tailer};
 use crate::domain::search::Indexer;
 use crate::domain::{Domain, webhooks};
-use crate::http::{self, App, Metrics, Parts, Rates, Uploads};
+use crate::http::{self, App, AppParts, NodeMetrics, RateLimits, UploadSlots};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
 use crate::shutdown::Shutdown;
@@ -89,7 +89,7 @@ async fn serve(
     let (hub, live) = (app.hub.clone(), app.live.clone());
     let router = http::router(app);
     ready();
-    http::server::serve(listener, router, &serving).await;
+    http::serve(listener, router, &serving).await;
     tracing::info!("shutting down");
     hub.close_all(Close::Draining);
     if !serving.wait(DRAIN).await {
@@ -106,7 +106,7 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let (log, handed) = Log::open(url, pool.clone(), working).await.context("cannot open the log")?;
     let files = FileStorage::open(&config.attachments()).context("cannot use the place of attachments")?;
     let domain = Domain::open(log.clone(), files, config).await.context("cannot fetch the deployment's keys")?;
-    let state = epoch::state(&mut *pool.get().await?, Position::ZERO).await?;
+    let state = epoch::load(&mut *pool.get().await?, Position::ZERO).await?;
     let judging = domain.clone();
     let gate = Box::new(move |user, session| judging.revocations().has_ended(user, session));
     let (hub, questions, news) =
@@ -117,7 +117,7 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     // The tailer waits for nobody's slow request.
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let indexer = Indexer::start(Pool::new(url, 1), log.wakeups().head(), working);
-    let metrics = Metrics::new(log.clone(), hub.clone(), indexer);
+    let metrics = NodeMetrics::new(log.clone(), hub.clone(), indexer);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
     let blanking = domain.clone();
@@ -131,9 +131,19 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
     // It delivers to others, and must not take their connections from who waits here.
     webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
-    let rates = (config.rate_limits == Switch::On).then(Rates::default);
-    let uploads = Uploads::default();
-    Ok(App::new(Parts { domain, uploads, hub, live, epochs, tailer, metrics, rates, shutdown: serving.clone() }))
+    let rate_limits = (config.rate_limits == Switch::On).then(RateLimits::default);
+    let uploads = UploadSlots::default();
+    Ok(App::new(AppParts {
+        domain,
+        uploads,
+        hub,
+        live,
+        epochs,
+        tailer,
+        metrics,
+        rate_limits,
+        shutdown: serving.clone(),
+    }))
 }
 
 /// Ends the subscriptions of revoked sessions and disabled users.

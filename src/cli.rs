@@ -4,7 +4,7 @@ mod reindex;
 
 use crate::app::{self, Backend};
 use crate::config::{Config, Database, Tokens};
-use crate::log::retention::{Retired, Step};
+use crate::log::retention::{RetentionProgress, Retired};
 use crate::store::embedded::Embedded;
 use crate::store::{self, Pool};
 use crate::{domain, http, log, shutdown, telemetry};
@@ -121,7 +121,7 @@ impl Cli {
             Some(Command::Serve(config)) => serve(*config).await,
             Some(Command::Migrate(database)) => migrate(&database).await,
             Some(Command::Openapi) => {
-                print!("{}", http::openapi::json());
+                print!("{}", http::openapi_json());
                 Ok(())
             }
             Some(Command::Token(args)) => token(&args).await,
@@ -140,8 +140,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         shutdown::signalled().await;
         signalled.cancel();
     });
-    let listener =
-        http::server::listen(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = http::listen(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     let database = config.database.clone();
     app::run(config, listener, stop, || greet(address, &database)).await
@@ -232,17 +231,17 @@ async fn retention(args: &RetentionArgs) -> anyhow::Result<()> {
 }
 
 /// Shows how retention gets on: a bar on a terminal, and nothing elsewhere but what waits.
-fn tell_step() -> impl FnMut(Step) {
+fn tell_step() -> impl FnMut(RetentionProgress) {
     // A template of ours: nothing that could fail.
     let style = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}");
     let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     move |step| match step {
-        Step::Swept { table, pages, of } => {
+        RetentionProgress::Swept { table, pages, of } => {
             bar.set_length(of as u64);
             bar.set_position(pages as u64);
             bar.set_message(format!("sweeping {table}"));
         }
-        Step::Dropping { partition } => {
+        RetentionProgress::Dropping { partition } => {
             bar.finish_and_clear();
             eprintln!("dropping {partition}, once no query reads the log as it was");
         }

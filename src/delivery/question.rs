@@ -5,7 +5,7 @@ use super::roster::Key;
 use super::start::{After, Epochs, Refused, Start};
 use super::subscription::{Question, Receiver, Subscription};
 use crate::ids::{ConnectionId, ConversationId, Position, UserId};
-use crate::log::read::{self, Span};
+use crate::log::read::{self, MissedRange};
 use crate::log::{Cursor, Event, epoch};
 use crate::shutdown::Shutdown;
 use crate::store::{ANSWER, Pool, StoreError};
@@ -139,7 +139,7 @@ async fn answer_memberships(hub: Hub, pool: Pool, mut asked: mpsc::UnboundedRece
 
 async fn memberships(hub: &Hub, pool: &Pool, users: &[UserId]) -> Result<Knowledge, StoreError> {
     let mut connection = pool.get().await?;
-    let everyone = read::standings_of(&mut connection, users, hub.published().position);
+    let everyone = read::open_memberships(&mut connection, users, hub.published().position);
     let everyone = tokio::time::timeout(ANSWER, everyone).await;
     let everyone = connection.settle(everyone)?;
     let mut by_user: HashMap<_, _> = users.iter().map(|user| (*user, Vec::new())).collect();
@@ -244,7 +244,7 @@ async fn page(pool: &Pool, mut wish: PageWish) -> Result<Page, Missed> {
 
 impl Unread {
     async fn find(pool: &Pool, wish: &PageWish) -> Result<Self, Missed> {
-        let span = Span { after: wish.covered.position, upto: wish.upto.position, only: wish.only };
+        let span = MissedRange { after: wish.covered.position, upto: wish.upto.position, only: wish.only };
         let most = match wish.shape {
             Shape::Bytes(..) => AHEAD,
             Shape::Events(limit) => limit + 1,
@@ -252,7 +252,7 @@ impl Unread {
         let mut connection = pool.get().await?;
         let found = async {
             let found = read::missed_positions(&mut connection, wish.user, span, most).await?;
-            Ok::<_, StoreError>((found, epoch::oldest(&mut connection).await?))
+            Ok::<_, StoreError>((found, epoch::oldest_position(&mut connection).await?))
         };
         let found = tokio::time::timeout(ANSWER, found).await;
         let (found, oldest) = connection.settle(found)?;
@@ -274,7 +274,7 @@ impl Unread {
         }
         let read = events.last().map(|last| self.found.partition_point(|position| *position <= last.position));
         // Where nothing is kept any more, nothing is left to read.
-        self.found.drain(..read.unwrap_or(self.found.len().min(read::PAGE_EVENTS)));
+        self.found.drain(..read.unwrap_or(self.found.len().min(read::MAX_PAGE_EVENTS)));
         self.read = events.into_iter().map(|event| Arc::new(Encoded::new(Arc::new(event)))).collect();
         if !self.found.is_empty() {
             self.coming = Some(tokio::spawn(read_on(pool.clone(), self.page())));
@@ -285,7 +285,7 @@ impl Unread {
     }
 
     fn page(&self) -> Vec<Position> {
-        self.found[..self.found.len().min(read::PAGE_EVENTS)].to_vec()
+        self.found[..self.found.len().min(read::MAX_PAGE_EVENTS)].to_vec()
     }
 
     fn is_empty(&self) -> bool {
@@ -298,8 +298,8 @@ impl Unread {
 async fn read_on(pool: Pool, positions: Vec<Position>) -> Result<(Position, Vec<Event>), StoreError> {
     let mut connection = pool.get().await?;
     let events = async {
-        let events = read::page(&mut connection, &positions).await?;
-        Ok::<_, StoreError>((epoch::oldest(&mut connection).await?, events))
+        let events = read::events_page(&mut connection, &positions).await?;
+        Ok::<_, StoreError>((epoch::oldest_position(&mut connection).await?, events))
     };
     let events = tokio::time::timeout(ANSWER, events).await;
     connection.settle(events)

@@ -3,7 +3,7 @@
 use super::question::{Ask, PageWish};
 use super::roster::Key;
 use crate::ids::{ConnectionId, ConversationId, Epoch, MessageId, Position, UserId};
-use crate::log::{Cursor, Event, Payload};
+use crate::log::{Cursor, Event, EventPayload};
 use crate::store::{EventKind, Time};
 use crate::wire::{ChangePayload, MessagePayload, Names};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn names() -> Names<'static> {
     Names { name: "ann".into(), display_name: "Ann".into() }
 }
 
-fn event(position: i64, room: ConversationId, kind: EventKind, payload: Payload) -> Arc<Event> {
+fn event(position: i64, room: ConversationId, kind: EventKind, payload: EventPayload) -> Arc<Event> {
     Arc::new(Event {
         position: Position(position),
         epoch: EPOCH,

@@ -1,6 +1,6 @@
 use super::hub::Hub;
 use crate::ids::Epoch;
-use crate::log::epoch::{self, Judgement, State};
+use crate::log::epoch::{self, CursorStatus, EpochHistory};
 use crate::log::{Cursor, Log};
 use crate::store::{ANSWER, DataLoader, StoreError};
 use crate::wire::ResetCode;
@@ -49,7 +49,7 @@ impl From<StoreError> for Refused {
 /// Asks PostgreSQL for the epochs and the head of the log; those who ask at the same time share a query. Cheap to clone.
 #[derive(Clone)]
 pub struct Epochs {
-    rounds: DataLoader<(), State>,
+    rounds: DataLoader<(), EpochHistory>,
     log: Log,
 }
 
@@ -61,7 +61,7 @@ impl Epochs {
             let (hub, pool) = (hub.clone(), pool.clone());
             async move {
                 let mut connection = pool.get().await?;
-                let state = epoch::state(&mut connection, hub.published().position);
+                let state = epoch::load(&mut connection, hub.published().position);
                 let state = tokio::time::timeout(ANSWER, state).await;
                 Ok(vec![connection.settle(state)?; questions.len()])
             }
@@ -83,12 +83,12 @@ impl Start {
         let from = match after {
             After::Now => state.head(),
             After::Start => state.start(),
-            After::Cursor(cursor) => match state.judge(cursor) {
-                Judgement::Good => cursor,
+            After::Cursor(cursor) => match state.check(cursor) {
+                CursorStatus::Valid => cursor,
                 dead => {
                     let code = match dead {
-                        Judgement::Expired => ResetCode::CursorExpired,
-                        Judgement::Good | Judgement::Unknown => ResetCode::CursorUnknown,
+                        CursorStatus::Expired => ResetCode::CursorExpired,
+                        CursorStatus::Valid | CursorStatus::Unknown => ResetCode::CursorUnknown,
                     };
                     return Err(Refused::Dead(code, Self { from: state.head(), epoch }));
                 }

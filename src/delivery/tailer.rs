@@ -4,7 +4,7 @@ use super::close::Close;
 use super::hub::Hub;
 use crate::ids::{Epoch, Position};
 use crate::log::read::{self, Tail};
-use crate::log::{Committed, Cursor, Event, Handed};
+use crate::log::{CommitFeed, CommittedBatch, Cursor, Event};
 use crate::shutdown::Shutdown;
 use crate::store::{ANSWER, Pool, StoreError};
 use std::future::Future;
@@ -43,7 +43,7 @@ impl Tailer {
     pub fn start(
         hub: Hub,
         source: impl Source,
-        handed: Handed,
+        handed: CommitFeed,
         head: watch::Receiver<Position>,
         shutdown: &Shutdown,
     ) -> Self {
@@ -62,7 +62,7 @@ impl Tailer {
 struct Loop<S> {
     hub: Hub,
     source: S,
-    handed: Handed,
+    handed: CommitFeed,
     head: watch::Receiver<Position>,
     contact: watch::Sender<Instant>,
 }
@@ -93,7 +93,7 @@ impl<S: Source> Loop<S> {
     }
 
     /// Publishes a handed batch if it is what comes next; answers whether there is nothing to read.
-    async fn take(&mut self, batch: Option<Committed>) -> bool {
+    async fn take(&mut self, batch: Option<CommittedBatch>) -> bool {
         let Some(committed) = batch else { return true };
         let at = self.hub.published();
         let (Some(first), Some(last)) = (committed.events.first(), committed.events.last()) else { return true };

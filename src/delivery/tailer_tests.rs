@@ -3,7 +3,7 @@
 use super::*;
 use crate::delivery::hub::{Bell, Command, Inside, Reach};
 use crate::delivery::samples::{NOTHING, cursor_of, message, room, under};
-use crate::log::Handing;
+use crate::log::CommitFeedSender;
 use std::sync::Mutex;
 use tokio::sync::mpsc;
 
@@ -53,7 +53,7 @@ struct Node {
     reach: watch::Receiver<Reach>,
     stored: Arc<Mutex<Stored>>,
     reads: mpsc::UnboundedReceiver<i64>,
-    handing: Handing,
+    handing: CommitFeedSender,
     head: watch::Sender<Position>,
 }
 
@@ -66,7 +66,7 @@ impl Node {
         tokio::spawn(remember(inside, tell));
         let stored = Arc::new(Mutex::new(Stored { epoch: 1, first: 1, ..Stored::default() }));
         let (sender, reads) = mpsc::unbounded_channel();
-        let (handing, handed) = crate::log::handing();
+        let (handing, handed) = crate::log::commit_feed();
         let head = watch::Sender::new(Position::ZERO);
         let source = Fake { stored: stored.clone(), reads: sender };
         let tailer = Tailer::start(hub.clone(), source, handed, head.subscribe(), &Shutdown::default());
@@ -104,7 +104,7 @@ impl Node {
 
     fn hand_over(&self, epoch: i64, positions: impl IntoIterator<Item = i64>) {
         let events = positions.into_iter().map(|position| Arc::new(event(epoch, position))).collect();
-        self.handing.put(Committed { epoch: Epoch(epoch), events });
+        self.handing.put(CommittedBatch { epoch: Epoch(epoch), events });
     }
 
     /// Puts events up to `last` into the log, and hints at them while the writer is at work: nothing is read yet.

@@ -8,7 +8,7 @@ use super::idempotency::{Asked, check_repeat, check_unused};
 use super::tokens::random;
 use super::{Caller, Domain, Error, cut, invalid, names, sessions, text};
 use crate::ids::{SessionId, UserId};
-use crate::log::Key;
+use crate::log::WriteKey;
 use crate::store::bots::{self, BotInsertion, BotOrigin, BotTokenRow, NewBotToken};
 use crate::store::{self, Connection, UserRole, users};
 use crate::wire;
@@ -210,7 +210,7 @@ async fn managed(connection: &mut Connection, caller: &Caller, named: &str) -> R
 }
 
 /// What an earlier request with this key made.
-async fn repeated_bot(connection: &mut Connection, key: &Key) -> Result<Option<wire::User>, Error> {
+async fn repeated_bot(connection: &mut Connection, key: &WriteKey) -> Result<Option<wire::User>, Error> {
     let id = UserId(key.id.0);
     let Some(made) = bots::origin(connection, id).await? else {
         check_unused(connection, key).await?;
@@ -221,7 +221,11 @@ async fn repeated_bot(connection: &mut Connection, key: &Key) -> Result<Option<w
     Ok(users::by_id(connection, id).await?.map(Into::into))
 }
 
-async fn repeated_token(connection: &mut Connection, key: &Key, bot: UserId) -> Result<Option<BotTokenRow>, Error> {
+async fn repeated_token(
+    connection: &mut Connection,
+    key: &WriteKey,
+    bot: UserId,
+) -> Result<Option<BotTokenRow>, Error> {
     let Some(token) = bots::by_id(connection, SessionId(key.id.0)).await? else {
         check_unused(connection, key).await?;
         return Ok(None);

@@ -5,7 +5,7 @@ use super::idempotency::Asked;
 use super::showing::{self, Sights};
 use super::{Caller, Domain, Error, cut, invalid, names, text, visibility};
 use crate::ids::{ConversationId, Position, UserId};
-use crate::log::{Changed, epoch, inbox, read};
+use crate::log::{ChangeOutcome, epoch, inbox, read};
 use crate::store::members::{MemberSettings, Membership};
 use crate::store::{Connection, ConversationKind, History, conversations, members};
 use crate::wire;
@@ -69,11 +69,11 @@ impl Domain {
         };
         let id = founding.id;
         match self.0.log.change(founding).await? {
-            Changed::Now(Founded { id, existed }, _) => {
+            ChangeOutcome::Applied(Founded { id, existed }, _) => {
                 let thing = self.conversation(caller, id).await?;
                 Ok(Created { thing, created: !existed, replayed: false })
             }
-            Changed::Before(_) => self.replayed_conversation(caller, id).await,
+            ChangeOutcome::Replayed(_) => self.replayed_conversation(caller, id).await,
         }
     }
 
@@ -116,7 +116,7 @@ impl Domain {
     /// [`Error::NotFound`], also for former members.
     pub async fn conversation(&self, caller: &Caller, id: ConversationId) -> Result<wire::Conversation, Error> {
         let mut connection = self.connection().await?;
-        let page = inbox::Page { only: Some(id), after: None, limit: 1 };
+        let page = inbox::InboxQuery { only: Some(id), after: None, limit: 1 };
         let entries = inbox::page(&mut connection, caller.user.id, page).await?;
         let mut views = views(&mut connection, caller.user.id, &entries).await?;
         views.pop().ok_or(Error::NotFound)
@@ -129,9 +129,9 @@ impl Domain {
                 let mut connection = self.connection().await?;
                 let left = members::of_user(&mut connection, id, caller.user.id).await?;
                 let left = left.into_iter().next_back().ok_or(Error::NotFound)?;
-                let entry = inbox::Entry {
+                let entry = inbox::InboxEntry {
                     conversation: id,
-                    place: left.joined_at,
+                    sort_position: left.joined_at,
                     newest: None,
                     read: left.joined_at,
                     unread: 0,
@@ -158,11 +158,11 @@ impl Domain {
     ) -> Result<Listed, Error> {
         let mut connection = self.connection().await?;
         // Read before the list, so that the list holds all of it.
-        let head = epoch::state(&mut connection, Position::ZERO).await?.head();
-        let page = inbox::Page { only: None, after, limit: limit as i64 + 1 };
+        let head = epoch::load(&mut connection, Position::ZERO).await?.head();
+        let page = inbox::InboxQuery { only: None, after, limit: limit as i64 + 1 };
         let mut entries = inbox::page(&mut connection, caller.user.id, page).await?;
         let more = cut(&mut entries, limit);
-        let next = entries.last().filter(|_| more).map(|entry| (entry.place, entry.conversation));
+        let next = entries.last().filter(|_| more).map(|entry| (entry.sort_position, entry.conversation));
         let items = views(&mut connection, caller.user.id, &entries).await?;
         Ok(Listed { items, next, cursor: head.to_string() })
     }
@@ -172,7 +172,7 @@ impl Domain {
 async fn views(
     connection: &mut Connection,
     user: UserId,
-    entries: &[inbox::Entry],
+    entries: &[inbox::InboxEntry],
 ) -> Result<Vec<wire::Conversation>, Error> {
     let ids: Vec<_> = entries.iter().map(|entry| entry.conversation).collect();
     let conversations = conversations::by_ids(connection, &ids).await?;
@@ -189,7 +189,7 @@ async fn views(
     let counts: HashMap<_, _> = members::count(connection, &ids).await?.into_iter().collect();
     let mut peers: HashMap<_, _> = members::peers(connection, &direct, user).await?.into_iter().collect();
     let mut newest = newest(connection, user, entries, &sights).await?;
-    let state = epoch::state(connection, Position::ZERO).await?;
+    let state = epoch::load(connection, Position::ZERO).await?;
     let mut views = Vec::with_capacity(entries.len());
     for entry in entries {
         let id = entry.conversation;
@@ -218,11 +218,11 @@ async fn views(
 async fn newest(
     connection: &mut Connection,
     user: UserId,
-    entries: &[inbox::Entry],
+    entries: &[inbox::InboxEntry],
     sights: &Sights,
 ) -> Result<HashMap<ConversationId, wire::Message>, Error> {
     let positions: Vec<_> = entries.iter().filter_map(|entry| entry.newest).collect();
-    let events = read::at(connection, &positions).await?;
+    let events = read::events_at(connection, &positions).await?;
     let messages = showing::show(connection, user, &events, sights).await?;
     Ok(messages.into_iter().map(|message| (message.conversation_id, message)).collect())
 }

@@ -3,7 +3,7 @@
 use super::{Caller, Domain, Error, cut};
 use crate::ids::{Position, UserId};
 use crate::log::Cursor;
-use crate::log::epoch::{self, Judgement, State};
+use crate::log::epoch::{self, CursorStatus, EpochHistory};
 use crate::store::cursors::{self, CursorRow};
 use crate::store::{Connection, Time};
 use diesel_async::AsyncConnection;
@@ -41,7 +41,7 @@ impl Domain {
         let mut connection = self.connection().await?;
         let mut found = cursors::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
         let more = cut(&mut found, limit);
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         Ok((found.into_iter().map(|stored| named(stored, &state)).collect(), more))
     }
 
@@ -52,7 +52,7 @@ impl Domain {
     pub async fn cursor(&self, caller: &Caller, name: &str) -> Result<Named, Error> {
         let mut connection = self.connection().await?;
         let stored = cursors::get(&mut connection, caller.user.id, name, false).await?.ok_or(Error::NotFound)?;
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         Ok(named(stored, &state))
     }
 
@@ -66,7 +66,7 @@ impl Domain {
             return Err(Error::NotFound);
         }
         let mut connection = self.connection().await?;
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         let cursor = aimed(target, &state)?;
         let user = caller.user.id;
         let ahead = match target {
@@ -77,7 +77,7 @@ impl Domain {
         };
         let stored =
             connection.transaction(async |connection| put(connection, user, name, cursor, ahead).await).await?;
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         Ok(named(stored, &state))
     }
 
@@ -97,7 +97,7 @@ impl Domain {
 ///
 /// # Errors
 /// [`Error::CursorUnknown`], [`Error::CursorExpired`].
-pub(super) fn aimed(target: Target, state: &State) -> Result<Cursor, Error> {
+pub(super) fn aimed(target: Target, state: &EpochHistory) -> Result<Cursor, Error> {
     match target {
         Target::Now => Ok(state.head()),
         Target::Start => Ok(state.start()),
@@ -105,11 +105,11 @@ pub(super) fn aimed(target: Target, state: &State) -> Result<Cursor, Error> {
     }
 }
 
-fn judged(cursor: Cursor, state: &State) -> Result<Cursor, Error> {
-    match state.judge(cursor) {
-        Judgement::Good => Ok(cursor),
-        Judgement::Unknown => Err(Error::CursorUnknown),
-        Judgement::Expired => Err(Error::CursorExpired),
+fn judged(cursor: Cursor, state: &EpochHistory) -> Result<Cursor, Error> {
+    match state.check(cursor) {
+        CursorStatus::Valid => Ok(cursor),
+        CursorStatus::Unknown => Err(Error::CursorUnknown),
+        CursorStatus::Expired => Err(Error::CursorExpired),
     }
 }
 
@@ -135,11 +135,11 @@ async fn put(
     }
     let stored = cursors::get(connection, user, name, true).await?;
     // Read after the lock was had: the stored cursor may be ahead of what was the head before.
-    let state = epoch::state(connection, Position::ZERO).await?;
+    let state = epoch::load(connection, Position::ZERO).await?;
     let ahead = stored.filter(|stored| {
         let present = Cursor { epoch: stored.epoch, position: stored.position };
         // A cursor of a history that is gone holds nothing back.
-        state.judge(present) != Judgement::Unknown && position < present.position
+        state.check(present) != CursorStatus::Unknown && position < present.position
     });
     match (ahead, if_ahead) {
         (Some(_), Ahead::Refused) => Err(Error::CursorBehind),
@@ -148,7 +148,7 @@ async fn put(
     }
 }
 
-fn named(stored: CursorRow, state: &State) -> Named {
+fn named(stored: CursorRow, state: &EpochHistory) -> Named {
     let cursor = Cursor { epoch: stored.epoch, position: stored.position };
     let lag = (state.head().position.0 - stored.position.0).max(0);
     Named { name: stored.name, cursor, lag, updated_at: stored.updated_at }

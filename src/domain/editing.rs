@@ -3,7 +3,7 @@
 use super::telling::{Told, names};
 use super::{Caller, Domain, Error, idempotency, invalid, text, visibility};
 use crate::ids::{MessageId, UserId};
-use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop, read, versions};
+use crate::log::{ApplyError, Change, ChangeFuture, Event, LockedHead, NewEvent, WriteKey, read, versions};
 use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, reactions, search};
 use crate::wire::{self, First, Message, MessageData, MessagePayload};
@@ -50,7 +50,7 @@ fn check_author(created: &Event, caller: &Caller) -> Result<(), Error> {
 /// [`crate::store::StoreError`].
 pub(super) async fn current(connection: &mut Connection, created: &Event) -> Result<Event, Error> {
     let Some(position) = created.current else { return Ok(created.clone()) };
-    read::at(connection, &[position]).await?.pop().ok_or(Error::NotFound)
+    read::events_at(connection, &[position]).await?.pop().ok_or(Error::NotFound)
 }
 
 /// Whether a message was deleted.
@@ -62,7 +62,7 @@ pub(super) async fn is_deleted(connection: &mut Connection, created: &Event) -> 
 }
 
 struct Editing {
-    key: Key,
+    key: WriteKey,
     caller: Caller,
     message: MessageId,
     text: String,
@@ -70,21 +70,21 @@ struct Editing {
 }
 
 impl Change for Editing {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let (created, sight) = visibility::message(connection, &self.caller, self.message).await?;
             sight.present()?;
             check_author(&created, &self.caller)?;
             let current = current(connection, &created).await?;
             if current.kind == EventKind::MessageDeleted {
-                return Err(Stop::Refused(Error::Forbidden("the message was deleted")));
+                return Err(ApplyError::Rejected(Error::Forbidden("the message was deleted")));
             }
             let before = MessagePayload::parse(&current.payload).map_err(Error::from)?;
             if before.text.as_deref() == Some(&self.text) {
@@ -92,7 +92,7 @@ impl Change for Editing {
             }
             if versions::count_edits(connection, self.message).await? >= MOST_EDITS {
                 let detail = format!("is the text of a message that was edited {MOST_EDITS} times: send another");
-                return Err(Stop::Refused(invalid("text", detail)));
+                return Err(ApplyError::Rejected(invalid("text", detail)));
             }
             versions::supersede(connection, created.position, locked.next, &self.mentions).await?;
             Ok((vec![self.event(&created, before)], ()))
@@ -125,27 +125,29 @@ impl Editing {
 }
 
 struct Deleting {
-    key: Key,
+    key: WriteKey,
     caller: Caller,
     message: MessageId,
 }
 
 impl Change for Deleting {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let (created, sight) = visibility::message(connection, &self.caller, self.message).await?;
             let own = created.sender == self.caller.user.id;
             let manages =
                 sight.conversation.kind == ConversationKind::Group && sight.present()?.role != MemberRole::Member;
             if !own && !manages {
-                return Err(Stop::Refused(Error::Forbidden("only its author, admins and owners delete a message")));
+                return Err(ApplyError::Rejected(Error::Forbidden(
+                    "only its author, admins and owners delete a message",
+                )));
             }
             if is_deleted(connection, &created).await? {
                 return Ok((Vec::new(), ()));
@@ -162,12 +164,12 @@ impl Change for Deleting {
 /// As PostgreSQL has it.
 pub(super) async fn delete(
     connection: &mut Connection,
-    key: Key,
+    key: WriteKey,
     actor: &UserRow,
     created: &Event,
-    locked: Locked,
-) -> Result<NewEvent, Stop<Error>> {
-    let message = created.message.ok_or(Stop::Refused(Error::NotFound))?;
+    locked: LockedHead,
+) -> Result<NewEvent, ApplyError<Error>> {
+    let message = created.message.ok_or(ApplyError::Rejected(Error::NotFound))?;
     versions::delete(connection, message, created.position, locked.next).await?;
     reactions::delete_all(connection, &[message]).await?;
     attachments::release(connection, &[message]).await?;

@@ -3,7 +3,7 @@
 use super::telling::Told;
 use super::{Caller, Domain, Error, idempotency, to_the_end, visibility};
 use crate::ids::{ConversationId, Position, UserId};
-use crate::log::{Applying, Change, Changed, Key, Locked, Stop, versions};
+use crate::log::{ApplyError, Change, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, versions};
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachments, conversations, members, search};
 use crate::wire::{ConversationData, ConversationInEvent};
 use std::time::Duration;
@@ -56,38 +56,38 @@ impl Domain {
             // Nothing is appended under it, so it is nobody's.
             let key = idempotency::fresh(UserId(id.0));
             match self.0.log.change(Blanking { key, id, after }).await? {
-                Changed::Now(Some(reached), _) => after = reached,
-                Changed::Now(None, _) => return Ok(()),
+                ChangeOutcome::Applied(Some(reached), _) => after = reached,
+                ChangeOutcome::Applied(None, _) => return Ok(()),
                 // This part was done by an attempt whose outcome was unknown: the next look goes on.
-                Changed::Before(_) => {}
+                ChangeOutcome::Replayed(_) => {}
             }
         }
     }
 }
 
 struct Ending {
-    key: Key,
+    key: WriteKey,
     caller: Caller,
     id: ConversationId,
 }
 
 impl Change for Ending {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let sight = visibility::of(connection, &self.caller, self.id).await?;
             let role = sight.present()?.role;
             if sight.conversation.kind == ConversationKind::Direct {
-                return Err(Stop::Refused(Error::DirectFixed));
+                return Err(ApplyError::Rejected(Error::DirectFixed));
             }
             if role != MemberRole::Owner {
-                return Err(Stop::Refused(Error::Forbidden("only owners delete a conversation")));
+                return Err(ApplyError::Rejected(Error::Forbidden("only owners delete a conversation")));
             }
             members::leave_all(connection, self.id, locked.next).await?;
             conversations::delete(connection, self.id, locked.now).await?;
@@ -108,20 +108,20 @@ impl Change for Ending {
 
 /// Blanks a part of a deleted conversation's texts, lets go of a part of its attachments, and answers how far it came.
 struct Blanking {
-    key: Key,
+    key: WriteKey,
     id: ConversationId,
     after: Position,
 }
 
 impl Change for Blanking {
-    type Done = Option<Position>;
-    type Refusal = Error;
+    type Output = Option<Position>;
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Option<Position>, Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, Option<Position>, Error> {
         Box::pin(async move {
             let blanked = versions::blank(connection, self.id, self.after, PART).await?;
             search::delete_blanked_versions(connection, &blanked).await?;

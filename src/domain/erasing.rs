@@ -9,7 +9,7 @@ use super::passwords::Verdict;
 use super::{Caller, Domain, Error, editing, idempotency, to_the_end};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::history::{self, Interval};
-use crate::log::{Applying, Change, ChangeError, Changed, Key, Locked, Stop, read};
+use crate::log::{ApplyError, Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, read};
 use crate::store::users::UserRow;
 use crate::store::{Connection, account_deletions, users, webhooks};
 use std::sync::Arc;
@@ -87,9 +87,9 @@ impl Domain {
     /// Closes an account with its bots, and answers which accounts that are.
     async fn close(&self, user: UserId) -> Result<Vec<UserId>, Error> {
         match self.0.log.change(Closing { key: idempotency::fresh(user), user }).await? {
-            Changed::Now(closed, _) => Ok(closed),
+            ChangeOutcome::Applied(closed, _) => Ok(closed),
             // An earlier attempt of this very change went through: the next look finds what else there is.
-            Changed::Before(_) => Ok(vec![user]),
+            ChangeOutcome::Replayed(_) => Ok(vec![user]),
         }
     }
 
@@ -137,7 +137,7 @@ impl Domain {
         let leaving = Leaving { key, conversation, caller: user.clone(), user: (**user).clone(), for_good: true };
         match self.0.log.change(leaving).await {
             // Gone already: another node is at it, or the conversation was deleted.
-            Err(ChangeError::Refused(Error::NotFound)) | Ok(_) => Ok(()),
+            Err(ChangeError::Rejected(Error::NotFound)) | Ok(_) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -168,42 +168,44 @@ impl Domain {
 
 /// Closes an account.
 struct Closing {
-    key: Key,
+    key: WriteKey,
     user: UserId,
 }
 
 impl Change for Closing {
-    type Done = Vec<UserId>;
-    type Refusal = Error;
+    type Output = Vec<UserId>;
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, Vec<UserId>, Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, Vec<UserId>, Error> {
         Box::pin(async move { Ok((Vec::new(), account_deletions::delete(connection, self.user, DISPLAY_NAME).await?)) })
     }
 }
 
 /// Deletes messages of a deleted account, as far as they are not deleted.
 struct Erasing {
-    key: Key,
+    key: WriteKey,
     user: Arc<UserRow>,
     /// Where they stand.
     messages: Vec<Position>,
 }
 
 impl Change for Erasing {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
-            let created = read::at(connection, &self.messages).await.map_err(|error| Stop::Refused(error.into()))?;
+            let created = read::events_at(connection, &self.messages)
+                .await
+                .map_err(|error| ApplyError::Rejected(error.into()))?;
             let mut events = Vec::with_capacity(created.len());
             for message in &created {
                 if editing::is_deleted(connection, message).await? {
@@ -211,7 +213,7 @@ impl Change for Erasing {
                 }
                 let first = events.is_empty();
                 let key = if first { self.key.clone() } else { idempotency::fresh(self.user.id) };
-                let locked = Locked { next: locked.next.plus(events.len()), ..locked };
+                let locked = LockedHead { next: locked.next.plus(events.len()), ..locked };
                 events.push(editing::delete(connection, key, &self.user, message, locked).await?);
             }
             Ok((events, ()))

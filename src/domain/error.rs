@@ -1,4 +1,4 @@
-use crate::log::{ChangeError, Stop, WriteError};
+use crate::log::{ApplyError, ChangeError, WriteError};
 use crate::store::StoreError;
 use crate::wire::{FieldError, ShapeError};
 
@@ -85,18 +85,18 @@ impl From<WriteError> for Error {
 impl From<ChangeError<Error>> for Error {
     fn from(error: ChangeError<Error>) -> Self {
         match error {
-            ChangeError::Refused(refusal) => refusal,
+            ChangeError::Rejected(refusal) => refusal,
             ChangeError::Write(error) => error.into(),
         }
     }
 }
 
 /// What PostgreSQL says under the log's lock is for the writer to judge; all else is for the caller.
-impl From<Error> for Stop<Error> {
+impl From<Error> for ApplyError<Error> {
     fn from(error: Error) -> Self {
         match error {
-            Error::Store(StoreError::Query(error) | StoreError::Unavailable(error)) => Self::Failed(error),
-            refusal => Self::Refused(refusal),
+            Error::Store(StoreError::Query(error) | StoreError::Unavailable(error)) => Self::Database(error),
+            rejection => Self::Rejected(rejection),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Caller, Domain, Error, visibility};
 use crate::ids::{ConversationId, Position};
-use crate::log::epoch::{self, Judgement};
+use crate::log::epoch::{self, CursorStatus};
 use crate::log::history::Interval;
 use crate::log::{Cursor, Event, history, read};
 use crate::store::Connection;
@@ -41,12 +41,12 @@ impl Domain {
     ) -> Result<Begun, Error> {
         let mut connection = self.connection().await?;
         visibility::of(&mut connection, &caller, conversation).await?.present()?;
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         let covered = after.unwrap_or_else(|| state.start());
-        Ok(match state.judge(covered) {
-            Judgement::Unknown => Begun::Dead(ResetCode::CursorUnknown, state.head()),
-            Judgement::Expired => Begun::Dead(ResetCode::CursorExpired, state.head()),
-            Judgement::Good => {
+        Ok(match state.check(covered) {
+            CursorStatus::Unknown => Begun::Dead(ResetCode::CursorUnknown, state.head()),
+            CursorStatus::Expired => Begun::Dead(ResetCode::CursorExpired, state.head()),
+            CursorStatus::Valid => {
                 let (covered, upto) = (covered.position, state.head().position);
                 Begun::Export(Export { caller, conversation, covered, upto })
             }
@@ -73,8 +73,8 @@ impl Export {
         let intervals: Vec<_> = sight.intervals.iter().map(cut).filter(|part| part.first <= part.last).collect();
         let reader = self.caller.user.id;
         let positions =
-            history::positions(&mut connection, self.conversation, &intervals, reader, read::PAGE_EVENTS).await?;
-        let events = read::page(&mut connection, &positions).await?;
+            history::positions(&mut connection, self.conversation, &intervals, reader, read::MAX_PAGE_EVENTS).await?;
+        let events = read::events_page(&mut connection, &positions).await?;
         self.check_kept(&mut connection).await?;
         self.covered = events.last().map_or(self.upto, |last| last.position);
         Ok(events)
@@ -94,7 +94,7 @@ impl Export {
     /// Checks that nothing was missing from what was read. Asked afterwards: retention tells what it will drop before it
     /// drops anything.
     async fn check_kept(&self, connection: &mut Connection) -> Result<(), Error> {
-        let oldest = epoch::oldest(connection).await?;
+        let oldest = epoch::oldest_position(connection).await?;
         if self.covered < oldest.previous() { Err(Error::CursorExpired) } else { Ok(()) }
     }
 }

@@ -5,7 +5,7 @@ use super::messages::Letter;
 use super::telling::Told;
 use super::{Error, idempotency, invalid};
 use crate::ids::{ConversationId, MessageId};
-use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
+use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, NewEvent, WriteKey};
 use crate::store::attachments::MessageLocation;
 use crate::store::conversations::ConversationRow;
 use crate::store::members::NewMember;
@@ -21,7 +21,7 @@ const MOST_NAMED: usize = 50;
 /// A conversation to be made; or, if it has a key of its members, to be found.
 pub struct Founding {
     /// Of the message if there is one, else of the conversation.
-    pub key: Key,
+    pub key: WriteKey,
     pub id: ConversationId,
     pub kind: ConversationKind,
     pub title: Option<String>,
@@ -53,14 +53,14 @@ pub fn direct_key(kind: ConversationKind, founder: &UserRow, others: &[UserRow])
 }
 
 impl Change for Founding {
-    type Done = Founded;
-    type Refusal = Error;
+    type Output = Founded;
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, Founded, Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, Founded, Error> {
         Box::pin(async move {
             let found = match &self.direct_key {
                 Some(key) => conversations::by_direct_key(connection, key).await?,
@@ -82,10 +82,10 @@ impl Change for Founding {
 }
 
 impl Founding {
-    async fn found(&self, connection: &mut Connection, locked: Locked) -> Result<NewEvent, Stop<Error>> {
+    async fn found(&self, connection: &mut Connection, locked: LockedHead) -> Result<NewEvent, ApplyError<Error>> {
         let others: Vec<_> = self.others.iter().map(|user| user.id).collect();
         if users::is_any_disabled(connection, &others).await? {
-            return Err(Stop::Refused(invalid("members", "names somebody whose account was deleted just now")));
+            return Err(ApplyError::Rejected(invalid("members", "names somebody whose account was deleted just now")));
         }
         let conversation = ConversationRow {
             id: self.id,
@@ -111,8 +111,8 @@ impl Founding {
             .chain(self.others.iter().map(|user| (user, MemberRole::Member)))
     }
 
-    fn own_key(&self) -> Key {
-        Key { id: self.id.into(), ..idempotency::fresh(self.founder.id) }
+    fn own_key(&self) -> WriteKey {
+        WriteKey { id: self.id.into(), ..idempotency::fresh(self.founder.id) }
     }
 
     fn event(&self, conversation: &ConversationRow) -> NewEvent {

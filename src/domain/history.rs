@@ -3,7 +3,7 @@
 use super::visibility::{self, Sight};
 use super::{Caller, Domain, Error, cut, showing};
 use crate::ids::{ConversationId, MessageId, Position};
-use crate::log::epoch::{self, Judgement};
+use crate::log::epoch::{self, CursorStatus};
 use crate::log::history::{self, Interval, Order};
 use crate::log::{Cursor, Event, versions};
 use crate::store::Connection;
@@ -128,9 +128,9 @@ async fn listed(
 /// [`Error::NotFound`] for a message that may not be read, [`Error::CursorUnknown`].
 pub(super) async fn place(connection: &mut Connection, sight: &Sight, bound: Bound) -> Result<Position, Error> {
     match bound {
-        Bound::Cursor(cursor) => match epoch::state(connection, Position::ZERO).await?.judge(cursor) {
-            Judgement::Good | Judgement::Expired => Ok(cursor.position),
-            Judgement::Unknown => Err(Error::CursorUnknown),
+        Bound::Cursor(cursor) => match epoch::load(connection, Position::ZERO).await?.check(cursor) {
+            CursorStatus::Valid | CursorStatus::Expired => Ok(cursor.position),
+            CursorStatus::Unknown => Err(Error::CursorUnknown),
         },
         Bound::Message(id) => match sight.find(connection, id).await? {
             Some(event) => Ok(event.position),

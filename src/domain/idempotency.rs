@@ -2,7 +2,7 @@
 
 use super::{Domain, Error};
 use crate::ids::{Position, UserId, WriteId};
-use crate::log::{Applying, Change, Changed, Key, Locked, read};
+use crate::log::{Change, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, read};
 use crate::store::{Connection, StoreError, secrets};
 use aws_lc_rs::hmac;
 
@@ -27,7 +27,7 @@ impl Marks {
     }
 
     /// The key of a write: the client's, or a fresh one that nobody can repeat.
-    pub fn key(&self, owner: UserId, asked: Asked<'_>) -> Key {
+    pub fn key(&self, owner: UserId, asked: Asked<'_>) -> WriteKey {
         let Some(id) = asked.key else {
             return fresh(owner);
         };
@@ -35,20 +35,20 @@ impl Marks {
         for part in [asked.method.as_bytes(), b" ", asked.path.as_bytes(), b"\n", asked.body] {
             mac.update(part);
         }
-        Key { id, owner, mac: mac.sign().as_ref().to_vec() }
+        WriteKey { id, owner, mac: mac.sign().as_ref().to_vec() }
     }
 }
 
 /// The key of a write that only this node repeats.
-pub fn fresh(owner: UserId) -> Key {
-    Key { id: WriteId::new(), owner, mac: Vec::new() }
+pub fn fresh(owner: UserId) -> WriteKey {
+    WriteKey { id: WriteId::new(), owner, mac: Vec::new() }
 }
 
 /// Checks that a key which is not of the log, but of a row, was used by the same user for the same request.
 ///
 /// # Errors
 /// [`Error::KeyTaken`] and [`Error::KeyReused`].
-pub(super) fn check_repeat(key: &Key, owner: UserId, mac: &[u8]) -> Result<(), Error> {
+pub(super) fn check_repeat(key: &WriteKey, owner: UserId, mac: &[u8]) -> Result<(), Error> {
     match (owner == key.owner, mac == key.mac) {
         (true, true) => Ok(()),
         (true, false) => Err(Error::KeyReused),
@@ -60,8 +60,8 @@ pub(super) fn check_repeat(key: &Key, owner: UserId, mac: &[u8]) -> Result<(), E
 ///
 /// # Errors
 /// [`Error::KeyTaken`] and [`Error::KeyReused`].
-pub(super) async fn check_unused(connection: &mut Connection, key: &Key) -> Result<(), Error> {
-    match read::known(connection, key.id).await? {
+pub(super) async fn check_unused(connection: &mut Connection, key: &WriteKey) -> Result<(), Error> {
+    match read::find_write(connection, key.id).await? {
         None => Ok(()),
         Some(known) if known.owner == key.owner => Err(Error::KeyReused),
         Some(_) => Err(Error::KeyTaken),
@@ -73,36 +73,36 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::KeyTaken`] and [`Error::KeyReused`].
-    pub(super) async fn replayed(&self, asked: Asked<'_>, key: &Key) -> Result<Option<Position>, Error> {
+    pub(super) async fn replayed(&self, asked: Asked<'_>, key: &WriteKey) -> Result<Option<Position>, Error> {
         if asked.key.is_none() {
             return Ok(None);
         }
         let mut connection = self.connection().await?;
-        let found = read::known(&mut connection, key.id).await?;
+        let found = read::find_write(&mut connection, key.id).await?;
         drop(connection);
         match found {
             None => Ok(None),
             // What is found may not be as safe as a fresh write would be: only the log can confirm it.
             Some(_) => match self.0.log.change(Confirm(key.clone())).await? {
-                Changed::Before(position) => Ok(Some(position)),
-                Changed::Now((), _) => Ok(None),
+                ChangeOutcome::Replayed(position) => Ok(Some(position)),
+                ChangeOutcome::Applied((), _) => Ok(None),
             },
         }
     }
 }
 
 /// A write that is known already: waits for what the original had to wait for.
-struct Confirm(Key);
+struct Confirm(WriteKey);
 
 impl Change for Confirm {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.0
     }
 
-    fn apply<'a>(&'a self, _: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, _: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async { Ok((Vec::new(), ())) })
     }
 }

@@ -4,7 +4,7 @@ use super::Error;
 use super::invalid;
 use super::members::{Managed, MemberEvent};
 use crate::ids::ConversationId;
-use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
+use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, NewEvent, WriteKey};
 use crate::store::members::{MemberSettings, Membership};
 use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, MemberRole, conversations, members, users};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A user who joins or changes their role.
 pub struct Joining {
-    pub key: Key,
+    pub key: WriteKey,
     pub conversation: ConversationId,
     pub caller: Arc<UserRow>,
     pub user: UserRow,
@@ -30,14 +30,14 @@ pub struct Joined {
 }
 
 impl Change for Joining {
-    type Done = Joined;
-    type Refusal = Error;
+    type Output = Joined;
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, Joined, Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, Joined, Error> {
         Box::pin(async move {
             let managed = Managed::read(connection, self.conversation, self.caller.id, self.user.id).await?;
             managed.check_changes()?;
@@ -53,19 +53,25 @@ impl Change for Joining {
     }
 }
 
-type Done = Result<(Vec<NewEvent>, Joined), Stop<Error>>;
+type JoinResult = Result<(Vec<NewEvent>, Joined), ApplyError<Error>>;
 
 impl Joining {
-    async fn add(&self, connection: &mut Connection, locked: Locked, managed: &Managed, role: MemberRole) -> Done {
+    async fn add(
+        &self,
+        connection: &mut Connection,
+        locked: LockedHead,
+        managed: &Managed,
+        role: MemberRole,
+    ) -> JoinResult {
         // Read under the lock: an account that was closed before gets no new membership.
         let user = users::by_id(connection, self.user.id).await.map_err(Error::from)?;
         if user.is_none_or(|user| user.disabled_at.is_some()) {
-            return Err(Stop::Refused(Error::NotFound));
+            return Err(ApplyError::Rejected(Error::NotFound));
         }
         let count = managed.count(connection).await? + 1;
         if count > self.most as i64 {
             let detail = format!("makes {count} members, at most {} are taken", self.most);
-            return Err(Stop::Refused(invalid("user", detail)));
+            return Err(ApplyError::Rejected(invalid("user", detail)));
         }
         let joining = members::NewMember { user: self.user.id, role };
         members::join(connection, self.conversation, &[joining], locked.next, locked.now).await?;
@@ -88,10 +94,12 @@ impl Joining {
         managed: &Managed,
         member: &Membership,
         role: MemberRole,
-    ) -> Done {
+    ) -> JoinResult {
         let last = member.role == MemberRole::Owner && members::count_owners(connection, self.conversation).await? == 1;
         if last {
-            return Err(Stop::Refused(Error::Forbidden("a conversation keeps an owner, make another one first")));
+            return Err(ApplyError::Rejected(Error::Forbidden(
+                "a conversation keeps an owner, make another one first",
+            )));
         }
         members::set_role(connection, self.conversation, self.user.id, role).await?;
         let membership = Membership { role, ..member.clone() };

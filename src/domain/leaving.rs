@@ -3,7 +3,7 @@
 use super::members::{Managed, MemberEvent};
 use super::{Error, idempotency};
 use crate::ids::ConversationId;
-use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
+use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, NewEvent, WriteKey};
 use crate::store::members::Membership;
 use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, MemberRole, conversations, members};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// A user who leaves or is removed.
 pub struct Leaving {
-    pub key: Key,
+    pub key: WriteKey,
     pub conversation: ConversationId,
     pub caller: Arc<UserRow>,
     pub user: UserRow,
@@ -20,14 +20,14 @@ pub struct Leaving {
 }
 
 impl Change for Leaving {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let managed = Managed::read(connection, self.conversation, self.caller.id, self.user.id).await?;
             if !self.for_good {
@@ -36,7 +36,7 @@ impl Change for Leaving {
             if self.user.id != self.caller.id {
                 managed.check_right(None)?;
             }
-            let member = managed.member.as_ref().ok_or(Stop::Refused(Error::NotFound))?;
+            let member = managed.member.as_ref().ok_or(ApplyError::Rejected(Error::NotFound))?;
             members::leave(connection, self.conversation, self.user.id, locked.next).await?;
             conversations::clear_direct_key(connection, self.conversation).await?;
             let count = managed.count(connection).await?;
@@ -57,7 +57,7 @@ impl Leaving {
         connection: &mut Connection,
         managed: &Managed,
         count: i64,
-    ) -> Result<Option<NewEvent>, Stop<Error>> {
+    ) -> Result<Option<NewEvent>, ApplyError<Error>> {
         if members::count_owners(connection, self.conversation).await? > 0 {
             return Ok(None);
         }
@@ -73,7 +73,7 @@ impl Leaving {
     fn event(
         &self,
         managed: &Managed,
-        key: Key,
+        key: WriteKey,
         kind: EventKind,
         members_count: i64,
         member: (&Membership, &UserRow),

@@ -9,8 +9,8 @@ use super::history::{self, Bound};
 use super::telling::Told;
 use super::{Caller, Domain, Error, cut, idempotency, visibility};
 use crate::ids::{ConversationId, MessageId, Position, UserId};
-use crate::log::epoch::{self, State};
-use crate::log::{Applying, Change, Key, Locked, Log, NewEvent, inbox};
+use crate::log::epoch::{self, EpochHistory};
+use crate::log::{Change, ChangeFuture, LockedHead, Log, NewEvent, WriteKey, inbox};
 use crate::store::read_marks::{self, ReadMark};
 use crate::store::users::UserRow;
 use crate::store::{Connection, EventKind, members};
@@ -55,10 +55,10 @@ impl Domain {
         drop(connection);
         self.0.marker.mark(caller.user.clone(), id, read).await?;
         let mut connection = self.connection().await?;
-        let page = inbox::Page { only: Some(id), after: None, limit: 1 };
+        let page = inbox::InboxQuery { only: Some(id), after: None, limit: 1 };
         let entries = inbox::page(&mut connection, caller.user.id, page).await?;
         let entry = entries.first().ok_or(Error::NotFound)?;
-        let state = epoch::state(&mut connection, entry.read).await?;
+        let state = epoch::load(&mut connection, entry.read).await?;
         Ok(wire::ReadState { read: state.cursor_at(entry.read).to_string(), unread: entry.unread })
     }
 
@@ -82,7 +82,7 @@ impl Domain {
             read_marks::readers(&mut connection, message.conversation, only, after, limit as i64 + 1).await?;
         let more = cut(&mut found, limit);
         let next = found.last().filter(|_| more).map(|(membership, user, _)| (membership.joined_at, user.id));
-        let state = epoch::state(&mut connection, Position::ZERO).await?;
+        let state = epoch::load(&mut connection, Position::ZERO).await?;
         let items = found.into_iter().map(|(_, user, read)| wire::ReadReceipt {
             user: user.into(),
             read: state.cursor_at(read).to_string(),
@@ -211,19 +211,19 @@ impl Loop {
 
 /// Writes marks, each place once.
 struct Marking {
-    key: Key,
+    key: WriteKey,
     marks: Vec<(Arc<UserRow>, ReadMark)>,
 }
 
 impl Change for Marking {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let wanted: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
             let moved = read_marks::advance(connection, &wanted).await?;
@@ -231,7 +231,7 @@ impl Change for Marking {
             conversations.sort_unstable();
             conversations.dedup();
             let large = members::larger_than(connection, &conversations, MOST_TOLD).await?;
-            let state = epoch::state(connection, locked.next.previous()).await.map_err(Error::from)?;
+            let state = epoch::load(connection, locked.next.previous()).await.map_err(Error::from)?;
             let users: HashMap<_, _> = self.marks.iter().map(|(user, _)| (user.id, user)).collect();
             let mut events = Vec::with_capacity(moved.len());
             for mark in moved {
@@ -245,7 +245,7 @@ impl Change for Marking {
     }
 }
 
-fn event(key: Key, user: &UserRow, mark: ReadMark, alone: bool, state: &State) -> NewEvent {
+fn event(key: WriteKey, user: &UserRow, mark: ReadMark, alone: bool, state: &EpochHistory) -> NewEvent {
     Told {
         key,
         conversation: mark.conversation,

@@ -5,7 +5,7 @@ use super::leaving::Leaving;
 use super::telling::Told;
 use super::{Caller, Domain, Error, cut, idempotency, visibility};
 use crate::ids::{ConversationId, Position, UserId};
-use crate::log::{Changed, Key, NewEvent, Stop, read};
+use crate::log::{ApplyError, ChangeOutcome, NewEvent, WriteKey, read};
 use crate::store::conversations::ConversationRow;
 use crate::store::members::Membership;
 use crate::store::users::UserRow;
@@ -65,9 +65,11 @@ impl Domain {
             most: self.0.max_members,
         };
         match self.0.log.change(joining).await? {
-            Changed::Now(Joined { membership, added }, _) => Ok((wire::Member::new(&membership, user), added)),
+            ChangeOutcome::Applied(Joined { membership, added }, _) => {
+                Ok((wire::Member::new(&membership, user), added))
+            }
             // An earlier attempt of this very request went through.
-            Changed::Before(position) => self.put_before(conversation, user, position).await,
+            ChangeOutcome::Replayed(position) => self.put_before(conversation, user, position).await,
         }
     }
 
@@ -78,7 +80,7 @@ impl Domain {
         position: Position,
     ) -> Result<(wire::Member, bool), Error> {
         let mut connection = self.connection().await?;
-        let events = read::at(&mut connection, &[position]).await?;
+        let events = read::events_at(&mut connection, &[position]).await?;
         let added = events.first().is_some_and(|event| event.kind == EventKind::MemberJoined);
         let membership = members::of_user(&mut connection, conversation, user.id).await?.pop();
         Ok((wire::Member::new(&membership.ok_or(Error::NotFound)?, user), added))
@@ -117,9 +119,9 @@ impl Managed {
         id: ConversationId,
         caller: UserId,
         user: UserId,
-    ) -> Result<Self, Stop<Error>> {
-        let conversation = conversations::by_id(connection, id).await?.ok_or(Stop::Refused(Error::NotFound))?;
-        let caller = members::current(connection, id, caller).await?.ok_or(Stop::Refused(Error::NotFound))?;
+    ) -> Result<Self, ApplyError<Error>> {
+        let conversation = conversations::by_id(connection, id).await?.ok_or(ApplyError::Rejected(Error::NotFound))?;
+        let caller = members::current(connection, id, caller).await?.ok_or(ApplyError::Rejected(Error::NotFound))?;
         let member = members::current(connection, id, user).await?;
         Ok(Self { conversation, caller, member })
     }
@@ -128,10 +130,10 @@ impl Managed {
     ///
     /// # Errors
     /// [`Error::DirectFixed`].
-    pub fn check_changes(&self) -> Result<(), Stop<Error>> {
+    pub fn check_changes(&self) -> Result<(), ApplyError<Error>> {
         match self.conversation.kind {
             ConversationKind::Group => Ok(()),
-            ConversationKind::Direct => Err(Stop::Refused(Error::DirectFixed)),
+            ConversationKind::Direct => Err(ApplyError::Rejected(Error::DirectFixed)),
         }
     }
 
@@ -139,13 +141,15 @@ impl Managed {
     ///
     /// # Errors
     /// [`Error::Forbidden`].
-    pub fn check_right(&self, new_role: Option<MemberRole>) -> Result<(), Stop<Error>> {
+    pub fn check_right(&self, new_role: Option<MemberRole>) -> Result<(), ApplyError<Error>> {
         let owners = [self.member.as_ref().map(|member| member.role), new_role].contains(&Some(MemberRole::Owner));
         match self.caller.role {
             MemberRole::Owner => Ok(()),
             MemberRole::Admin if !owners => Ok(()),
-            MemberRole::Admin => Err(Stop::Refused(Error::Forbidden("only owners make, change and remove owners"))),
-            MemberRole::Member => Err(Stop::Refused(Error::Forbidden("only owners and admins manage members"))),
+            MemberRole::Admin => {
+                Err(ApplyError::Rejected(Error::Forbidden("only owners make, change and remove owners")))
+            }
+            MemberRole::Member => Err(ApplyError::Rejected(Error::Forbidden("only owners and admins manage members"))),
         }
     }
 
@@ -158,7 +162,7 @@ impl Managed {
 
 /// One event about one member.
 pub(super) struct MemberEvent<'a> {
-    pub key: Key,
+    pub key: WriteKey,
     pub kind: EventKind,
     pub actor: &'a Arc<UserRow>,
     pub conversation: &'a ConversationRow,

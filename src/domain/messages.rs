@@ -8,7 +8,7 @@ use super::telling::names;
 use super::visibility::{self, Sight};
 use super::{Caller, Domain, Error, invalid, text};
 use crate::ids::{AttachmentId, ConversationId, MessageId, Position, UserId};
-use crate::log::{Changed, Event, Key, NewEvent, Receipt, read};
+use crate::log::{ChangeOutcome, Event, NewEvent, SendOutcome, WriteKey, read};
 use crate::store::users::UserRow;
 use crate::store::{ConversationKind, EventKind, History, conversations};
 use crate::wire::{self, MessagePayload};
@@ -50,7 +50,7 @@ impl Letter {
     /// The event of the message, which has these attachments.
     pub(super) fn event(
         &self,
-        key: Key,
+        key: WriteKey,
         id: MessageId,
         conversation: ConversationId,
         sender: &UserRow,
@@ -114,7 +114,7 @@ impl Domain {
         caller: &Caller,
         conversation: ConversationId,
         letter: &Letter,
-        key: Key,
+        key: WriteKey,
     ) -> Result<Created<wire::Message>, Error> {
         if !letter.attachments().is_empty() {
             let sending = Sending { key, conversation, sender: caller.user.clone(), letter: letter.clone() };
@@ -122,16 +122,20 @@ impl Domain {
         }
         let id = MessageId(key.id.0);
         match self.0.log.send(letter.event(key, id, conversation, &caller.user, Vec::new())).await? {
-            Receipt::Now(event) => sent(&event),
-            Receipt::Before(position) => self.replayed_message(caller, position).await,
+            SendOutcome::Appended(event) => sent(&event),
+            SendOutcome::Replayed(position) => self.replayed_message(caller, position).await,
         }
     }
 
     /// What a change answers whose last event is a message.
-    async fn sent_by<Done>(&self, caller: &Caller, changed: Changed<Done>) -> Result<Created<wire::Message>, Error> {
+    async fn sent_by<Output>(
+        &self,
+        caller: &Caller,
+        changed: ChangeOutcome<Output>,
+    ) -> Result<Created<wire::Message>, Error> {
         match changed {
-            Changed::Now(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
-            Changed::Before(position) => self.replayed_message(caller, position).await,
+            ChangeOutcome::Applied(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
+            ChangeOutcome::Replayed(position) => self.replayed_message(caller, position).await,
         }
     }
 
@@ -186,7 +190,7 @@ impl Domain {
     /// What a replay answers: the message as the caller sees it now, also if they have left.
     async fn replayed_message(&self, caller: &Caller, position: Position) -> Result<Created<wire::Message>, Error> {
         let mut connection = self.connection().await?;
-        let events = read::at(&mut connection, &[position]).await?;
+        let events = read::events_at(&mut connection, &[position]).await?;
         let event = events.first().ok_or(Error::NotFound)?;
         let thing = match visibility::of(&mut connection, caller, event.conversation).await {
             Ok(sight) => sight.show_one(&mut connection, event).await?,

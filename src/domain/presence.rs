@@ -38,7 +38,7 @@ impl Domain {
         let mut connection = self.connection().await?;
         members::current(&mut connection, id, caller.user.id).await?.ok_or(Error::NotFound)?;
         let known = self.0.log.committed().map_or(Position::ZERO, |at| at.position);
-        Ok(epoch::state(&mut connection, known).await?.head())
+        Ok(epoch::load(&mut connection, known).await?.head())
     }
 
     /// Who is online of those with whom the caller shares a conversation: of all of them, or of those that are named, the

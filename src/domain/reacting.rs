@@ -4,7 +4,7 @@ use super::editing::current;
 use super::telling::Told;
 use super::{Caller, Domain, Error, idempotency, invalid, visibility};
 use crate::ids::MessageId;
-use crate::log::{Applying, Change, Event, Key, Locked, NewEvent, Stop};
+use crate::log::{ApplyError, Change, ChangeFuture, Event, LockedHead, NewEvent, WriteKey};
 use crate::store::reactions::{self, ReactionKey};
 use crate::store::{Connection, EventKind};
 use crate::wire::ReactionData;
@@ -57,7 +57,7 @@ fn check_emoji(text: &str) -> Result<(), Error> {
 }
 
 struct Reacting {
-    key: Key,
+    key: WriteKey,
     caller: Caller,
     message: MessageId,
     emoji: String,
@@ -66,14 +66,14 @@ struct Reacting {
 }
 
 impl Change for Reacting {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let (created, sight) = visibility::message(connection, &self.caller, self.message).await?;
             sight.present()?;
@@ -87,21 +87,26 @@ impl Change for Reacting {
 }
 
 impl Reacting {
-    async fn add(&self, connection: &mut Connection, created: &Event, locked: Locked) -> Result<bool, Stop<Error>> {
+    async fn add(
+        &self,
+        connection: &mut Connection,
+        created: &Event,
+        locked: LockedHead,
+    ) -> Result<bool, ApplyError<Error>> {
         if current(connection, created).await?.kind == EventKind::MessageDeleted {
-            return Err(Stop::Refused(Error::Forbidden("the message was deleted")));
+            return Err(ApplyError::Rejected(Error::Forbidden("the message was deleted")));
         }
         if reactions::exists(connection, self.reaction()).await? {
             return Ok(false);
         }
         if reactions::count_additions(connection, self.reaction()).await? >= MOST_ADDITIONS {
             let detail = format!("was put under the message {MOST_ADDITIONS} times");
-            return Err(Stop::Refused(invalid("emoji", detail)));
+            return Err(ApplyError::Rejected(invalid("emoji", detail)));
         }
         let emoji = reactions::emoji(connection, self.message).await?;
         if emoji.len() >= MOST_EMOJI && !emoji.contains(&self.emoji) {
             let detail = format!("makes more than {MOST_EMOJI} different ones under the message");
-            return Err(Stop::Refused(invalid("emoji", detail)));
+            return Err(ApplyError::Rejected(invalid("emoji", detail)));
         }
         reactions::add(connection, self.reaction(), created.conversation, locked.next).await?;
         Ok(true)

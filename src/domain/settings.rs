@@ -3,7 +3,7 @@
 use super::telling::Told;
 use super::{Caller, Domain, Error, idempotency, text, visibility};
 use crate::ids::ConversationId;
-use crate::log::{Applying, Change, Key, Locked, NewEvent, Stop};
+use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, NewEvent, WriteKey};
 use crate::store::conversations::ConversationRow;
 use crate::store::members::MemberSettings;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
@@ -41,21 +41,21 @@ impl Domain {
 
 struct Updating {
     /// Of the title's event, or the only one, and of that of the settings beside it.
-    keys: [Key; 2],
+    keys: [WriteKey; 2],
     caller: Caller,
     id: ConversationId,
     changes: Changes,
 }
 
 impl Change for Updating {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.keys[0]
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, _: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let sight = visibility::of(connection, &self.caller, self.id).await?;
             let member = sight.present()?.clone();
@@ -96,7 +96,7 @@ impl Updating {
         &self,
         connection: &mut Connection,
         before: MemberSettings,
-    ) -> Result<Option<OwnSettings>, Stop<Error>> {
+    ) -> Result<Option<OwnSettings>, ApplyError<Error>> {
         let after = MemberSettings {
             archived: self.changes.archived.unwrap_or(before.archived),
             muted: self.changes.muted.unwrap_or(before.muted),
@@ -108,7 +108,7 @@ impl Updating {
         Ok(Some(OwnSettings { archived: after.archived, muted: after.muted }))
     }
 
-    fn event(&self, conversation: &ConversationRow, count: i64, own: Option<OwnSettings>, key: Key) -> NewEvent {
+    fn event(&self, conversation: &ConversationRow, count: i64, own: Option<OwnSettings>, key: WriteKey) -> NewEvent {
         let only_for = own.map(|_| self.caller.user.id);
         let conversation = ConversationInEvent { own, ..ConversationInEvent::new(conversation, count) };
         Told {

@@ -24,7 +24,7 @@ pub async fn show(
     sights: &Sights,
 ) -> Result<Vec<Message>, Error> {
     let superseded: Vec<Position> = created.iter().filter_map(|event| event.current).collect();
-    let current = if superseded.is_empty() { Vec::new() } else { read::at(connection, &superseded).await? };
+    let current = if superseded.is_empty() { Vec::new() } else { read::events_at(connection, &superseded).await? };
     let current: HashMap<_, _> = current.into_iter().map(|event| (event.message, event)).collect();
     let mut reactions = count_reactions(connection, reader, created, sights).await?;
     let mut messages = Vec::with_capacity(created.len());

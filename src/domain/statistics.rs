@@ -2,7 +2,7 @@
 
 use super::{Caller, Domain, Error, invalid, visibility};
 use crate::ids::{ConversationId, UserId};
-use crate::log::statistics::{self, By, Count, CountError, Days};
+use crate::log::statistics::{self, CountError, DayRange, GroupBy, MessageCount};
 use crate::store::{ANSWER, Connection, UserRole, conversations, users};
 use chrono::NaiveDate;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ pub struct Wanted {
     pub last: Option<NaiveDate>,
     /// An IANA name.
     pub zone: String,
-    pub by: By,
+    pub by: GroupBy,
 }
 
 /// The figures of a deployment.
@@ -28,7 +28,7 @@ pub struct Wanted {
 pub struct Overview {
     pub users: i64,
     pub conversations: i64,
-    pub items: Vec<Count>,
+    pub items: Vec<MessageCount>,
 }
 
 impl Domain {
@@ -41,7 +41,7 @@ impl Domain {
         caller: &Caller,
         conversation: ConversationId,
         wanted: Wanted,
-    ) -> Result<Vec<Count>, Error> {
+    ) -> Result<Vec<MessageCount>, Error> {
         let mut connection = self.connection().await?;
         let days = self.days(&mut connection, &wanted).await?;
         let sight = visibility::of(&mut connection, caller, conversation).await?;
@@ -81,7 +81,7 @@ impl Domain {
     }
 
     /// Which days are meant.
-    async fn days(&self, connection: &mut Connection, wanted: &Wanted) -> Result<Days, Error> {
+    async fn days(&self, connection: &mut Connection, wanted: &Wanted) -> Result<DayRange, Error> {
         let zone = wanted.zone.clone();
         if !self.0.zones.get_or_try_init(async || statistics::zones(connection).await).await?.contains(&zone) {
             return Err(invalid("tz", "is no time zone, needs a name like Europe/Berlin"));
@@ -92,7 +92,7 @@ impl Domain {
         };
         let first = wanted.first.unwrap_or_else(|| last - chrono::Days::new(USUAL_DAYS - 1));
         match (last - first).num_days() + 1 {
-            1..=MOST_DAYS => Ok(Days { first, last, zone }),
+            1..=MOST_DAYS => Ok(DayRange { first, last, zone }),
             ..=0 => Err(malformed("from", format!("is {first}, which is after {last}"))),
             count => Err(malformed("from", format!("makes {count} days, at most {MOST_DAYS} are taken"))),
         }
@@ -104,27 +104,32 @@ fn malformed(field: &str, detail: String) -> Error {
 }
 
 /// The figures as they are shown: all days, all hours, and users by their names.
-async fn finished(connection: &mut Connection, counts: Vec<Count>, days: &Days, by: By) -> Result<Vec<Count>, Error> {
+async fn finished(
+    connection: &mut Connection,
+    counts: Vec<MessageCount>,
+    days: &DayRange,
+    by: GroupBy,
+) -> Result<Vec<MessageCount>, Error> {
     match by {
-        By::Day => {
+        GroupBy::Day => {
             let all = days.first.iter_days().take_while(|day| *day <= days.last);
             Ok(filled(counts, all.map(|day| day.format("%Y-%m-%d").to_string())))
         }
-        By::Hour => Ok(filled(counts, (0..24).map(|hour: u8| hour.to_string()))),
-        By::Sender => named(connection, counts).await,
+        GroupBy::Hour => Ok(filled(counts, (0..24).map(|hour: u8| hour.to_string()))),
+        GroupBy::Sender => named(connection, counts).await,
     }
 }
 
-fn filled(counts: Vec<Count>, keys: impl Iterator<Item = String>) -> Vec<Count> {
+fn filled(counts: Vec<MessageCount>, keys: impl Iterator<Item = String>) -> Vec<MessageCount> {
     let mut counts: HashMap<_, _> = counts.into_iter().map(|count| (count.key.clone(), count)).collect();
-    keys.map(|key| counts.remove(&key).unwrap_or(Count { key, messages: 0, senders: 0 })).collect()
+    keys.map(|key| counts.remove(&key).unwrap_or(MessageCount { key, messages: 0, senders: 0 })).collect()
 }
 
-async fn named(connection: &mut Connection, counts: Vec<Count>) -> Result<Vec<Count>, Error> {
+async fn named(connection: &mut Connection, counts: Vec<MessageCount>) -> Result<Vec<MessageCount>, Error> {
     let ids: Vec<_> = counts.iter().filter_map(|count| UserId::parse(&count.key)).collect();
     let users = users::by_ids_or_names(connection, &ids, &[]).await?;
     let mut names: HashMap<_, _> = users.into_iter().map(|user| (user.id.to_string(), user.name)).collect();
-    let name = |count: Count| Count { key: names.remove(&count.key).unwrap_or(count.key), ..count };
+    let name = |count: MessageCount| MessageCount { key: names.remove(&count.key).unwrap_or(count.key), ..count };
     let mut named: Vec<_> = counts.into_iter().map(name).collect();
     named.sort_by(|one, other| (other.messages, &one.key).cmp(&(one.messages, &other.key)));
     Ok(named)
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_there_is_none_of_is_listed_with_zero() {
-        let counts = vec![Count { key: "2".into(), messages: 5, senders: 1 }];
+        let counts = vec![MessageCount { key: "2".into(), messages: 5, senders: 1 }];
         let filled = filled(counts, (0..24).map(|hour: u8| hour.to_string()));
         assert_eq!(filled.len(), 24);
         assert_eq!(filled.iter().map(|count| count.messages).collect::<Vec<_>>()[..4], [0, 0, 5, 0]);

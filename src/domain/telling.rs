@@ -1,7 +1,7 @@
 //! Events that tell of a change.
 
 use crate::ids::{ConversationId, MessageId, UserId};
-use crate::log::{Key, NewEvent};
+use crate::log::{NewEvent, WriteKey};
 use crate::store::EventKind;
 use crate::store::users::UserRow;
 use crate::wire::{ChangePayload, Names};
@@ -10,7 +10,7 @@ use serde_json::value::to_raw_value;
 
 /// What is to be told.
 pub struct Told<'a, Data> {
-    pub key: Key,
+    pub key: WriteKey,
     pub conversation: ConversationId,
     pub kind: EventKind,
     pub message: Option<MessageId>,

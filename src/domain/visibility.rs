@@ -122,9 +122,9 @@ fn interval(joined_at: Position, left_at: Option<Position>) -> Interval {
 
 /// The `message.created` of a message, if there is one.
 async fn created(connection: &mut Connection, id: MessageId) -> Result<Option<Event>, Error> {
-    let known = read::known(connection, id.into()).await?;
+    let known = read::find_write(connection, id.into()).await?;
     let Some(known) = known.filter(|known| known.kind == EventKind::MessageCreated) else { return Ok(None) };
-    Ok(read::at(connection, &[known.position]).await?.pop())
+    Ok(read::events_at(connection, &[known.position]).await?.pop())
 }
 
 impl super::Domain {

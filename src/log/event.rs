@@ -1,5 +1,5 @@
 use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
-use crate::log::Cursor;
+use crate::log::cursor::Cursor;
 use crate::store::{EventKind, Time};
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
@@ -17,7 +17,7 @@ pub struct Event {
     pub message: Option<MessageId>,
     pub sender: UserId,
     pub created_at: Time,
-    pub payload: Payload,
+    pub payload: EventPayload,
     /// Of a `message.created`: where its last edit or its deletion stands.
     pub current: Option<Position>,
     /// The only user who gets the event.
@@ -33,17 +33,17 @@ impl Event {
 
 /// The JSON text of what was written; `wire` knows its shapes.
 #[derive(Clone, Debug, PartialEq, Eq, FromSqlRow)]
-pub struct Payload(pub Box<str>);
+pub struct EventPayload(pub Box<str>);
 
-impl FromSql<Json, Pg> for Payload {
+impl FromSql<Json, Pg> for EventPayload {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(std::str::from_utf8(value.as_bytes())?.into()))
     }
 }
 
-/// What makes a repeated write harmless: its id, whose it is, and a mark of what was asked for.
+/// What makes a repeated write harmless: its id, whose it is, and a fingerprint of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub struct WriteKey {
     pub id: WriteId,
     pub owner: UserId,
     /// HMAC of method, path and body.
@@ -53,12 +53,12 @@ pub struct Key {
 /// An event that is not in the log yet.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
-    pub key: Key,
+    pub key: WriteKey,
     pub conversation: ConversationId,
     pub kind: EventKind,
     pub message: Option<MessageId>,
     pub sender: UserId,
-    pub payload: Payload,
+    pub payload: EventPayload,
     /// The message that this one answers.
     pub reply_to: Option<MessageId>,
     /// The users whom the message names.
@@ -69,7 +69,7 @@ pub struct NewEvent {
 
 impl NewEvent {
     /// The event as it stands in the log.
-    pub(super) fn placed(self, position: Position, epoch: Epoch, created_at: Time) -> Event {
+    pub(super) fn at(self, position: Position, epoch: Epoch, created_at: Time) -> Event {
         Event {
             position,
             epoch,

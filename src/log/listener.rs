@@ -9,18 +9,18 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_postgres::{AsyncMessage, Client, Notification};
 
-/// Where appends tell the new head of the log.
-const LOG: &str = "longwave_log";
-/// Where it is told that a session or user has ended.
-pub const SESSIONS: &str = "longwave_sessions";
-/// Where nodes tell each other what stands nowhere.
-pub const LIVE: &str = "longwave_live";
-/// What other nodes told that may wait here: more is forgotten, the oldest first.
-const WAITING: usize = 1_024;
+/// Carries the new head of the log after each append.
+const LOG_CHANNEL: &str = "longwave_log";
+/// Says that a session or user has ended.
+pub const SESSIONS_CHANNEL: &str = "longwave_sessions";
+/// Carries what nodes tell each other about presence and typing, which is not in the log.
+pub const LIVE_CHANNEL: &str = "longwave_live";
+/// Messages of [`LIVE_CHANNEL`] that may wait here: further ones displace the oldest.
+const MAX_LIVE_MESSAGES: usize = 1_024;
 /// How often the connection must prove that it is alive: TCP alone never notices a silent peer that it asks nothing.
-const PROOF: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What wakes those who wait for news. Cheap to clone.
+/// Wakes those who follow the log. Cheap to clone.
 #[derive(Clone)]
 pub struct Wakeups {
     head: watch::Receiver<Position>,
@@ -45,7 +45,7 @@ impl Wakeups {
     }
 }
 
-struct Bells {
+struct WakeupSenders {
     head: watch::Sender<Position>,
     sessions: watch::Sender<u64>,
     live: broadcast::Sender<Arc<str>>,
@@ -53,12 +53,13 @@ struct Bells {
 
 /// Starts the node's listener.
 pub fn start(url: String, shutdown: &Shutdown) -> Wakeups {
-    let live = broadcast::Sender::new(WAITING);
-    let bells = Bells { head: watch::Sender::new(Position::ZERO), sessions: watch::Sender::new(0), live: live.clone() };
-    let wakeups = Wakeups { head: bells.head.subscribe(), sessions: bells.sessions.subscribe(), live };
+    let live = broadcast::Sender::new(MAX_LIVE_MESSAGES);
+    let senders =
+        WakeupSenders { head: watch::Sender::new(Position::ZERO), sessions: watch::Sender::new(0), live: live.clone() };
+    let wakeups = Wakeups { head: senders.head.subscribe(), sessions: senders.sessions.subscribe(), live };
     shutdown.spawn(async move {
         loop {
-            if let Err(error) = listen(&url, &bells).await {
+            if let Err(error) = listen(&url, &senders).await {
                 tracing::warn!(%error, "lost the notifications, polling goes on");
             }
             tokio::time::sleep(Duration::from_millis(200 + fastrand::u64(0..300))).await;
@@ -67,39 +68,39 @@ pub fn start(url: String, shutdown: &Shutdown) -> Wakeups {
     wakeups
 }
 
-async fn listen(url: &str, bells: &Bells) -> Result<(), StoreError> {
+async fn listen(url: &str, senders: &WakeupSenders) -> Result<(), StoreError> {
     let (client, driver) = connect(url).await?;
     let (sender, mut notifications) = mpsc::unbounded_channel();
     let driver = tokio::spawn(drive(driver, sender));
     let _abort = AbortOnDrop(driver);
-    prove(&client, &format!("LISTEN {LOG}; LISTEN {SESSIONS}; LISTEN {LIVE}")).await?;
-    // What was told while nobody listened is lost: everybody looks once.
-    bells.head.send_modify(|_| {});
-    bells.sessions.send_modify(|count| *count += 1);
+    check_alive(&client, &format!("LISTEN {LOG_CHANNEL}; LISTEN {SESSIONS_CHANNEL}; LISTEN {LIVE_CHANNEL}")).await?;
+    // Notifications of the time without a connection are lost, so everybody is woken once.
+    senders.head.send_modify(|_| {});
+    senders.sessions.send_modify(|count| *count += 1);
     loop {
-        match tokio::time::timeout(PROOF, notifications.recv()).await {
-            Ok(Some(notification)) => bells.ring(&notification),
+        match tokio::time::timeout(KEEPALIVE_INTERVAL, notifications.recv()).await {
+            Ok(Some(notification)) => senders.notify(&notification),
             Ok(None) => return Err(StoreError::Unreachable("the connection ended".into())),
-            Err(_) => prove(&client, "").await?,
+            Err(_) => check_alive(&client, "").await?,
         }
     }
 }
 
-async fn prove(client: &Client, statement: &str) -> Result<(), StoreError> {
-    match tokio::time::timeout(PROOF, client.batch_execute(statement)).await {
+async fn check_alive(client: &Client, statement: &str) -> Result<(), StoreError> {
+    match tokio::time::timeout(KEEPALIVE_INTERVAL, client.batch_execute(statement)).await {
         Ok(done) => done.map_err(|error| StoreError::Unreachable(error.into())),
         Err(_) => Err(StoreError::Unreachable("no answer within 5 s".into())),
     }
 }
 
-impl Bells {
-    fn ring(&self, notification: &Notification) {
+impl WakeupSenders {
+    fn notify(&self, notification: &Notification) {
         match notification.channel() {
-            LOG => {
+            LOG_CHANNEL => {
                 self.head.send_replace(notification.payload().parse().map_or(Position::MAX, Position));
             }
             // Nobody may be waiting for it.
-            LIVE => drop(self.live.send(notification.payload().into())),
+            LIVE_CHANNEL => drop(self.live.send(notification.payload().into())),
             _ => self.sessions.send_modify(|count| *count += 1),
         }
     }

@@ -5,8 +5,10 @@
 //! of dropped messages, which may take a while, then the partitions, each by itself. What is to be dropped is what lies
 //! below the oldest position, so that a run that was killed is finished by the next one.
 
-use super::{epoch, versions};
+use super::epoch;
+use super::read::versions;
 use crate::ids::Position;
+use crate::store::advisory_keys::RETENTION_KEY;
 use crate::store::sql::{only, sql};
 use crate::store::{Connection, DrivenConnection, StoreError, Time, open_connection};
 use diesel::prelude::Queryable;
@@ -14,9 +16,9 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 
 /// Pages of a table that are swept in one transaction: 8 MiB, some 80,000 ids.
-const SWEEP: i64 = 1_024;
+const SWEEP_PAGES: i64 = 1_024;
 /// Edits that are blanked at once: the log's lock is held meanwhile.
-const PART: i64 = 500;
+const BLANKED_EDITS: i64 = 500;
 /// What refers to events, and the last position that a row is about. What is written of dropped events meanwhile, because
 /// search is behind, finds nothing and goes the next time.
 const REFERENCES: [(&str, &str); 4] = [
@@ -26,13 +28,13 @@ const REFERENCES: [(&str, &str); 4] = [
     ("search_spans", "((place + 1) << 12) - 1"),
 ];
 /// What marks a partition that is to be dropped when it is no longer part of the log. Others keep theirs.
-const MARK: &str = "Retired: to be dropped by longwave retention.";
+const RETIRED_COMMENT: &str = "Retired: to be dropped by longwave retention.";
 /// No setting of the server may end the wait for a long query.
-const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET jit = off";
+const RETENTION_SESSION_SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET jit = off";
 
 /// How a run gets on.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub enum RetentionProgress {
     /// Pages of a table that were swept, of how many.
     Swept { table: &'static str, pages: i64, of: i64 },
     /// A partition is about to be dropped, which waits for queries that read the log.
@@ -80,27 +82,31 @@ struct Partition {
 ///
 /// # Errors
 /// [`RetentionError`].
-pub async fn retire(url: &str, bound: Time, mut tell: impl FnMut(Step)) -> Result<Retired, RetentionError> {
+pub async fn retire(
+    url: &str,
+    bound: Time,
+    mut report: impl FnMut(RetentionProgress),
+) -> Result<Retired, RetentionError> {
     let mut connection = open(url).await?;
     let oldest = advance(&mut connection, bound).await?;
     let retired = retired(&mut connection, oldest).await?;
     if !retired.is_empty() {
-        sweep(&mut connection, oldest, &mut tell).await?;
+        sweep(&mut connection, oldest, &mut report).await?;
     }
     for partition in &retired {
-        tell(Step::Dropping { partition: partition.name.clone() });
+        report(RetentionProgress::Dropping { partition: partition.name.clone() });
         drop_partition(&mut connection, partition).await?;
     }
     // PostgreSQL takes a moment to notice that a connection has closed.
-    connection.batch_execute("SELECT pg_advisory_unlock(log_lock_key() + 2)").await?;
+    connection.batch_execute(&format!("SELECT pg_advisory_unlock({})", RETENTION_KEY.0)).await?;
     Ok(Retired { partitions: retired.into_iter().map(|partition| partition.name).collect(), oldest })
 }
 
 /// Opens a connection that holds the right to retire until it closes.
 async fn open(url: &str) -> Result<DrivenConnection, RetentionError> {
     let mut connection = open_connection(url).await?;
-    connection.batch_execute(SETTINGS).await?;
-    let query = sql::<Bool>("SELECT pg_try_advisory_lock(log_lock_key() + 2)");
+    connection.batch_execute(RETENTION_SESSION_SETTINGS).await?;
+    let query = sql::<Bool>("SELECT pg_try_advisory_lock(").bind::<BigInt, _>(RETENTION_KEY.0).sql(")");
     if only(query.load(&mut *connection).await?)? { Ok(connection) } else { Err(RetentionError::AtWork) }
 }
 
@@ -123,7 +129,7 @@ async fn advance(connection: &mut Connection, bound: Time) -> Result<Position, R
 /// The lower end of the first partition that stays: of the oldest whose last event is not older than `bound`, or that
 /// holds the head or lies above it.
 async fn first_kept(connection: &mut Connection, bound: Time) -> Result<Position, RetentionError> {
-    let mut kept = epoch::oldest(connection).await?;
+    let mut kept = epoch::oldest_position(connection).await?;
     for partition in partitions(connection).await?.into_iter().filter(|partition| !partition.pending) {
         let Some(upper) = partition.upper else { continue };
         let query = sql::<(Nullable<Timestamptz>, Bool)>("SELECT (SELECT created_at FROM events WHERE position = ")
@@ -153,7 +159,7 @@ async fn partitions(connection: &mut Connection) -> Result<Vec<Partition>, Reten
          SELECT c.oid::regclass::text, NULL, false FROM pg_class c
           WHERE c.relkind = 'r' AND NOT c.relispartition AND obj_description(c.oid, 'pg_class') = ",
     )
-    .bind::<Text, _>(MARK)
+    .bind::<Text, _>(RETIRED_COMMENT)
     .sql(" ORDER BY upper NULLS LAST");
     Ok(query.load(connection).await?)
 }
@@ -169,7 +175,7 @@ async fn retired(connection: &mut Connection, oldest: Position) -> Result<Vec<Pa
 async fn sweep(
     connection: &mut Connection,
     oldest: Position,
-    tell: &mut impl FnMut(Step),
+    report: &mut impl FnMut(RetentionProgress),
 ) -> Result<(), RetentionError> {
     for (table, last) in REFERENCES {
         let query = sql::<BigInt>("SELECT pg_relation_size(")
@@ -178,11 +184,11 @@ async fn sweep(
         let of: i64 = only(query.load(connection).await?)?;
         let mut pages = 0;
         while pages < of {
-            let part = format!("ctid >= '({pages},0)'::tid AND ctid < '({},0)'::tid", pages + SWEEP);
+            let part = format!("ctid >= '({pages},0)'::tid AND ctid < '({},0)'::tid", pages + SWEEP_PAGES);
             let oldest = oldest.0;
             connection.batch_execute(&format!("DELETE FROM {table} WHERE {part} AND {last} < {oldest}")).await?;
-            pages = of.min(pages + SWEEP);
-            tell(Step::Swept { table, pages, of });
+            pages = of.min(pages + SWEEP_PAGES);
+            report(RetentionProgress::Swept { table, pages, of });
         }
     }
     while blank_orphans(connection, oldest).await? > 0 {}
@@ -195,7 +201,7 @@ async fn blank_orphans(connection: &mut Connection, oldest: Position) -> Result<
     connection
         .transaction(async |connection| {
             connection.batch_execute("SELECT pg_advisory_xact_lock(log_lock_key())").await?;
-            Ok(versions::blank_orphans(connection, oldest, PART).await?)
+            Ok(versions::blank_orphans(connection, oldest, BLANKED_EDITS).await?)
         })
         .await
 }
@@ -205,7 +211,7 @@ async fn drop_partition(connection: &mut Connection, partition: &Partition) -> R
     if partition.pending {
         connection.batch_execute(&format!("ALTER TABLE events DETACH PARTITION {name} FINALIZE")).await?;
     } else if partition.upper.is_some() {
-        connection.batch_execute(&format!("COMMENT ON TABLE {name} IS '{MARK}'")).await?;
+        connection.batch_execute(&format!("COMMENT ON TABLE {name} IS '{RETIRED_COMMENT}'")).await?;
         // By itself: it must not run inside of a transaction.
         connection.batch_execute(&format!("ALTER TABLE events DETACH PARTITION {name} CONCURRENTLY")).await?;
     }

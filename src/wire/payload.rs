@@ -2,7 +2,7 @@
 
 use super::Attachment;
 use crate::ids::{MessageId, UserId};
-use crate::log::{Event, Payload};
+use crate::log::{Event, EventPayload};
 use crate::store::{EventKind, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -84,7 +84,7 @@ macro_rules! payload {
             ///
             /// # Errors
             /// It has another shape.
-            pub fn parse(payload: &'a Payload) -> Result<Self, ShapeError> {
+            pub fn parse(payload: &'a EventPayload) -> Result<Self, ShapeError> {
                 Ok(serde_json::from_str(&payload.0)?)
             }
 
@@ -92,8 +92,8 @@ macro_rules! payload {
             ///
             /// # Panics
             /// Never: there is nothing in it that JSON cannot hold.
-            pub fn to_payload(&self) -> Payload {
-                Payload(serde_json::to_string(self).expect("payloads are JSON").into())
+            pub fn to_payload(&self) -> EventPayload {
+                EventPayload(serde_json::to_string(self).expect("payloads are JSON").into())
             }
         }
     };

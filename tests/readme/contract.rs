@@ -55,7 +55,7 @@ fn shape(value: &Value) -> Value {
 }
 
 #[test]
-fn every_event_type_control_object_and_code_is_told_of() {
+fn event_types_control_objects_and_codes_are_all_documented() {
     let (text, schemas) = (document("openapi/stream.md"), schemas());
     for kind in EVENTS {
         assert!(EventKind::parse(kind).is_some(), "{kind} is no event of the log");
@@ -68,7 +68,7 @@ fn every_event_type_control_object_and_code_is_told_of() {
 }
 
 #[test]
-fn the_examples_of_control_objects_have_the_fields_of_the_document() {
+fn examples_of_control_objects_have_the_fields_of_the_openapi_document() {
     let schemas = schemas();
     let examples = examples();
     for (name, schema) in CONTROLS {
@@ -79,7 +79,7 @@ fn the_examples_of_control_objects_have_the_fields_of_the_document() {
 }
 
 #[tokio::test]
-async fn the_examples_of_events_have_the_fields_of_real_ones() {
+async fn examples_of_events_have_the_fields_of_real_events() {
     let app = TestApp::start().await;
     let [anna, bert, _] = app.guests(["anna", "bert", "carl"]).await;
     let group = anna.create_group(&[&bert]).await;

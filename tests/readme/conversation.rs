@@ -68,7 +68,7 @@ const SEEN: [(&str, &[&[&str]]); 17] = [
 ];
 
 #[tokio::test]
-async fn the_first_conversation_can_be_pasted_in_order_and_once_more() {
+async fn first_conversation_can_be_pasted_in_order_and_again() {
     let server = Server::start().await;
     for _ in 0..2 {
         converse(&server).await;
@@ -115,7 +115,7 @@ fn free_address() -> String {
 }
 
 #[test]
-fn the_other_commands_start_or_test_the_server_with_one_line() {
+fn other_blocks_start_or_test_the_server_with_one_line() {
     let readme = document("README.md");
     let conversation = blocks(section(&readme, CONVERSATION), "sh");
     let others: Vec<_> = blocks(&readme, "sh").into_iter().filter(|block| !conversation.contains(block)).collect();

@@ -3,7 +3,7 @@
 use super::{Server, Shell};
 
 #[tokio::test]
-async fn the_commands_that_the_server_shows_can_be_pasted_and_once_more() {
+async fn commands_at_start_can_be_pasted_and_again() {
     let server = Server::start().await;
     let [listen, send, ask] = server.shown.as_slice() else { panic!("not three commands: {:?}", server.shown) };
     for _ in 0..2 {

@@ -18,7 +18,7 @@ fn note<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn the_configuration_table_names_the_flags_of_the_help_and_no_others() {
+fn configuration_table_names_exactly_the_flags_of_the_help() {
     let readme = document("README.md");
     let table = rows(section(&readme, "Configuration"), "| `--");
     let help = help(&["serve"]);
@@ -38,7 +38,7 @@ fn the_configuration_table_names_the_flags_of_the_help_and_no_others() {
 }
 
 #[test]
-fn the_readme_names_every_command() {
+fn commands_of_the_help_are_all_documented() {
     let readme = document("README.md");
     let help = help(&[]);
     let (_, commands) = help.split_once("Commands:\n").expect("commands");

@@ -1,34 +1,22 @@
-//! What the tests stand on: a PostgreSQL, nodes, users, readers, and ways to break things on purpose.
+//! The test harness: a PostgreSQL, nodes, users and readers, and faults on purpose.
 //!
 //! A test begins with `TestApp::builder().nodes(2).start().await` and asks it for users. Nodes run inside the test
-//! process, or, where they must die by `kill -9`, as processes of their own.
+//! process or, where a test kills them by `kill -9`, as processes of their own.
+//!
+//! - `deployment`: the PostgreSQL of the test process, a database per test, nodes, directories for attachments
+//! - `client`: users with one method an endpoint, streams, polls, raw connections
+//! - `model`: random actions, and what readers must have received, computed from the log's tables
+//! - `proxy`: a TCP proxy in front of PostgreSQL that breaks connections
 
-mod answer;
-mod app;
-pub mod cursors;
-mod database;
+mod client;
+mod deployment;
 mod eventually;
-mod files;
-mod node;
+mod model;
 pub mod proxy;
-mod raw;
-mod reader;
-mod sse;
-mod stream;
-mod target;
-pub mod tokens;
-pub mod truth;
-mod user;
-pub mod ways;
-pub mod world;
+mod webhook_target;
 
-pub use answer::{Answer, id};
-pub use app::{SOON, TestApp};
-pub use database::{Database, PrivateCluster};
+pub use client::{Answer, Raw, Reader, Received, Stream, User, id, query, tokens, transports};
+pub use deployment::{Database, FileStore, PrivateCluster, SOON, TestApp};
 pub use eventually::{eventually, within};
-pub use files::FileStore;
-pub use raw::Raw;
-pub use reader::Reader;
-pub use stream::{Received, Stream};
-pub use target::{Posted, Reply, Target};
-pub use user::{User, query};
+pub use model::{cursors, expected_events, random_actions};
+pub use webhook_target::{Posted, Reply, Target};

@@ -217,7 +217,7 @@ impl Keeper {
     async fn tell(&self, some: &HashMap<UserId, bool>) -> Result<(), StoreError> {
         let ids: Vec<_> = some.keys().copied().collect();
         let accounts = ask!(self.pool, users::by_ids_or_names, &ids, &[])?;
-        let everyone = ask!(self.pool, read::standings_of, &ids, self.hub.published().position)?;
+        let everyone = ask!(self.pool, read::open_memberships, &ids, self.hub.published().position)?;
         let mut rooms: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
         for (user, conversation) in everyone.memberships {
             rooms.entry(user).or_default().push(conversation);

@@ -4,7 +4,7 @@ use super::shown;
 use crate::domain::messages::Letter;
 use crate::domain::{Error, invalid};
 use crate::ids::{AttachmentId, ConversationId, MessageId};
-use crate::log::{Applying, Change, Key, Locked, Stop};
+use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, WriteKey};
 use crate::store::attachments::{self, MessageLocation};
 use crate::store::users::UserRow;
 use crate::store::{Connection, members};
@@ -37,7 +37,7 @@ pub async fn attach(
     ids: &[AttachmentId],
     sender: &UserRow,
     place: MessageLocation,
-) -> Result<Vec<wire::Attachment>, Stop<Error>> {
+) -> Result<Vec<wire::Attachment>, ApplyError<Error>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -46,7 +46,7 @@ pub async fn attach(
         let attachment = bound.iter().find(|attachment| attachment.id == *id).map(shown);
         attachment.ok_or_else(|| {
             let detail = "there is no such attachment of yours that is not in a message yet";
-            Stop::Refused(invalid(format!("attachments[{index}]"), detail))
+            ApplyError::Rejected(invalid(format!("attachments[{index}]"), detail))
         })
     };
     ids.iter().enumerate().map(found).collect()
@@ -54,24 +54,24 @@ pub async fn attach(
 
 /// A message with attachments to a conversation that is there.
 pub struct Sending {
-    pub key: Key,
+    pub key: WriteKey,
     pub conversation: ConversationId,
     pub sender: Arc<UserRow>,
     pub letter: Letter,
 }
 
 impl Change for Sending {
-    type Done = ();
-    type Refusal = Error;
+    type Output = ();
+    type Rejection = Error;
 
-    fn key(&self) -> &Key {
+    fn key(&self) -> &WriteKey {
         &self.key
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: Locked) -> Applying<'a, (), Error> {
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             if members::current(connection, self.conversation, self.sender.id).await?.is_none() {
-                return Err(Stop::Refused(Error::NotFound));
+                return Err(ApplyError::Rejected(Error::NotFound));
             }
             let message = MessageId(self.key.id.0);
             let place = MessageLocation { message, conversation: self.conversation, position: locked.next };

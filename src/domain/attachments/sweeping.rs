@@ -28,7 +28,7 @@ impl Domain {
     }
 
     async fn sweep(&self) -> Result<(), Error> {
-        let oldest = epoch::oldest(&mut *self.connection().await?).await?;
+        let oldest = epoch::oldest_position(&mut *self.connection().await?).await?;
         while attachments::release_retired(&mut *self.connection().await?, oldest, BATCH).await? > 0 {}
         while attachments::release_unsent(&mut *self.connection().await?, UNSENT, BATCH).await? > 0 {}
         loop {

@@ -6,7 +6,7 @@ use crate::domain::conversations::Created;
 use crate::domain::idempotency::Asked;
 use crate::domain::{Caller, Domain, Error};
 use crate::ids::{AttachmentId, ObjectId, UserId, WriteId};
-use crate::log::{Key, read};
+use crate::log::{WriteKey, read};
 use crate::store::attachments::{self, AttachmentRow};
 use crate::store::files::ObjectWriter;
 use crate::store::{Connection, StoreError, orphaned_objects};
@@ -64,7 +64,7 @@ impl Domain {
         Ok(Upload { domain: self.clone(), owner, store, digest, content: Content::default(), size: 0 })
     }
 
-    async fn replayed_upload(&self, key: &Key) -> Result<Created<wire::Attachment>, Error> {
+    async fn replayed_upload(&self, key: &WriteKey) -> Result<Created<wire::Attachment>, Error> {
         let found = attachments::confirm(&mut *self.connection().await?, key.id.into()).await?;
         let attachment = found.ok_or(Error::Unresolved)?;
         if attachment.user_id != key.owner {
@@ -79,7 +79,7 @@ impl Domain {
 
 /// Whether the caller has uploaded something under this key.
 async fn is_known(connection: &mut Connection, owner: UserId, key: WriteId) -> Result<bool, Error> {
-    if let Some(write) = read::known(connection, key).await? {
+    if let Some(write) = read::find_write(connection, key).await? {
         return Err(if write.owner == owner { Error::KeyReused } else { Error::KeyTaken });
     }
     match attachments::by_id(connection, key.into()).await? {
@@ -163,7 +163,7 @@ impl From<diesel::result::Error> for Unkept {
 
 impl Unclaimed {
     /// Makes the bytes durable, and then the attachment that has them.
-    async fn claim(mut self, attachment: AttachmentRow, key: Key) -> Result<Created<wire::Attachment>, Error> {
+    async fn claim(mut self, attachment: AttachmentRow, key: WriteKey) -> Result<Created<wire::Attachment>, Error> {
         if let Some(writing) = self.writing.take()
             && let Err(error) = writing.finish().await
         {

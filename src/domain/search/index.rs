@@ -143,7 +143,7 @@ async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Po
         // What was blanked since it was read was not there yet to be forgotten.
         search::exclude_deletions(connection).await?;
         let positions: Vec<_> = rows.iter().map(|row| row.position).collect();
-        let blank = texts::blank(connection, &positions).await?;
+        let blank = texts::without_text(connection, &positions).await?;
         search::delete_versions(connection, &blank).await?;
     }
     Ok(last)

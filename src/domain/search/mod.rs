@@ -208,8 +208,8 @@ async fn events(connection: &mut Connection, positions: BTreeSet<Position>) -> R
     let mut found: Vec<Event> = Vec::new();
     let mut rest = &positions[..];
     while !rest.is_empty() {
-        let page = read::page(connection, rest).await?;
-        let asked = rest.len().min(read::PAGE_EVENTS);
+        let page = read::events_page(connection, rest).await?;
+        let asked = rest.len().min(read::MAX_PAGE_EVENTS);
         let done = match page.last() {
             Some(last) if page.len() < asked => rest.partition_point(|position| *position <= last.position),
             _ => asked,

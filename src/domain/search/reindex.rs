@@ -25,7 +25,7 @@ pub struct Advance {
 /// [`StoreError`]; another call goes on from there.
 pub async fn reindex(pool: &Pool, mut tell: impl FnMut(Advance)) -> Result<Advance, StoreError> {
     let mut connection = pool.get().await?;
-    let start = epoch::state(&mut connection, Position::ZERO).await?.start().position;
+    let start = epoch::load(&mut connection, Position::ZERO).await?.start().position;
     let (resumed, end) = connection.transaction(async |connection| begin(connection).await).await?;
     let steps = |position: Position| u64::try_from(position.0 - start.0).unwrap_or(0);
     loop {
@@ -46,7 +46,7 @@ async fn begin(connection: &mut Connection) -> Result<(bool, Position), StoreErr
     if let Some(end) = claimed.and_then(|progress| progress.rebuilding) {
         return Ok((true, end));
     }
-    let state = epoch::state(connection, Position::ZERO).await?;
+    let state = epoch::load(connection, Position::ZERO).await?;
     let (start, end) = (state.start().position, state.head().position);
     search::truncate(connection).await?;
     search::advance(connection, IndexProgress { position: start, rebuilding: Some(end).filter(|end| *end > start) })

@@ -4,8 +4,8 @@ use super::courier::{Courier, SetupError};
 use super::run;
 use crate::domain::Domain;
 use crate::ids::{Position, UserId, WebhookId};
-use crate::log::epoch::{self, Judgement, State};
-use crate::log::read::{self, Interest};
+use crate::log::epoch::{self, CursorStatus, EpochHistory};
+use crate::log::read::{self, MissedQuery};
 use crate::log::{Cursor, Wakeups};
 use crate::shutdown::Shutdown;
 use crate::store::webhook_leases::{self, DueWebhook};
@@ -96,7 +96,7 @@ async fn look(
     let mut after = WebhookId(Uuid::nil());
     let mut connection = office.pool.get().await?;
     let looking = async {
-        let state = epoch::state(&mut connection, *known).await?;
+        let state = epoch::load(&mut connection, *known).await?;
         let head = state.head();
         *known = head.position;
         loop {
@@ -104,7 +104,7 @@ async fn look(
             let Some(last) = due.last() else { break };
             after = last.id;
             let interests: Vec<_> = due.iter().map(interest).collect();
-            let news = read::have_news(&mut connection, &interests, head.position).await?;
+            let news = read::have_missed(&mut connection, &interests, head.position).await?;
             let (busy, idle): (Vec<_>, Vec<_>) =
                 due.into_iter().zip(news).partition(|(due, news)| *news || !is_good(&state, due));
             found.extend(busy.into_iter().map(|(due, _)| due));
@@ -126,12 +126,12 @@ async fn look(
     Ok(found)
 }
 
-fn interest(due: &DueWebhook) -> Interest {
-    Interest { user: due.owner, after: due.position, only: due.conversation }
+fn interest(due: &DueWebhook) -> MissedQuery {
+    MissedQuery { user: due.owner, after: due.position, only: due.conversation }
 }
 
-fn is_good(state: &State, due: &DueWebhook) -> bool {
-    state.judge(Cursor { epoch: due.epoch, position: due.position }) == Judgement::Good
+fn is_good(state: &EpochHistory, due: &DueWebhook) -> bool {
+    state.check(Cursor { epoch: due.epoch, position: due.position }) == CursorStatus::Valid
 }
 
 fn begin(office: &Arc<Office>, found: Vec<DueWebhook>) {

@@ -7,7 +7,7 @@ use crate::domain::idempotency::{Asked, check_repeat, check_unused};
 use crate::domain::tokens::random;
 use crate::domain::{Caller, Domain, Error, cut, invalid, visibility};
 use crate::ids::{ConversationId, Position, WebhookId};
-use crate::log::{Key, epoch};
+use crate::log::{WriteKey, epoch};
 use crate::store::webhooks::{NewWebhook, WebhookChanges, WebhookRow};
 use crate::store::{self, Connection, EventKind, WebhookState, webhooks};
 use crate::wire::FieldError;
@@ -65,7 +65,7 @@ impl Domain {
         if let Some(conversation) = wanted.conversation {
             visibility::of(&mut connection, caller, conversation).await?;
         }
-        let head = epoch::state(&mut connection, Position::ZERO).await?.head();
+        let head = epoch::load(&mut connection, Position::ZERO).await?.head();
         let secret = random::<32>();
         let new = NewWebhook {
             id: WebhookId(key.id.0),
@@ -151,7 +151,7 @@ impl Domain {
     pub async fn replay_webhook(&self, caller: &Caller, id: WebhookId, target: Target) -> Result<WebhookRow, Error> {
         self.webhook(caller, id).await?;
         let mut connection = self.connection().await?;
-        let cursor = aimed(target, &epoch::state(&mut connection, Position::ZERO).await?)?;
+        let cursor = aimed(target, &epoch::load(&mut connection, Position::ZERO).await?)?;
         let put = webhooks::replay(&mut connection, id, caller.user.id, cursor.epoch, cursor.position).await?;
         put.ok_or(Error::NotFound)
     }
@@ -179,7 +179,7 @@ fn replayed(webhook: WebhookRow) -> Created<Registered> {
 }
 
 /// What an earlier request with this key made.
-async fn repeated(connection: &mut Connection, key: &Key) -> Result<Option<WebhookRow>, Error> {
+async fn repeated(connection: &mut Connection, key: &WriteKey) -> Result<Option<WebhookRow>, Error> {
     let Some(webhook) = webhooks::by_id(connection, WebhookId(key.id.0)).await? else {
         check_unused(connection, key).await?;
         return Ok(None);

@@ -4,8 +4,8 @@ use super::courier::{ANSWERED_WITHIN, Refusal};
 use super::office::Office;
 use super::pace;
 use crate::ids::{LeaseId, WebhookId};
-use crate::log::epoch::{self, Judgement};
-use crate::log::read::{self, PAGE_EVENTS, Span};
+use crate::log::epoch::{self, CursorStatus};
+use crate::log::read::{self, MAX_PAGE_EVENTS, MissedRange};
 use crate::log::{Cursor, Event};
 use crate::store::webhook_leases::{self, DeliveryFailure, WebhookLease};
 use crate::store::webhooks::WebhookRow;
@@ -33,7 +33,7 @@ enum Batch {
     /// Nothing up to here.
     Nothing(Cursor),
     /// The log cannot go on from the cursor.
-    Dead(Judgement),
+    Dead(CursorStatus),
 }
 
 /// Why a run goes on or not.
@@ -148,17 +148,17 @@ async fn batch(office: &Office, webhook: &WebhookRow) -> Result<Batch, StoreErro
     let cursor = Cursor { epoch: webhook.epoch, position: webhook.position };
     ask(office, move |connection| {
         Box::pin(async move {
-            let state = epoch::state(connection, cursor.position).await?;
-            match state.judge(cursor) {
-                Judgement::Good => {}
+            let state = epoch::load(connection, cursor.position).await?;
+            match state.check(cursor) {
+                CursorStatus::Valid => {}
                 judgement => return Ok(Batch::Dead(judgement)),
             }
-            let span = Span { after: cursor.position, upto: state.head().position, only };
-            let positions = read::missed_positions(connection, owner, span, PAGE_EVENTS).await?;
-            let events = read::page(connection, &positions).await?;
+            let span = MissedRange { after: cursor.position, upto: state.head().position, only };
+            let positions = read::missed_positions(connection, owner, span, MAX_PAGE_EVENTS).await?;
+            let events = read::events_page(connection, &positions).await?;
             // Asked afterwards: retention tells what it will drop before it drops anything.
-            if cursor.position < epoch::oldest(connection).await?.previous() {
-                return Ok(Batch::Dead(Judgement::Expired));
+            if cursor.position < epoch::oldest_position(connection).await?.previous() {
+                return Ok(Batch::Dead(CursorStatus::Expired));
             }
             Ok(if positions.is_empty() { Batch::Nothing(state.head()) } else { Batch::Events(events) })
         })
@@ -181,9 +181,9 @@ async fn note(office: &Office, right: WebhookLease, failures: i32, refusal: &Ref
 }
 
 /// Leaves a webhook alone whose cursor leads nowhere.
-async fn pause(office: &Office, right: WebhookLease, judgement: Judgement) -> Result<(), StoreError> {
+async fn pause(office: &Office, right: WebhookLease, judgement: CursorStatus) -> Result<(), StoreError> {
     let error = match judgement {
-        Judgement::Expired => {
+        CursorStatus::Expired => {
             "events after the cursor are no longer kept: replay from `start`, `now` or a later cursor"
         }
         _ => "the log does not have the history of the cursor: replay from `start`, `now` or a good cursor",

@@ -3,11 +3,12 @@
 use super::error::StoreError;
 use super::stream::negotiation::{NegotiatedStream, Negotiator, take_over};
 use super::stream::sqlstate_stream::SqlStateStream;
-use std::future::poll_fn;
+use std::future::Future;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::path::Path;
-use std::task::{Context, Poll};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
@@ -17,6 +18,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// A connection that queries run on.
 pub type Connection = diesel_async::AsyncPgConnection;
+
+/// How long it may take to reach one host, unless the URL says so.
+const HOST_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long it may take to open a connection, over all hosts: less than whoever borrows it waits.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(4_500);
 
 type Wire<S> = tokio_postgres::Connection<S, SqlStateStream<NegotiatedStream<S>>>;
 
@@ -30,30 +36,31 @@ enum DriverSocket {
 
 impl Driver {
     /// The next message that answers no query: a notice or a notification. None when the connection has ended.
-    pub fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, tokio_postgres::Error>>> {
+    pub fn poll_message(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<AsyncMessage, tokio_postgres::Error>>> {
         match &mut *self.0 {
             DriverSocket::Tcp(wire) => wire.poll_message(context),
             DriverSocket::Unix(wire) => wire.poll_message(context),
         }
     }
+}
 
-    /// Polls to the end of the connection, and drops what it says besides.
-    async fn run(mut self) {
-        while let Some(Ok(_)) = poll_fn(|context| self.poll_message(context)).await {}
+/// Runs to the end of the connection, and drops what answers no query.
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(Ok(_)) = ready!(self.poll_message(context)) {}
+        Poll::Ready(())
     }
 }
 
 /// A connection with its driver: when it is dropped its socket is closed at once, whatever is under way.
 pub struct DrivenConnection {
     connection: Connection,
-    driver: AbortOnDropHandle<()>,
-}
-
-impl DrivenConnection {
-    /// Gives the connection away; its driver runs as long as the handle is kept.
-    pub fn into_parts(self) -> (Connection, AbortOnDropHandle<()>) {
-        (self.connection, self.driver)
-    }
+    _driver: AbortOnDropHandle<()>,
 }
 
 impl Deref for DrivenConnection {
@@ -76,9 +83,9 @@ impl DerefMut for DrivenConnection {
 /// [`StoreError::Unreachable`], with the cause.
 pub async fn open_connection(url: &str) -> Result<DrivenConnection, StoreError> {
     let (client, driver) = connect(url).await?;
-    let driver = AbortOnDropHandle::new(tokio::spawn(driver.run()));
+    let driver = AbortOnDropHandle::new(tokio::spawn(driver));
     let connection = Connection::try_from(client).await.map_err(unreachable)?;
-    Ok(DrivenConnection { connection, driver: driver })
+    Ok(DrivenConnection { connection, _driver: driver })
 }
 
 /// Opens a connection to the primary that `url` names. A peer that vanished is noticed within 15 s.
@@ -88,7 +95,7 @@ pub async fn open_connection(url: &str) -> Result<DrivenConnection, StoreError> 
 pub async fn connect(url: &str) -> Result<(Client, Driver), StoreError> {
     let mut config: Config = url.parse().map_err(unreachable)?;
     if config.get_connect_timeout().is_none() {
-        config.connect_timeout(Duration::from_secs(5));
+        config.connect_timeout(HOST_CONNECT_TIMEOUT);
     }
     config.keepalives_idle(Duration::from_secs(5)).keepalives_interval(Duration::from_secs(3)).keepalives_retries(3);
     config.tcp_user_timeout(Duration::from_secs(12));
@@ -102,18 +109,26 @@ pub async fn connect(url: &str) -> Result<(Client, Driver), StoreError> {
         }
     }
     let negotiator = take_over(&mut config).map_err(unreachable)?;
-    let sockets = unix_sockets(&config);
+    match tokio::time::timeout(CONNECT_TIMEOUT, connect_any(&config, negotiator)).await {
+        Ok(connected) => connected.map_err(unreachable),
+        Err(_) => Err(unreachable("no connection in time")),
+    }
+}
+
+/// Connects to the first host that will have it; to Unix sockets first.
+async fn connect_any(config: &Config, negotiator: Negotiator) -> Result<(Client, Driver), ConnectError> {
+    let sockets = unix_sockets(config);
     let mut error = None;
     for socket in &sockets {
-        match connect_unix(&config, &negotiator, socket).await {
-            Ok((client, driver)) => return Ok((client, driver)),
+        match connect_unix(config, &negotiator, socket).await {
+            Ok(connected) => return Ok(connected),
             Err(failure) => error = Some(failure),
         }
     }
     if let Some(error) = error.filter(|_| sockets.len() == config.get_hosts().len()) {
-        return Err(unreachable(error));
+        return Err(error);
     }
-    let (client, wire) = config.connect(negotiator).await.map_err(unreachable)?;
+    let (client, wire) = config.connect(negotiator).await?;
     Ok((client, Driver(Box::new(DriverSocket::Tcp(wire)))))
 }
 
@@ -124,7 +139,7 @@ fn unreachable(error: impl Into<ConnectError>) -> StoreError {
 }
 
 /// The Unix sockets among the hosts. tokio-postgres wraps no stream for them, so they are connected to here.
-fn unix_sockets(config: &Config) -> Vec<std::path::PathBuf> {
+fn unix_sockets(config: &Config) -> Vec<PathBuf> {
     let ports = config.get_ports();
     let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
     let socket = |(at, host): (usize, &Host)| match host {
@@ -159,9 +174,7 @@ async fn require_target(client: &Client, driver: &mut Driver, target: TargetSess
     let asking = client.simple_query("SHOW transaction_read_only");
     let rows = tokio::select! {
         rows = asking => rows?,
-        () = async { while let Some(Ok(_)) = poll_fn(|context| driver.poll_message(context)).await {} } => {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
+        () = driver => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
     };
     let is = |row: &SimpleQueryMessage| matches!(row, SimpleQueryMessage::Row(row) if row.get(0) == Some(read_only));
     if rows.iter().any(is) { Ok(()) } else { Err(format!("transaction_read_only is not {read_only}").into()) }

@@ -4,6 +4,7 @@
 //! [`connect`](connect::connect). All connections run through the same driver, the same TLS settings, and the same
 //! [`stream`] that lets [`error_class`] judge errors by their SQLSTATE.
 
+pub mod advisory_keys;
 pub mod connect;
 pub mod data_loader;
 pub mod durability_barrier;

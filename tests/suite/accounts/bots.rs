@@ -19,11 +19,11 @@ fn text(value: &Value) -> &str {
 
 /// Answers a caller with this token.
 fn bearer(app: &TestApp, token: &Value) -> User {
-    app.stranger().with_token(text(&token["token"]))
+    app.anonymous().with_token(text(&token["token"]))
 }
 
 #[tokio::test]
-async fn a_bot_is_a_user_of_its_owner_without_a_password() {
+async fn bot_is_a_user_with_an_owner_and_without_a_password() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let body = json!({"name": "Weather", "display_name": "The weather"});
@@ -37,12 +37,12 @@ async fn a_bot_is_a_user_of_its_owner_without_a_password() {
     anna.post("/v1/bots", json!({"name": "-"})).await.problem(422, "invalid");
     anna.post("/v1/bots", json!({"name": "other", "role": "admin"})).await.problem(400, "malformed");
     for password in ["", "lwb_", User::PASSWORD] {
-        app.stranger().log_in("weather", password).await.problem(401, "credentials_wrong");
+        app.anonymous().log_in("weather", password).await.problem(401, "credentials_wrong");
     }
 }
 
 #[tokio::test]
-async fn a_bot_calls_with_its_token_as_any_user_does() {
+async fn bot_token_calls_the_api_as_a_user_does() {
     let app = TestApp::builder().nodes(2).start().await;
     let anna = app.guest("anna").await;
     let bot = make(&anna, "weather").await;
@@ -59,13 +59,13 @@ async fn a_bot_calls_with_its_token_as_any_user_does() {
         weather.post("/v1/bots", json!({"name": "child"})).await.problem(403, "forbidden");
     }
     let ticket = bearer(&app, &token).post("/v1/tickets", json!({})).await.expect(201);
-    let mut stream = app.stranger().ready_stream(&format!("?ticket={}", text(&ticket["ticket"]))).await;
+    let mut stream = app.anonymous().ready_stream(&format!("?ticket={}", text(&ticket["ticket"]))).await;
     anna.say(group, "and tomorrow?").await;
     assert_eq!(stream.next_event().await.text(), "and tomorrow?");
 }
 
 #[tokio::test]
-async fn a_token_is_shown_once_and_listed_by_its_prefix() {
+async fn bot_token_is_shown_once_and_listed_by_its_prefix() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     make(&anna, "weather").await;
@@ -95,7 +95,7 @@ async fn a_token_is_shown_once_and_listed_by_its_prefix() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_ends_its_streams_on_every_node_and_no_others() {
+async fn revoked_bot_token_ends_its_streams_on_every_node_and_no_others() {
     let app = TestApp::builder().nodes(2).start().await;
     let anna = app.guest("anna").await;
     make(&anna, "weather").await;
@@ -123,7 +123,7 @@ async fn a_revoked_token_ends_its_streams_on_every_node_and_no_others() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_refused_and_no_stream_outlives_it() {
+async fn expired_bot_token_is_refused_and_no_stream_outlives_it() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     make(&anna, "weather").await;
@@ -140,7 +140,7 @@ async fn an_expired_token_is_refused_and_no_stream_outlives_it() {
 }
 
 #[tokio::test]
-async fn wrong_tokens_are_invalid() {
+async fn wrong_bot_tokens_are_invalid() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     make(&anna, "weather").await;
@@ -155,14 +155,14 @@ async fn wrong_tokens_are_invalid() {
         text(&made["prefix"]).to_owned(),
         text(&made["id"]).to_owned(),
     ] {
-        app.stranger().with_token(&wrong).me().await.problem(401, "token_invalid");
+        app.anonymous().with_token(&wrong).me().await.problem(401, "token_invalid");
     }
-    let in_url = app.stranger().get(&format!("/v1/updates?wait=0&token={good}")).await;
+    let in_url = app.anonymous().get(&format!("/v1/updates?wait=0&token={good}")).await;
     assert!([400, 401].contains(&in_url.status), "{}", in_url.text());
 }
 
 #[tokio::test]
-async fn only_its_owner_or_an_admin_manages_a_bot() {
+async fn bot_is_managed_by_its_owner_or_an_admin_only() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert, root] = app.guests(["anna", "bert", "root"]).await;
     let bot = make(&anna, "weather").await;
@@ -189,7 +189,7 @@ async fn only_its_owner_or_an_admin_manages_a_bot() {
 }
 
 #[tokio::test]
-async fn a_bot_is_disabled_with_its_owner() {
+async fn bot_is_disabled_with_its_owner() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     make(&anna, "weather").await;
@@ -202,7 +202,7 @@ async fn a_bot_is_disabled_with_its_owner() {
 }
 
 #[tokio::test]
-async fn a_bot_that_is_deleted_is_none_any_more() {
+async fn deleted_bot_is_unlisted_and_its_tokens_are_refused() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     make(&anna, "weather").await;
@@ -214,7 +214,7 @@ async fn a_bot_that_is_deleted_is_none_any_more() {
 }
 
 #[tokio::test]
-async fn keys_hold_for_bots_and_tokens() {
+async fn idempotency_keys_hold_for_bots_and_bot_tokens() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (key, body) = (Uuid::new_v4().to_string(), json!({"name": "weather"}));

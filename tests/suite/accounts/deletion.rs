@@ -28,7 +28,7 @@ fn kinds(events: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn sessions_and_streams_end_with_the_account() {
+async fn account_deletion_ends_sessions_and_streams() {
     let app = TestApp::builder().nodes(2).start().await;
     let anna = app.user("anna").await;
     let elsewhere = anna.logged_in(&anna.on(1).log_in("anna", User::PASSWORD).await.expect(201)).on(1);
@@ -41,7 +41,7 @@ async fn sessions_and_streams_end_with_the_account() {
     anna.me().await.problem(401, "session_revoked");
     eventually("the other node knows", SOON, async || (elsewhere.me().await.status != 200).then_some(())).await;
     elsewhere.me().await.problem(401, "session_revoked");
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
     stranger.log_in("anna", User::PASSWORD).await.problem(401, "credentials_wrong");
     let refresh = anna.session["refresh_token"].as_str().expect("a token");
     stranger.refresh(refresh).await.problem(401, "session_revoked");
@@ -50,7 +50,7 @@ async fn sessions_and_streams_end_with_the_account() {
 }
 
 #[tokio::test]
-async fn memberships_end_and_the_last_owner_hands_over() {
+async fn account_deletion_ends_memberships_and_passes_ownership_on() {
     let app = TestApp::start().await;
     let [anna, bert, cara] = app.guests(["anna", "bert", "cara"]).await;
     let group = anna.create_group(&[&bert, &cara]).await;
@@ -75,7 +75,7 @@ async fn memberships_end_and_the_last_owner_hands_over() {
 }
 
 #[tokio::test]
-async fn own_texts_are_gone_everywhere_and_clients_are_told() {
+async fn account_deletion_erases_texts_everywhere_and_sends_delete_events() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -114,7 +114,7 @@ async fn own_texts_are_gone_everywhere_and_clients_are_told() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_changes_nothing() {
+async fn account_deletion_with_a_wrong_password_changes_nothing() {
     let app = TestApp::start().await;
     let (anna, guest) = (app.user("anna").await, app.guest("guest").await);
     for body in [json!({"password": "another one"}), json!({"password": ""}), json!({})] {
@@ -123,7 +123,7 @@ async fn a_wrong_password_changes_nothing() {
     delete_with(&guest, json!({"password": User::PASSWORD})).await.problem(401, "credentials_wrong");
     delete_with(&anna, json!({"pasword": User::PASSWORD})).await.problem(400, "malformed");
     delete_with(&anna, json!({"password": 1})).await.problem(400, "malformed");
-    delete_with(&app.stranger(), json!({})).await.problem(401, "token_missing");
+    delete_with(&app.anonymous(), json!({})).await.problem(401, "token_missing");
     anna.delete("/v1/me?x=1").await.problem(400, "malformed");
     anna.me().await.expect(200);
     guest.me().await.expect(200);
@@ -132,7 +132,7 @@ async fn a_wrong_password_changes_nothing() {
 }
 
 #[tokio::test]
-async fn nobody_writes_to_a_deleted_account_or_invites_it() {
+async fn deleted_account_gets_no_messages_and_no_invitations() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = bert.create_group(&[]).await;
@@ -143,13 +143,13 @@ async fn nobody_writes_to_a_deleted_account_or_invites_it() {
 }
 
 #[tokio::test]
-async fn bots_and_webhooks_go_with_their_owner() {
+async fn bots_and_webhooks_are_deleted_with_their_owner() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = bert.create_group(&[&anna]).await;
     let made = anna.post("/v1/bots", json!({"name": "robot"})).await.expect(201);
     let token = anna.post("/v1/bots/robot/tokens", json!({"name": "server"})).await.expect(201);
-    let bot = app.stranger().with_token(token["token"].as_str().expect("a token"));
+    let bot = app.anonymous().with_token(token["token"].as_str().expect("a token"));
     bert.put_member(&group, "robot", json!({})).await.expect(201);
     bot.say(&group, "secret of the bot").await;
     bot.post("/v1/webhooks", json!({"url": "https://1.1.1.1/hook"})).await.expect(201);
@@ -167,7 +167,7 @@ async fn bots_and_webhooks_go_with_their_owner() {
 }
 
 #[tokio::test]
-async fn what_a_node_that_died_has_left_is_erased_by_the_next() {
+async fn erasure_that_a_dead_node_left_is_finished_by_the_next() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -181,7 +181,7 @@ async fn what_a_node_that_died_has_left_is_erased_by_the_next() {
 }
 
 #[tokio::test]
-async fn the_name_is_free_after_thirty_days() {
+async fn name_of_a_deleted_account_is_free_after_thirty_days() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
     delete_account(&anna).await.expect(204);
@@ -197,7 +197,7 @@ async fn the_name_is_free_after_thirty_days() {
         };
         eventually("the account is erased", SOON, erased).await;
         let body = json!({"name": "anna", "password": User::PASSWORD});
-        next.stranger().post("/v1/users", body).await
+        next.anonymous().post("/v1/users", body).await
     };
     app.sql().await.batch_execute(&age(29)).await.expect("another time");
     register().await.problem(409, "name_taken");

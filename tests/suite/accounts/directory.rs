@@ -21,14 +21,14 @@ async fn find(user: &User, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn users_are_found_by_the_beginning_of_either_name_in_any_case() {
+async fn directory_finds_users_by_prefix_of_either_name_in_any_case() {
     let app = TestApp::start().await;
     let anna = named(&app, "anna", "Anna Berg").await;
     named(&app, "bert", "\u{c4}rmel Stra\u{df}e").await;
     named(&app, "berta", "\u{3a3}\u{3a5}\u{3a3} 100%_x").await;
     named(&app, "carl", "Bernd").await;
     let registered = json!({"name": "dora", "password": User::PASSWORD, "display_name": "Bea"});
-    app.stranger().post("/v1/users", registered).await.expect(201);
+    app.anonymous().post("/v1/users", registered).await.expect(201);
     for (text, expected) in [
         ("anna", &["anna"][..]),
         ("ANNA B", &["anna"]),
@@ -52,7 +52,7 @@ async fn users_are_found_by_the_beginning_of_either_name_in_any_case() {
 }
 
 #[tokio::test]
-async fn every_user_that_matches_is_on_one_page_of_the_directory() {
+async fn directory_pages_hold_every_match_once() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let statement = "
@@ -87,7 +87,7 @@ async fn every_user_that_matches_is_on_one_page_of_the_directory() {
 }
 
 #[tokio::test]
-async fn disabled_users_are_not_in_the_directory() {
+async fn directory_leaves_out_disabled_users() {
     let app = TestApp::start().await;
     let [anna, _bert] = app.guests(["anna", "annabert"]).await;
     assert_eq!(names(&find(&anna, "anna").await), ["anna", "annabert"]);
@@ -97,7 +97,7 @@ async fn disabled_users_are_not_in_the_directory() {
 }
 
 #[tokio::test]
-async fn queries_that_cannot_be_answered_are_refused() {
+async fn directory_queries_that_are_invalid_are_refused() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let long = format!("?query={}", "x".repeat(101));
@@ -123,6 +123,6 @@ async fn queries_that_cannot_be_answered_are_refused() {
         anna.get(&format!("/v1/users{bad}")).await.problem(400, "malformed");
     }
     anna.get("/v1/users?query=a%00").await.problem(422, "invalid");
-    app.stranger().get("/v1/users?query=a").await.problem(401, "token_missing");
+    app.anonymous().get("/v1/users?query=a").await.problem(401, "token_missing");
     find(&anna, &"x".repeat(100)).await;
 }

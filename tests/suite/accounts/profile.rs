@@ -20,7 +20,7 @@ async fn put_password(user: &User, current: &str, new: &str) -> Answer {
 }
 
 async fn log_in(app: &TestApp, name: &str, password: &str) -> User {
-    app.stranger().logged_in(&app.stranger().log_in(name, password).await.expect(201))
+    app.anonymous().logged_in(&app.anonymous().log_in(name, password).await.expect(201))
 }
 
 /// Waits until as many queries wait for locks.
@@ -35,7 +35,7 @@ async fn wait_for_locks(sql: &tokio_postgres::Client, count: i64) {
 }
 
 #[tokio::test]
-async fn a_display_name_is_changed_and_shown_at_once() {
+async fn display_name_change_shows_at_once() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert) = (app.user("anna").await, app.guest("bert").await);
     let vouched = anna.with_token(&tokens::mint(&tokens::claims("anna")));
@@ -52,7 +52,7 @@ async fn a_display_name_is_changed_and_shown_at_once() {
 }
 
 #[tokio::test]
-async fn display_names_outside_the_rules_change_nothing() {
+async fn display_name_outside_the_rules_changes_nothing() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     for name in ["", &"x".repeat(101), "two\nlines"] {
@@ -63,13 +63,13 @@ async fn display_names_outside_the_rules_change_nothing() {
     for body in [json!({}), json!({"display_name": null}), json!({"display_name": "x", "name": "y"}), json!([])] {
         patch_me(&anna, body).await.problem(400, "malformed");
     }
-    patch_me(&app.stranger(), json!({"display_name": "x"})).await.problem(401, "token_missing");
+    patch_me(&app.anonymous(), json!({"display_name": "x"})).await.problem(401, "token_missing");
     assert_eq!(anna.get("/v1/users/anna").await.expect(200)["display_name"], "anna");
     patch_me(&anna, json!({"display_name": "ä".repeat(100)})).await.expect(200);
 }
 
 #[tokio::test]
-async fn a_changed_password_ends_all_other_sessions_on_every_node() {
+async fn password_change_ends_all_other_sessions_on_every_node() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert) = (app.user("anna").await, app.user("bert").await);
     let (here, there) = (log_in(&app, "anna", User::PASSWORD).await, log_in(&app, "anna", User::PASSWORD).await);
@@ -85,20 +85,20 @@ async fn a_changed_password_ends_all_other_sessions_on_every_node() {
         user.me().await.problem(401, "session_revoked");
     }
     let token = here.session["refresh_token"].as_str().expect("a token");
-    app.stranger().refresh(token).await.problem(401, "session_revoked");
+    app.anonymous().refresh(token).await.problem(401, "session_revoked");
     let direct = anna.direct(&bert).await.expect(201);
     for stream in [&mut mine, &mut berts] {
         assert_eq!(stream.next().await.value["conversation_id"], direct["id"]);
     }
-    app.stranger().log_in("anna", User::PASSWORD).await.problem(401, "credentials_wrong");
+    app.anonymous().log_in("anna", User::PASSWORD).await.problem(401, "credentials_wrong");
     let again = log_in(&app, "anna", NEW_PASSWORD).await;
-    app.stranger().refresh(anna.session["refresh_token"].as_str().expect("a token")).await.expect(200);
+    app.anonymous().refresh(anna.session["refresh_token"].as_str().expect("a token")).await.expect(200);
     let sessions = again.get("/v1/sessions").await.expect(200);
     assert_eq!(sessions["items"].as_array().map(Vec::len), Some(2), "{sessions}");
 }
 
 #[tokio::test]
-async fn a_password_that_is_not_changed_ends_nothing() {
+async fn refused_password_change_ends_no_session() {
     let app = TestApp::start().await;
     let (anna, guest) = (app.user("anna").await, app.guest("guest").await);
     let other = log_in(&app, "anna", User::PASSWORD).await;
@@ -114,14 +114,14 @@ async fn a_password_that_is_not_changed_ends_nothing() {
         anna.put("/v1/me/password", body).await.problem(400, "malformed");
     }
     put_password(&guest, "", NEW_PASSWORD).await.problem(403, "forbidden");
-    put_password(&app.stranger(), User::PASSWORD, NEW_PASSWORD).await.problem(401, "token_missing");
+    put_password(&app.anonymous(), User::PASSWORD, NEW_PASSWORD).await.problem(401, "token_missing");
     other.me().await.expect(200);
     log_in(&app, "anna", User::PASSWORD).await;
-    app.stranger().log_in("guest", NEW_PASSWORD).await.problem(401, "credentials_wrong");
+    app.anonymous().log_in("guest", NEW_PASSWORD).await.problem(401, "credentials_wrong");
 }
 
 #[tokio::test]
-async fn a_token_without_a_session_ends_all_sessions_with_the_password() {
+async fn password_change_with_a_sessionless_token_ends_all_sessions() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
     let vouched = anna.with_token(&tokens::mint(&tokens::claims("anna")));
@@ -131,14 +131,14 @@ async fn a_token_without_a_session_ends_all_sessions_with_the_password() {
 }
 
 #[tokio::test]
-async fn a_log_in_with_the_old_password_does_not_outlive_the_change() {
+async fn login_with_the_old_password_does_not_outlive_the_change() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
     let (mut blocker, sql) = (app.sql().await, app.sql().await);
     let block = blocker.transaction().await.expect("a transaction");
     block.batch_execute("LOCK TABLE sessions IN SHARE MODE").await.expect("nobody writes sessions");
     let old = tokio::spawn({
-        let stranger = app.stranger();
+        let stranger = app.anonymous();
         async move { stranger.log_in("anna", User::PASSWORD).await }
     });
     wait_for_locks(&sql, 1).await;
@@ -148,7 +148,7 @@ async fn a_log_in_with_the_old_password_does_not_outlive_the_change() {
     });
     wait_for_locks(&sql, 2).await;
     block.commit().await.expect("they go on");
-    let old = app.stranger().logged_in(&old.await.expect("an answer").expect(201));
+    let old = app.anonymous().logged_in(&old.await.expect("an answer").expect(201));
     change.await.expect("an answer").expect(204);
     old.me().await.problem(401, "session_revoked");
     anna.me().await.expect(200);

@@ -24,62 +24,62 @@ async fn expect_revoked(user: &User) {
 }
 
 #[tokio::test]
-async fn refreshing_rotates_both_tokens() {
+async fn refresh_rotates_both_tokens() {
     let app = TestApp::builder().nodes(2).start().await;
     let anna = app.user("anna").await;
-    let fresh = app.stranger().on(1).refresh(refresh_token(&anna.session)).await.expect(200);
+    let fresh = app.anonymous().on(1).refresh(refresh_token(&anna.session)).await.expect(200);
     assert_eq!((&fresh["id"], &fresh["token_type"]), (&anna.session["id"], &json!("Bearer")));
     assert_ne!(refresh_token(&fresh), refresh_token(&anna.session));
     anna.with_token(fresh["access_token"].as_str().expect("a token")).me().await.expect(200);
     anna.me().await.expect(200);
-    app.stranger().refresh(refresh_token(&fresh)).await.expect(200);
+    app.anonymous().refresh(refresh_token(&fresh)).await.expect(200);
     for token in ["", "nonsense", anna.token.as_deref().expect("a token")] {
-        app.stranger().refresh(token).await.problem(401, "token_invalid");
+        app.anonymous().refresh(token).await.problem(401, "token_invalid");
     }
 }
 
 #[tokio::test]
-async fn a_spent_refresh_token_stays_good_while_its_successor_is_unused() {
+async fn spent_refresh_token_is_valid_while_its_successor_is_unused() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
-    app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
+    app.anonymous().refresh(refresh_token(&anna.session)).await.expect(200);
     two_minutes_pass(&app).await;
-    let again = app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
-    app.stranger().refresh(refresh_token(&again)).await.expect(200);
+    let again = app.anonymous().refresh(refresh_token(&anna.session)).await.expect(200);
+    app.anonymous().refresh(refresh_token(&again)).await.expect(200);
 }
 
 #[tokio::test]
-async fn a_spent_refresh_token_stays_good_for_a_minute() {
+async fn spent_refresh_token_is_valid_for_a_minute() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
-    let next = app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
-    app.stranger().refresh(refresh_token(&next)).await.expect(200);
-    app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
+    let next = app.anonymous().refresh(refresh_token(&anna.session)).await.expect(200);
+    app.anonymous().refresh(refresh_token(&next)).await.expect(200);
+    app.anonymous().refresh(refresh_token(&anna.session)).await.expect(200);
 }
 
 #[tokio::test]
-async fn reuse_of_a_spent_refresh_token_revokes_the_session() {
+async fn spent_refresh_token_that_is_reused_revokes_the_session() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
     let mut stream = anna.ready_stream("").await;
-    let next = app.stranger().refresh(refresh_token(&anna.session)).await.expect(200);
-    let last = app.stranger().refresh(refresh_token(&next)).await.expect(200);
+    let next = app.anonymous().refresh(refresh_token(&anna.session)).await.expect(200);
+    let last = app.anonymous().refresh(refresh_token(&next)).await.expect(200);
     two_minutes_pass(&app).await;
-    let reuse = app.stranger().refresh(refresh_token(&anna.session)).await;
+    let reuse = app.anonymous().refresh(refresh_token(&anna.session)).await;
     let code = reuse.json()["code"].as_str().expect("a code").to_owned();
     assert!(["session_revoked", "token_invalid"].contains(&code.as_str()), "{code}");
     reuse.problem(401, &code);
     expect_revoked(&anna).await;
-    assert_eq!(app.stranger().refresh(refresh_token(&last)).await.status, 401);
+    assert_eq!(app.anonymous().refresh(refresh_token(&last)).await.status, 401);
     stream.expect_end("revoked").await;
-    app.stranger().log_in("anna", User::PASSWORD).await.expect(201);
+    app.anonymous().log_in("anna", User::PASSWORD).await.expect(201);
 }
 
 #[tokio::test]
-async fn logging_out_ends_the_sessions_streams_on_every_node() {
+async fn logout_ends_the_streams_of_the_session_on_every_node() {
     let app = TestApp::builder().nodes(2).start().await;
     let anna = app.user("anna").await;
-    let other = app.stranger().logged_in(&app.stranger().log_in("anna", User::PASSWORD).await.expect(201));
+    let other = app.anonymous().logged_in(&app.anonymous().log_in("anna", User::PASSWORD).await.expect(201));
     let poll = tokio::spawn({
         let anna = anna.on(1);
         async move { anna.updates("?wait=50").await }
@@ -99,10 +99,10 @@ async fn logging_out_ends_the_sessions_streams_on_every_node() {
 }
 
 #[tokio::test]
-async fn a_session_is_ended_by_its_owner_alone() {
+async fn session_is_ended_by_its_owner_only() {
     let app = TestApp::start().await;
     let (anna, bert) = (app.user("anna").await, app.user("bert").await);
-    let other = app.stranger().logged_in(&app.stranger().log_in("anna", User::PASSWORD).await.expect(201));
+    let other = app.anonymous().logged_in(&app.anonymous().log_in("anna", User::PASSWORD).await.expect(201));
     let path = format!("/v1/sessions/{}", other.session["id"].as_str().expect("an id"));
     bert.delete(&path).await.problem(404, "not_found");
     other.me().await.expect(200);
@@ -119,11 +119,11 @@ async fn listed(user: &User) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn my_sessions_are_listed_without_tokens_and_this_one_is_marked() {
+async fn own_sessions_are_listed_without_tokens_and_the_current_one_is_marked() {
     let app = TestApp::start().await;
     let (anna, bert) = (app.user("anna").await, app.user("bert").await);
     let phone = json!({"name": "anna", "password": User::PASSWORD, "device": "phone"});
-    let phone = app.stranger().logged_in(&app.stranger().post("/v1/sessions", phone).await.expect(201));
+    let phone = app.anonymous().logged_in(&app.anonymous().post("/v1/sessions", phone).await.expect(201));
     let sessions = listed(&anna).await;
     let seen: Vec<_> =
         sessions.iter().map(|session| (&session["id"], &session["device"], &session["current"])).collect();
@@ -136,7 +136,7 @@ async fn my_sessions_are_listed_without_tokens_and_this_one_is_marked() {
     assert_eq!(listed(&app.guest("carl").await).await, Vec::<Value>::new());
     let statement = "UPDATE sessions SET last_seen_at = last_seen_at - interval '1 day'";
     app.sql().await.batch_execute(statement).await.expect("a day passes");
-    app.stranger().refresh(refresh_token(&phone.session)).await.expect(200);
+    app.anonymous().refresh(refresh_token(&phone.session)).await.expect(200);
     let times = |session: &Value| {
         [&session["created_at"], &session["last_seen_at"]].map(|time| time.as_str().map(str::to_owned))
     };
@@ -146,12 +146,12 @@ async fn my_sessions_are_listed_without_tokens_and_this_one_is_marked() {
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_is_neither_listed_nor_ended_again() {
+async fn ended_session_is_neither_listed_nor_ended_again() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
     let mut others = Vec::new();
     for _ in 0..2 {
-        let session = app.stranger().log_in("anna", User::PASSWORD).await.expect(201);
+        let session = app.anonymous().log_in("anna", User::PASSWORD).await.expect(201);
         others.push(session["session"]["id"].as_str().expect("an id").to_owned());
     }
     let path = |id: &str| format!("/v1/sessions/{id}");
@@ -167,7 +167,7 @@ async fn a_session_that_has_ended_is_neither_listed_nor_ended_again() {
 }
 
 #[tokio::test]
-async fn the_list_of_sessions_has_pages() {
+async fn session_list_is_paged() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
     let statement = format!(
@@ -190,5 +190,5 @@ async fn the_list_of_sessions_has_pages() {
     for bad in ["?limit=0", "?limit=201", "?page=x", "?query=x"] {
         anna.get(&format!("/v1/sessions{bad}")).await.problem(400, "malformed");
     }
-    app.stranger().get("/v1/sessions").await.problem(401, "token_missing");
+    app.anonymous().get("/v1/sessions").await.problem(401, "token_missing");
 }

@@ -30,21 +30,21 @@ fn without(field: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_apps_own_token_brings_its_user_along() {
+async fn external_token_creates_its_user() {
     let app = TestApp::start().await;
-    let anna = app.stranger().with_token(&mint(&claims("Anna")));
+    let anna = app.anonymous().with_token(&mint(&claims("Anna")));
     let me = anna.me().await.expect(200);
     assert_eq!((&me["name"], &me["role"]), (&json!("anna"), &json!("user")));
     assert_eq!(app.guest("anna").await.id, me["id"].as_str().expect("an id"));
-    app.stranger().log_in("anna", User::PASSWORD).await.problem(401, "credentials_wrong");
-    app.stranger().with_token(&mint(&claims("not a name"))).me().await.problem(401, "token_invalid");
+    app.anonymous().log_in("anna", User::PASSWORD).await.problem(401, "credentials_wrong");
+    app.anonymous().with_token(&mint(&claims("not a name"))).me().await.problem(401, "token_invalid");
 }
 
 #[tokio::test]
 async fn forged_and_foreign_tokens_are_refused() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
-    app.stranger().with_token(&mint(&claims("anna"))).me().await.expect(200);
+    app.anonymous().with_token(&mint(&claims("anna"))).me().await.expect(200);
     let good = claims("anna").to_string();
     let plain = |header: &str| format!("{}.{}.", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(&good));
     let hs256 = r#"{"alg":"HS256","typ":"JWT"}"#;
@@ -79,7 +79,7 @@ async fn forged_and_foreign_tokens_are_refused() {
     tokens.extend(times.into_iter().map(|(field, value)| (mint(&with(field, value)), field)));
     tokens.extend(["aud", "exp", "sub"].map(|field| (mint(&without(field)), field)));
     for (token, what) in &tokens {
-        let answer = app.stranger().with_token(token).me().await;
+        let answer = app.anonymous().with_token(token).me().await;
         assert_eq!(answer.status, 401, "{what}: {}", answer.text());
         let code = answer.json()["code"].as_str().expect("a code").to_owned();
         assert!(code == "token_invalid" || (code == "token_missing" && token.is_empty()), "{what}: {code}");
@@ -89,22 +89,22 @@ async fn forged_and_foreign_tokens_are_refused() {
 }
 
 #[tokio::test]
-async fn an_old_token_is_expired_beyond_five_seconds() {
+async fn expired_token_has_five_seconds_of_leeway() {
     let app = TestApp::start().await;
-    let answer = app.stranger().with_token(&mint(&with("exp", json!(unix_time(-7))))).me().await;
+    let answer = app.anonymous().with_token(&mint(&with("exp", json!(unix_time(-7))))).me().await;
     answer.problem(401, "token_expired");
     assert_eq!(answer.header("www-authenticate"), Some(r#"Bearer error="invalid_token""#));
 }
 
 #[tokio::test]
-async fn a_token_of_100_kib_is_refused() {
+async fn token_of_100_kib_is_refused() {
     let app = TestApp::start().await;
-    let answer = app.stranger().with_token(&"x".repeat(100 * 1024)).me().await;
+    let answer = app.anonymous().with_token(&"x".repeat(100 * 1024)).me().await;
     assert!([401, 431].contains(&answer.status), "{}", answer.status);
 }
 
 #[tokio::test]
-async fn a_stream_ends_before_its_token_does() {
+async fn stream_ends_before_its_token_expires() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let end = unix_time(4);
@@ -117,7 +117,7 @@ async fn a_stream_ends_before_its_token_does() {
 }
 
 #[tokio::test]
-async fn a_disabled_users_streams_end_and_the_tokens_are_refused() {
+async fn disabled_user_loses_streams_and_tokens() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let mut stream = anna.ready_stream("").await;
@@ -129,31 +129,31 @@ async fn a_disabled_users_streams_end_and_the_tokens_are_refused() {
 }
 
 #[tokio::test]
-async fn a_token_in_a_url_authenticates_nobody() {
+async fn token_in_a_url_authenticates_nobody() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
     let token = anna.token.clone().expect("a token");
     for name in ["access_token", "token", "ticket"] {
         for path in ["/v1/me", "/v1/stream", "/v1/updates"] {
             let url = format!("{path}{}", query(&[(name, &token)]));
-            assert_eq!(app.stranger().get(&url).await.status, 401, "{url}");
+            assert_eq!(app.anonymous().get(&url).await.status, 401, "{url}");
         }
     }
     anna.get(&format!("/v1/me{}", query(&[("access_token", &token)]))).await.problem(400, "malformed");
 }
 
 #[tokio::test]
-async fn a_ticket_opens_one_stream() {
+async fn ticket_opens_one_stream() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert) = (app.user("anna").await, app.guest("bert").await);
     let ticket = anna.answer(anna.request(Method::POST, "/v1/tickets")).await.expect(201);
     assert_eq!(ticket["expires_in"], 30);
     let ticket = ticket["ticket"].as_str().expect("a ticket").to_owned();
-    let mut stream = app.stranger().on(1).ready_stream(&query(&[("ticket", &ticket), ("after", "now")])).await;
+    let mut stream = app.anonymous().on(1).ready_stream(&query(&[("ticket", &ticket), ("after", "now")])).await;
     bert.direct(&anna).await.expect(201);
     assert_eq!(stream.next().await.kind, "conversation.created");
     for node in 0..2 {
-        let again = app.stranger().on(node).get(&format!("/v1/stream{}", query(&[("ticket", &ticket)]))).await;
+        let again = app.anonymous().on(node).get(&format!("/v1/stream{}", query(&[("ticket", &ticket)]))).await;
         assert_eq!(again.status, 401);
     }
     anna.log_out().await.expect(204);
@@ -161,16 +161,16 @@ async fn a_ticket_opens_one_stream() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_for_streams_alone_and_lapses() {
+async fn ticket_is_for_streams_only_and_expires() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let ticket = anna.answer(anna.request(Method::POST, "/v1/tickets")).await.expect(201);
     let parameter = query(&[("ticket", ticket["ticket"].as_str().expect("a ticket"))]);
     for path in ["/v1/me", "/v1/updates", "/v1/conversations"] {
-        assert_eq!(app.stranger().get(&format!("{path}{parameter}")).await.status, 401, "{path}");
+        assert_eq!(app.anonymous().get(&format!("{path}{parameter}")).await.status, 401, "{path}");
     }
     let lapse = "UPDATE tickets SET expires_at = expires_at - interval '31 seconds'";
     app.sql().await.batch_execute(lapse).await.expect("time passes");
-    assert_eq!(app.stranger().get(&format!("/v1/stream{parameter}")).await.status, 401);
-    assert_eq!(app.stranger().get("/v1/stream?ticket=unknown").await.status, 401);
+    assert_eq!(app.anonymous().get(&format!("/v1/stream{parameter}")).await.status, 401);
+    assert_eq!(app.anonymous().get("/v1/stream?ticket=unknown").await.status, 401);
 }

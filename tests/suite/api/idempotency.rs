@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Answer, TestApp, User, truth};
+use crate::support::{Answer, TestApp, User, expected_events};
 
 fn key() -> String {
     Uuid::new_v4().to_string()
@@ -19,11 +19,11 @@ fn assert_replays(replay: &Answer, first: &Value) {
 }
 
 async fn count(app: &TestApp, key: &str) -> i64 {
-    truth::creations(&app.sql().await, &[key.to_owned()]).await[0]
+    expected_events::creations(&app.sql().await, &[key.to_owned()]).await[0]
 }
 
 #[tokio::test]
-async fn the_same_request_again_answers_the_same_thing() {
+async fn repeated_request_answers_the_same() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (group, key) = (anna.create_group(&[&bert]).await, key());
@@ -38,7 +38,7 @@ async fn the_same_request_again_answers_the_same_thing() {
 }
 
 #[tokio::test]
-async fn the_same_key_for_another_request_is_refused() {
+async fn key_of_a_different_request_is_refused_as_reused() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (group, other, key) = (anna.create_group(&[&bert]).await, anna.create_group(&[]).await, key());
@@ -56,7 +56,7 @@ async fn the_same_key_for_another_request_is_refused() {
 }
 
 #[tokio::test]
-async fn somebody_elses_key_is_taken_and_shows_nothing() {
+async fn key_of_another_user_is_taken_and_reveals_nothing() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert, eve] = app.guests(["anna", "bert", "eve"]).await;
     let (group, key) = (anna.create_group(&[&bert]).await, key());
@@ -70,7 +70,7 @@ async fn somebody_elses_key_is_taken_and_shows_nothing() {
 }
 
 #[tokio::test]
-async fn twenty_racing_sends_are_one_event_and_twenty_equal_answers() {
+async fn racing_sends_with_one_key_are_one_event_and_equal_answers() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -91,7 +91,7 @@ async fn twenty_racing_sends_are_one_event_and_twenty_equal_answers() {
 }
 
 #[tokio::test]
-async fn racing_requests_that_differ_leave_one_winner() {
+async fn racing_requests_that_differ_under_one_key_leave_one_winner() {
     let app = TestApp::builder().nodes(2).start().await;
     let anna = app.guest("anna").await;
     let (group, key) = (anna.create_group(&[]).await, key());
@@ -105,7 +105,7 @@ async fn racing_requests_that_differ_leave_one_winner() {
 }
 
 #[tokio::test]
-async fn a_replay_shows_the_message_also_to_who_has_left() {
+async fn replay_answers_a_sender_who_has_left() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (group, key) = (anna.create_group(&[&bert]).await, key());
@@ -118,7 +118,7 @@ async fn a_replay_shows_the_message_also_to_who_has_left() {
 }
 
 #[tokio::test]
-async fn a_refused_request_uses_no_key() {
+async fn refused_request_leaves_its_key_unused() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (group, foreign, key) = (anna.create_group(&[]).await, bert.create_group(&[]).await, key());
@@ -161,7 +161,7 @@ async fn keys_hold_for_conversations() {
 }
 
 #[tokio::test]
-async fn finding_a_direct_conversation_uses_no_key() {
+async fn existing_direct_conversation_leaves_the_key_unused() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let made = anna.direct(&bert).await.expect(201);
@@ -175,7 +175,7 @@ async fn finding_a_direct_conversation_uses_no_key() {
 async fn keys_belong_to_the_user_and_not_to_the_session() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
-    let other = app.stranger().logged_in(&app.stranger().log_in("anna", User::PASSWORD).await.expect(201));
+    let other = app.anonymous().logged_in(&app.anonymous().log_in("anna", User::PASSWORD).await.expect(201));
     let (group, key) = (anna.create_group(&[]).await, key());
     let first = anna.send_with_key(&group, &key, "hi").await.expect(201);
     assert_replays(&other.send_with_key(&group, &key.to_uppercase(), "hi").await, &first);

@@ -44,15 +44,15 @@ fn json_of(operation: &Value) -> Vec<&Value> {
 }
 
 #[tokio::test]
-async fn the_served_document_is_the_committed_one() {
+async fn served_openapi_document_is_the_committed_one() {
     let app = TestApp::start().await;
-    let answer = app.stranger().get("/openapi.json").await;
+    let answer = app.anonymous().get("/openapi.json").await;
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.expect(200), committed(), "regenerate it: longwave openapi > openapi/openapi.json");
 }
 
 #[tokio::test]
-async fn the_printed_document_is_the_committed_one() {
+async fn printed_openapi_document_is_the_committed_one() {
     let output = Command::new(env!("CARGO_BIN_EXE_longwave")).arg("openapi").output().await.expect("the binary runs");
     assert!(output.status.success(), "{output:?}");
     let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -60,7 +60,7 @@ async fn the_printed_document_is_the_committed_one() {
 }
 
 #[test]
-fn every_operation_has_a_name_a_summary_errors_and_examples() {
+fn operations_have_an_id_a_summary_errors_and_examples() {
     let document = committed();
     let mut names = HashSet::new();
     let operations = operations(&document);
@@ -79,22 +79,22 @@ fn every_operation_has_a_name_a_summary_errors_and_examples() {
 }
 
 #[tokio::test]
-async fn every_documented_path_is_served() {
+async fn documented_paths_are_served() {
     let app = TestApp::start().await;
     for (what, _) in operations(&committed()) {
         let (method, path) = what.split_once(' ').expect("method and path");
         let method = method.to_uppercase().parse().expect("a method");
         let path: Vec<_> = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
-        let answer = app.stranger().answer(app.stranger().request(method, &path.join("/"))).await;
+        let answer = app.anonymous().answer(app.anonymous().request(method, &path.join("/"))).await;
         assert!(answer.status != 405, "{what}: {}", answer.text());
         assert!(answer.status != 404, "{what}: {}", answer.text());
     }
 }
 
 #[tokio::test]
-async fn the_document_can_be_read_in_a_browser() {
+async fn openapi_document_can_be_read_in_a_browser() {
     let app = TestApp::start().await;
-    let answer = app.stranger().get("/docs").await;
+    let answer = app.anonymous().get("/docs").await;
     assert_eq!(answer.status, 200);
     assert!(answer.header("content-type").is_some_and(|value| value.starts_with("text/html")));
     assert!(answer.text().to_lowercase().contains("<html"));

@@ -18,17 +18,17 @@ async fn anna_with_a_conversation(app: &TestApp) -> (User, String) {
 }
 
 #[tokio::test]
-async fn paths_that_do_not_exist_are_not_found_even_without_a_token() {
+async fn unknown_paths_are_not_found_even_without_a_token() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     for path in ["/v1", "/v1/nothing", "/v2/me", "/v1/me/", "/v1/conversations/x/y/z", "/nothing"] {
-        app.stranger().get(path).await.problem(404, "not_found");
+        app.anonymous().get(path).await.problem(404, "not_found");
         anna.post(path, json!({})).await.problem(404, "not_found");
     }
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_which_ones_are_right() {
+async fn wrong_method_answers_the_allowed_ones() {
     let app = TestApp::start().await;
     let methods = [
         (Method::DELETE, "/v1/users", "POST"),
@@ -39,7 +39,7 @@ async fn a_wrong_method_is_told_which_ones_are_right() {
         (Method::POST, "/healthz", "GET"),
     ];
     for (method, path, allowed) in methods {
-        let answer = app.stranger().answer(app.stranger().request(method.clone(), path)).await;
+        let answer = app.anonymous().answer(app.anonymous().request(method.clone(), path)).await;
         answer.problem(405, "method_not_allowed");
         let allow = answer.header("allow").expect("a header Allow").to_owned();
         for method in allowed.split(", ") {
@@ -47,12 +47,12 @@ async fn a_wrong_method_is_told_which_ones_are_right() {
         }
         assert!(!allow.contains(method.as_str()), "{path}: {allow}");
     }
-    let overridden = app.stranger().request(Method::GET, "/healthz").header("x-http-method-override", "DELETE");
-    app.stranger().answer(overridden).await.expect(200);
+    let overridden = app.anonymous().request(Method::GET, "/healthz").header("x-http-method-override", "DELETE");
+    app.anonymous().answer(overridden).await.expect(200);
 }
 
 #[tokio::test]
-async fn head_works_where_get_does_except_for_streams_and_polls() {
+async fn head_is_allowed_where_get_is_except_for_streams_and_polls() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     for (path, status) in [("/v1/me", 200), ("/healthz", 200), ("/v1/conversations", 200), ("/v1/nothing", 404)] {
@@ -67,15 +67,15 @@ async fn head_works_where_get_does_except_for_streams_and_polls() {
 }
 
 #[tokio::test]
-async fn a_missing_token_is_asked_for() {
+async fn missing_token_is_challenged() {
     let app = TestApp::start().await;
     for path in ["/v1/me", "/v1/conversations", "/v1/updates", "/v1/stream", "/v1/messages/x", "/v1/cursors"] {
-        let answer = app.stranger().get(path).await;
+        let answer = app.anonymous().get(path).await;
         answer.problem(401, "token_missing");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{path}");
     }
-    let basic = app.stranger().request(Method::GET, "/v1/me").basic_auth("anna", Some("password"));
-    assert_eq!(app.stranger().answer(basic).await.status, 401);
+    let basic = app.anonymous().request(Method::GET, "/v1/me").basic_auth("anna", Some("password"));
+    assert_eq!(app.anonymous().answer(basic).await.status, 401);
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn bodies_of_the_wrong_shape_are_malformed() {
 }
 
 #[tokio::test]
-async fn an_array_is_no_object_whose_fields_come_in_order() {
+async fn array_is_malformed_where_an_object_is_due() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     anna.patch("/v1/me", json!(["Anna Berg"])).await.problem(400, "malformed");
@@ -135,7 +135,7 @@ async fn parameters_that_are_unknown_or_out_of_range_are_malformed() {
 }
 
 #[tokio::test]
-async fn keys_that_are_no_uuids_are_malformed() {
+async fn idempotency_keys_that_are_no_uuids_are_malformed() {
     let app = TestApp::start().await;
     let (anna, path) = anna_with_a_conversation(&app).await;
     let simple = Uuid::now_v7().simple().to_string();
@@ -159,7 +159,7 @@ async fn bodies_beyond_the_limit_are_too_large() {
 }
 
 #[tokio::test]
-async fn other_media_types_are_not_supported() {
+async fn other_media_types_are_unsupported() {
     let app = TestApp::start().await;
     let (anna, path) = anna_with_a_conversation(&app).await;
     for media_type in ["application/xml", "text/html", "multipart/form-data; boundary=x", "application/jsonx"] {
@@ -174,8 +174,8 @@ async fn other_media_types_are_not_supported() {
 #[tokio::test]
 async fn headers_beyond_the_limit_are_too_large() {
     let app = TestApp::start().await;
-    let request = app.stranger().request(Method::GET, "/healthz").header("x-large", "x".repeat(70 * 1024));
-    assert_eq!(app.stranger().answer(request).await.status, 431);
+    let request = app.anonymous().request(Method::GET, "/healthz").header("x-large", "x".repeat(70 * 1024));
+    assert_eq!(app.anonymous().answer(request).await.status, 431);
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn malformed_ids_in_paths_are_not_found() {
 }
 
 #[tokio::test]
-async fn text_that_cannot_be_kept_is_invalid() {
+async fn text_that_cannot_be_stored_is_invalid() {
     let app = TestApp::start().await;
     let (anna, path) = anna_with_a_conversation(&app).await;
     let long = json!({"text": "ä".repeat(16_385)}).to_string();
@@ -219,7 +219,7 @@ async fn text_that_cannot_be_kept_is_invalid() {
 }
 
 #[tokio::test]
-async fn an_error_names_the_element_of_a_list() {
+async fn error_names_the_element_of_a_list() {
     let app = TestApp::start().await;
     let [anna, _bert] = app.guests(["anna", "bert"]).await;
     let answer = anna.post("/v1/messages", json!({"to": ["bert", "nobody"], "text": "hi"})).await;
@@ -251,7 +251,7 @@ async fn form_typed_bodies_are_json_elsewhere() {
 }
 
 #[tokio::test]
-async fn request_ids_are_on_every_answer_and_differ() {
+async fn request_ids_are_on_every_response_and_differ() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let mut ids: Vec<Value> = Vec::new();

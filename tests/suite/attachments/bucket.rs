@@ -123,7 +123,7 @@ async fn upload(user: &User, bytes: Vec<u8>) -> String {
 }
 
 #[tokio::test]
-async fn a_bucket_keeps_what_is_uploaded_and_every_request_to_it_is_signed() {
+async fn bucket_keeps_uploads_and_gets_signed_requests_only() {
     let (app, bucket) = Bucket::deployment(2).await;
     let anna = app.guest("anna").await;
     let large: Vec<u8> = (0..12 * MIB).map(|index| (index / 7) as u8).collect();
@@ -150,7 +150,7 @@ async fn a_bucket_keeps_what_is_uploaded_and_every_request_to_it_is_signed() {
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_off_is_aborted_in_the_bucket_too() {
+async fn interrupted_upload_is_aborted_in_the_bucket() {
     let (app, bucket) = Bucket::deployment(1).await;
     let anna = app.guest("anna").await;
     let mut line = Raw::connect(&anna).await;
@@ -164,7 +164,7 @@ async fn an_upload_that_breaks_off_is_aborted_in_the_bucket_too() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_cannot_be_reached_is_told_of_and_leaves_no_attachment() {
+async fn unreachable_bucket_answers_unavailable_and_leaves_no_attachment() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);

@@ -38,7 +38,7 @@ async fn begin(user: &User) -> Raw {
 }
 
 #[tokio::test]
-async fn what_was_not_sent_for_a_day_is_removed_and_what_was_sent_is_not() {
+async fn uploads_unsent_for_a_day_are_removed_and_sent_ones_are_kept() {
     let (app, files) = FileStore::start(2).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (old, young, sent) = (uploaded(&anna, "1").await, uploaded(&anna, "2").await, uploaded(&anna, "3").await);
@@ -56,7 +56,7 @@ async fn what_was_not_sent_for_a_day_is_removed_and_what_was_sent_is_not() {
 }
 
 #[tokio::test]
-async fn files_of_a_deleted_message_are_gone_at_once_and_their_bytes_soon_after() {
+async fn files_of_a_deleted_message_are_gone_at_once_and_their_bytes_soon() {
     let (app, files) = FileStore::start(2).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -112,7 +112,7 @@ async fn files_of_messages_that_are_no_longer_kept_are_gone() {
 }
 
 #[tokio::test]
-async fn an_upload_whose_client_goes_away_leaves_nothing() {
+async fn upload_whose_client_disconnects_leaves_nothing() {
     let (app, files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let line = begin(&anna).await;
@@ -129,7 +129,7 @@ async fn an_upload_whose_client_goes_away_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_upload_whose_node_dies_leaves_what_is_removed_when_its_time_is_over() {
+async fn upload_whose_node_dies_is_removed_after_its_time_limit() {
     let files = FileStore::new();
     let mut app = files.of(TestApp::builder().in_processes()).start().await;
     let anna = app.guest("anna").await;
@@ -147,7 +147,7 @@ async fn an_upload_whose_node_dies_leaves_what_is_removed_when_its_time_is_over(
 }
 
 #[tokio::test]
-async fn bytes_that_a_node_has_begun_to_remove_become_no_attachment() {
+async fn object_under_removal_becomes_no_attachment() {
     let (app, files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let mut line = begin(&anna).await;

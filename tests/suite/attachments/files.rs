@@ -28,7 +28,7 @@ fn assert_bytes(answer: &Answer, status: u16, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn an_uploaded_file_comes_back_as_it_was_from_any_node() {
+async fn upload_is_downloaded_unchanged_from_any_node() {
     let (app, files) = FileStore::start(2).await;
     let anna = app.guest("anna").await;
     let headers = [("content-type", "image/png"), ("content-disposition", "attachment; filename=\"dot.png\"")];
@@ -55,7 +55,7 @@ async fn an_uploaded_file_comes_back_as_it_was_from_any_node() {
 }
 
 #[tokio::test]
-async fn a_file_of_25_mib_is_taken_and_one_byte_more_is_not() {
+async fn upload_of_25_mib_is_accepted_and_one_byte_more_is_too_large() {
     let (app, files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let bytes: Vec<u8> = (0..MOST).map(|index| (index / 7) as u8).collect();
@@ -71,7 +71,7 @@ async fn a_file_of_25_mib_is_taken_and_one_byte_more_is_not() {
 }
 
 #[tokio::test]
-async fn an_empty_file_is_a_file() {
+async fn empty_upload_is_accepted() {
     let (app, _files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let attachment = anna.upload("", &[]).await.expect(201);
@@ -80,7 +80,7 @@ async fn an_empty_file_is_a_file() {
 }
 
 #[tokio::test]
-async fn the_type_is_told_from_the_bytes_and_is_never_one_that_runs() {
+async fn media_type_is_detected_from_the_bytes_and_never_active_content() {
     let (app, _files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let html = b"<!DOCTYPE html><script>alert(1)</script>".as_slice();
@@ -101,7 +101,7 @@ async fn the_type_is_told_from_the_bytes_and_is_never_one_that_runs() {
 }
 
 #[tokio::test]
-async fn names_are_kept_but_for_their_dangers() {
+async fn file_names_are_kept_without_dangerous_parts() {
     let (app, _files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     for (given, kept) in [
@@ -125,10 +125,10 @@ async fn names_are_kept_but_for_their_dangers() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_an_upload_is_refused() {
+async fn upload_that_is_malformed_is_refused() {
     let (app, files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
-    app.stranger().upload("x", &[]).await.problem(401, "token_missing");
+    app.anonymous().upload("x", &[]).await.problem(401, "token_missing");
     anna.upload("x", &[("content-encoding", "gzip")]).await.problem(415, "media_type_unsupported");
     anna.upload("x", &[("idempotency-key", "1")]).await.problem(400, "malformed");
     let request = anna.request(Method::POST, "/v1/attachments?name=x").body("x");
@@ -137,7 +137,7 @@ async fn what_cannot_be_an_upload_is_refused() {
 }
 
 #[tokio::test]
-async fn a_range_is_answered_in_part_and_a_strange_one_in_full() {
+async fn range_request_is_answered_in_part_and_an_invalid_one_in_full() {
     let (app, _files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let id = uploaded(&anna, "0123456789").await;
@@ -160,7 +160,7 @@ async fn a_range_is_answered_in_part_and_a_strange_one_in_full() {
 }
 
 #[tokio::test]
-async fn what_the_client_has_is_not_sent_again() {
+async fn download_with_a_matching_etag_is_not_modified() {
     let (app, _files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let id = uploaded(&anna, "0123456789").await;
@@ -177,7 +177,7 @@ async fn what_the_client_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn head_tells_what_get_would_and_sends_nothing() {
+async fn head_of_an_attachment_answers_the_headers_of_get_without_a_body() {
     let (app, _files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let path = format!("/v1/attachments/{}", uploaded(&anna, "0123456789").await);
@@ -191,7 +191,7 @@ async fn head_tells_what_get_would_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn an_upload_is_its_uploaders_alone_until_it_is_sent() {
+async fn unsent_upload_is_visible_to_its_uploader_only() {
     let (app, _files) = FileStore::start(2).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     anna.create_group(&[&bert]).await;
@@ -202,12 +202,12 @@ async fn an_upload_is_its_uploaders_alone_until_it_is_sent() {
         let absent = bert.on(node).attachment(&Uuid::new_v4().to_string(), &[]).await.problem(404, "not_found");
         assert_eq!(hidden["detail"], absent["detail"]);
     }
-    app.stranger().attachment(&id, &[]).await.problem(401, "token_missing");
+    app.anonymous().attachment(&id, &[]).await.problem(401, "token_missing");
     anna.attachment("x", &[]).await.problem(404, "not_found");
 }
 
 #[tokio::test]
-async fn a_repeated_upload_is_one_attachment() {
+async fn repeated_upload_is_one_attachment() {
     let (app, files) = FileStore::start(2).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let key = Uuid::new_v4().to_string();
@@ -226,7 +226,7 @@ async fn a_repeated_upload_is_one_attachment() {
 }
 
 #[tokio::test]
-async fn racing_uploads_under_one_key_are_one_attachment_and_the_others_bytes_go() {
+async fn racing_uploads_under_one_key_are_one_attachment_and_leave_no_other_bytes() {
     let (app, files) = FileStore::start(2).await;
     let anna = app.guest("anna").await;
     let key = Uuid::new_v4().to_string();
@@ -243,7 +243,7 @@ async fn racing_uploads_under_one_key_are_one_attachment_and_the_others_bytes_go
 }
 
 #[tokio::test]
-async fn the_key_of_a_message_is_no_key_of_an_upload() {
+async fn message_key_for_an_upload_is_refused() {
     let (app, _files) = FileStore::start(1).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (group, key) = (anna.create_group(&[&bert]).await, Uuid::new_v4().to_string());
@@ -253,7 +253,7 @@ async fn the_key_of_a_message_is_no_key_of_an_upload() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_missing_are_a_fault_of_the_server() {
+async fn download_of_missing_bytes_is_an_internal_error() {
     let (app, files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let id = uploaded(&anna, "x").await;
@@ -264,7 +264,7 @@ async fn bytes_that_are_missing_are_a_fault_of_the_server() {
 }
 
 #[tokio::test]
-async fn a_fifth_upload_at_once_has_to_wait() {
+async fn fifth_concurrent_upload_of_a_user_waits() {
     let (app, files) = FileStore::start(1).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let piece = "x".repeat(1 << 20);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{FileStore, User, truth};
+use crate::support::{FileStore, User, expected_events};
 
 /// Uploads a text and answers its id.
 async fn uploaded(user: &User, text: &str) -> String {
@@ -25,7 +25,7 @@ async fn assert_seen(id: &str, by: &[&User], not_by: &[&User]) {
 }
 
 #[tokio::test]
-async fn a_message_shows_its_attachments_wherever_it_is_shown() {
+async fn message_has_its_attachments_wherever_it_is_shown() {
     let (app, _files) = FileStore::start(2).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -48,7 +48,7 @@ async fn a_message_shows_its_attachments_wherever_it_is_shown() {
 }
 
 #[tokio::test]
-async fn sends_to_users_take_attachments_whether_the_conversation_is_there_or_not() {
+async fn send_to_users_takes_attachments_in_new_and_existing_conversations() {
     let (app, _files) = FileStore::start(1).await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     for to in [json!(["bert"]), json!(["bert"]), json!(["bert", "carl"]), json!(["bert", "carl"])] {
@@ -63,7 +63,7 @@ async fn sends_to_users_take_attachments_whether_the_conversation_is_there_or_no
 }
 
 #[tokio::test]
-async fn files_are_seen_where_their_message_is() {
+async fn attachment_is_visible_exactly_where_its_message_is() {
     let (app, _files) = FileStore::start(1).await;
     let [anna, bert, carl, dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     for history in ["joined", "shared"] {
@@ -87,7 +87,7 @@ async fn files_are_seen_where_their_message_is() {
 }
 
 #[tokio::test]
-async fn only_ones_own_unsent_uploads_can_be_sent() {
+async fn attachment_to_send_must_be_an_unsent_upload_of_the_sender() {
     let (app, _files) = FileStore::start(1).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -114,7 +114,7 @@ async fn only_ones_own_unsent_uploads_can_be_sent() {
 }
 
 #[tokio::test]
-async fn who_may_not_post_does_not_use_an_attachment() {
+async fn refused_send_leaves_its_attachment_unused() {
     let (app, _files) = FileStore::start(1).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = bert.create_group(&[&anna]).await;
@@ -126,7 +126,7 @@ async fn who_may_not_post_does_not_use_an_attachment() {
 }
 
 #[tokio::test]
-async fn of_racing_sends_one_gets_the_attachment() {
+async fn racing_sends_attach_an_upload_once() {
     let (app, _files) = FileStore::start(2).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -142,7 +142,7 @@ async fn of_racing_sends_one_gets_the_attachment() {
 }
 
 #[tokio::test]
-async fn an_edited_message_keeps_its_attachments() {
+async fn edited_message_keeps_its_attachments() {
     let (app, _files) = FileStore::start(1).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -159,7 +159,7 @@ async fn an_edited_message_keeps_its_attachments() {
 }
 
 #[tokio::test]
-async fn a_repeated_send_with_attachments_is_one_message() {
+async fn repeated_send_with_attachments_is_one_message() {
     let (app, _files) = FileStore::start(2).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (group, key) = (anna.create_group(&[&bert]).await, Uuid::new_v4().to_string());
@@ -174,6 +174,6 @@ async fn a_repeated_send_with_attachments_is_one_message() {
     assert_eq!(first["attachments"][0]["id"], id.as_str());
     assert!(answers.iter().all(|answer| answer.expect(201) == first));
     assert_eq!(answers.iter().filter(|answer| !answer.is_replay()).count(), 1);
-    assert_eq!(truth::creations(&app.sql().await, std::slice::from_ref(&key)).await, [1]);
+    assert_eq!(expected_events::creations(&app.sql().await, std::slice::from_ref(&key)).await, [1]);
     anna.post_with_key(&path, &key, json!({"text": "see"})).await.problem(422, "idempotency_key_reused");
 }

@@ -11,7 +11,7 @@ fn ids(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_direct_conversation_is_made_once_for_its_two_users() {
+async fn direct_conversation_is_created_once_for_two_users() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let made = anna.direct(&bert).await.expect(201);
@@ -24,7 +24,7 @@ async fn a_direct_conversation_is_made_once_for_its_two_users() {
 }
 
 #[tokio::test]
-async fn racing_callers_make_one_direct_conversation() {
+async fn racing_creators_share_one_direct_conversation() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let calls = (0..12).map(|index| {
@@ -39,7 +39,7 @@ async fn racing_callers_make_one_direct_conversation() {
 }
 
 #[tokio::test]
-async fn a_direct_conversation_takes_one_other_and_no_title() {
+async fn direct_conversation_takes_one_other_user_and_no_title() {
     let app = TestApp::start().await;
     let [anna, _bert, _carl] = app.guests(["anna", "bert", "carl"]).await;
     for body in [
@@ -57,7 +57,7 @@ async fn a_direct_conversation_takes_one_other_and_no_title() {
 }
 
 #[tokio::test]
-async fn a_group_has_its_caller_as_owner_and_each_member_once() {
+async fn group_has_its_creator_as_owner_and_each_member_once() {
     let app = TestApp::start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let members = json!(["bert", bert.id, "BERT", "me", anna.id, carl.id]);
@@ -78,7 +78,7 @@ async fn a_group_has_its_caller_as_owner_and_each_member_once() {
 }
 
 #[tokio::test]
-async fn what_is_not_yours_looks_like_what_does_not_exist() {
+async fn conversation_of_others_answers_as_one_that_does_not_exist() {
     let app = TestApp::start().await;
     let [anna, bert, eve] = app.guests(["anna", "bert", "eve"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -111,7 +111,7 @@ async fn what_is_not_yours_looks_like_what_does_not_exist() {
 }
 
 #[tokio::test]
-async fn the_list_begins_with_the_newest_message_and_comes_in_pages() {
+async fn conversation_list_is_ordered_by_newest_message_and_paged() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let mut groups = Vec::new();
@@ -138,7 +138,7 @@ async fn the_list_begins_with_the_newest_message_and_comes_in_pages() {
 }
 
 #[tokio::test]
-async fn streaming_on_from_the_list_gives_exactly_what_came_later() {
+async fn stream_from_the_cursor_of_the_list_has_exactly_the_later_events() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;

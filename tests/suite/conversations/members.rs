@@ -29,7 +29,7 @@ fn change(kind: &str, name: &str, role: &str) -> (String, String, String) {
 }
 
 #[tokio::test]
-async fn members_are_listed_in_the_order_of_joining() {
+async fn member_list_is_in_order_of_joining() {
     let app = TestApp::start().await;
     let [anna, zoe, bert] = app.guests(["anna", "zoe", "bert"]).await;
     let group = anna.create_group(&[]).await;
@@ -41,7 +41,7 @@ async fn members_are_listed_in_the_order_of_joining() {
 }
 
 #[tokio::test]
-async fn every_change_of_members_is_one_event_and_no_change_is_none() {
+async fn member_change_is_one_event_and_no_change_is_none() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[]).await;
@@ -68,7 +68,7 @@ async fn every_change_of_members_is_one_event_and_no_change_is_none() {
 }
 
 #[tokio::test]
-async fn owners_and_admins_manage_and_only_owners_touch_owners() {
+async fn members_are_managed_by_owners_and_admins_and_owners_by_owners_only() {
     let app = TestApp::start().await;
     let [anna, bert, carl, _dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     let group = anna.create_group(&[&bert, &carl]).await;
@@ -94,7 +94,7 @@ async fn owners_and_admins_manage_and_only_owners_touch_owners() {
 }
 
 #[tokio::test]
-async fn a_last_owner_who_leaves_hands_over_to_the_oldest_admin_else_member() {
+async fn last_owner_who_leaves_passes_ownership_to_the_oldest_admin_else_member() {
     let app = TestApp::start().await;
     let [anna, bert, carl, dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     let group = anna.create_group(&[]).await;
@@ -112,7 +112,7 @@ async fn a_last_owner_who_leaves_hands_over_to_the_oldest_admin_else_member() {
 }
 
 #[tokio::test]
-async fn an_owner_with_others_leaves_without_a_handover() {
+async fn owner_beside_other_owners_leaves_without_passing_ownership_on() {
     let app = TestApp::start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let group = anna.create_group(&[&bert, &carl]).await;
@@ -123,7 +123,7 @@ async fn an_owner_with_others_leaves_without_a_handover() {
 }
 
 #[tokio::test]
-async fn a_direct_conversation_stays_as_it_is() {
+async fn direct_conversation_has_fixed_members() {
     let app = TestApp::start().await;
     let [anna, bert, _carl] = app.guests(["anna", "bert", "carl"]).await;
     let direct = anna.direct(&bert).await.expect(201);
@@ -139,7 +139,7 @@ async fn a_direct_conversation_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_conversation_takes_no_more_members_than_the_limit() {
+async fn conversation_takes_no_more_members_than_the_limit() {
     let app = TestApp::builder().flag("--max-members", "3").start().await;
     let [anna, bert, carl, _dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     let group = anna.create_group(&[&bert, &carl]).await;
@@ -150,7 +150,7 @@ async fn a_conversation_takes_no_more_members_than_the_limit() {
 }
 
 #[tokio::test]
-async fn who_was_removed_keeps_the_old_part_and_sees_nothing_new() {
+async fn removed_member_keeps_the_old_history_and_gets_no_new_events() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;

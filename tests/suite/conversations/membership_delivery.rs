@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Reader, Received, TestApp, User, cursors, query, truth};
+use crate::support::{Reader, Received, TestApp, User, cursors, expected_events, query};
 
 const CHURNS: usize = 8;
 const THE_END: &str = "the end";
@@ -76,7 +76,7 @@ fn is_the_end(events: &[Received]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn members_who_come_and_go_have_exactly_the_events_of_their_memberships() {
+async fn delivery_to_members_who_come_and_go_has_exactly_the_events_of_their_memberships() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, zoe, bert, carl, dora] = app.guests(["anna", "zoe", "bert", "carl", "dora"]).await;
     let group = anna.create_group(&[&zoe]).await;
@@ -85,7 +85,7 @@ async fn members_who_come_and_go_have_exactly_the_events_of_their_memberships() 
     for user in [&bert, &carl, &dora] {
         let mut reader = Reader::new(user, &user.now().await);
         readers.spawn(async move {
-            reader.wander(2, is_the_end).await;
+            reader.read_with_random_faults(2, is_the_end).await;
             reader
         });
         churners.spawn(churn(anna.clone(), user.clone(), group.clone()));
@@ -108,8 +108,8 @@ async fn members_who_come_and_go_have_exactly_the_events_of_their_memberships() 
         );
         let positions: Vec<_> =
             expected.iter().map(|event| cursors::position(event["cursor"].as_str().expect("a cursor"))).collect();
-        assert_eq!(truth::visible_to(&sql, &user.id).await, positions, "{}", user.name);
-        truth::assert_received(&user.name, &reader.events, &positions);
+        assert_eq!(expected_events::visible_to(&sql, &user.id).await, positions, "{}", user.name);
+        expected_events::assert_received(&user.name, &reader.events, &positions);
         assert_eq!(everything(&user.on(1)).await.iter().collect::<Vec<_>>(), expected, "{} by polls", user.name);
         let created = expected.iter().filter(|event| event["type"] == "message.created");
         let created: Vec<_> = created.map(|event| event["data"]["message"]["id"].clone()).collect();

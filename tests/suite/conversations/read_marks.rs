@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::ways::{events_after, types};
+use crate::support::transports::{events_after, types};
 use crate::support::{TestApp, User, id, query};
 
 async fn receipts(user: &User, message: &str) -> Vec<(String, bool)> {
@@ -19,7 +19,7 @@ fn names(pairs: &[(&str, bool)]) -> Vec<(String, bool)> {
 }
 
 #[tokio::test]
-async fn a_mark_moves_forward_and_never_back() {
+async fn read_mark_moves_forward_and_never_back() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -44,7 +44,7 @@ async fn a_mark_moves_forward_and_never_back() {
 }
 
 #[tokio::test]
-async fn bad_marks_are_refused_and_move_nothing() {
+async fn invalid_read_mark_is_refused_and_moves_nothing() {
     let app = TestApp::start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -68,7 +68,7 @@ async fn bad_marks_are_refused_and_move_nothing() {
 }
 
 #[tokio::test]
-async fn marks_of_a_busy_reader_become_few_events_and_all_are_answered() {
+async fn read_marks_of_a_busy_reader_become_few_events_and_are_all_answered() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -87,7 +87,7 @@ async fn marks_of_a_busy_reader_become_few_events_and_all_are_answered() {
 }
 
 #[tokio::test]
-async fn in_large_conversations_marks_are_their_readers_alone() {
+async fn read_marks_in_large_conversations_reach_their_reader_only() {
     let app = TestApp::builder().nodes(2).start().await;
     let names: Vec<_> = (0..51).map(|number| format!("user{number:02}")).collect();
     let mut users = Vec::new();
@@ -120,7 +120,7 @@ async fn in_large_conversations_marks_are_their_readers_alone() {
 }
 
 #[tokio::test]
-async fn conversations_that_are_read_up_to_the_same_place_all_say_so() {
+async fn read_marks_of_several_conversations_at_one_position_are_all_stored() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let groups = [anna.create_group(&[]).await, anna.create_group(&[]).await];

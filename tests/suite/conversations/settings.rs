@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::ways::{events_after, types};
+use crate::support::transports::{events_after, types};
 use crate::support::{TestApp, id, query};
 
 #[tokio::test]
-async fn owners_and_admins_give_the_title_and_everybody_learns_it() {
+async fn title_is_set_by_owners_and_admins_and_sent_to_all_members() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -34,7 +34,7 @@ async fn owners_and_admins_give_the_title_and_everybody_learns_it() {
 }
 
 #[tokio::test]
-async fn what_one_member_sets_is_theirs_alone() {
+async fn member_settings_are_private_to_the_member() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let direct = anna.direct(&bert).await.expect(201);
@@ -60,7 +60,7 @@ async fn what_one_member_sets_is_theirs_alone() {
 }
 
 #[tokio::test]
-async fn a_deleted_conversation_is_gone_with_its_texts() {
+async fn deleted_conversation_is_gone_with_its_texts() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let start = bert.now().await;
@@ -95,7 +95,7 @@ async fn a_deleted_conversation_is_gone_with_its_texts() {
 }
 
 #[tokio::test]
-async fn texts_that_a_node_left_behind_are_blanked_by_the_next() {
+async fn texts_of_a_deleted_conversation_that_a_dead_node_left_are_blanked_by_the_next() {
     let mut app = TestApp::builder().in_processes().start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;

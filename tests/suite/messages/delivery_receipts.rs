@@ -48,7 +48,7 @@ async fn nodes_know_each_other(app: &TestApp, anna: &User, group: &str, stream: 
 }
 
 #[tokio::test]
-async fn who_has_a_stream_on_the_same_node_or_another_is_named() {
+async fn receipt_names_streams_on_the_same_node_and_on_others() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = group_of(&app).await;
     let mut there = bert.on(1).ready_stream("").await;
@@ -61,7 +61,7 @@ async fn who_has_a_stream_on_the_same_node_or_another_is_named() {
 }
 
 #[tokio::test]
-async fn who_polls_on_the_same_node_or_another_is_named() {
+async fn receipt_names_polls_on_the_same_node_and_on_others() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = group_of(&app).await;
     let mut there = bert.on(1).ready_stream("").await;
@@ -78,7 +78,7 @@ async fn who_polls_on_the_same_node_or_another_is_named() {
 }
 
 #[tokio::test]
-async fn nobody_is_named_when_the_time_is_over_and_the_sender_never_is() {
+async fn receipt_names_nobody_after_the_wait_and_never_the_sender() {
     let app = TestApp::start().await;
     let (anna, bert, group) = group_of(&app).await;
     let _own = anna.ready_stream("").await;
@@ -92,7 +92,7 @@ async fn nobody_is_named_when_the_time_is_over_and_the_sender_never_is() {
 }
 
 #[tokio::test]
-async fn without_the_preference_nothing_is_waited_for_or_told() {
+async fn send_without_the_preference_neither_waits_nor_has_a_receipt() {
     let app = TestApp::start().await;
     let (anna, bert, group) = group_of(&app).await;
     let answer = anna.send(&group, "hello").await;
@@ -107,7 +107,7 @@ async fn without_the_preference_nothing_is_waited_for_or_told() {
 }
 
 #[tokio::test]
-async fn sending_to_users_waits_too_and_a_wait_that_is_too_long_is_cut() {
+async fn send_to_users_waits_for_receipts_and_clamps_the_wait() {
     let app = TestApp::start().await;
     let (anna, bert, _) = group_of(&app).await;
     let mut berts = bert.ready_stream("").await;
@@ -120,7 +120,7 @@ async fn sending_to_users_waits_too_and_a_wait_that_is_too_long_is_cut() {
 }
 
 #[tokio::test]
-async fn a_replay_tells_who_has_the_message_by_then() {
+async fn replayed_send_names_who_has_the_message_by_then() {
     let app = TestApp::start().await;
     let (anna, bert, group) = group_of(&app).await;
     let after = bert.now().await;
@@ -135,7 +135,7 @@ async fn a_replay_tells_who_has_the_message_by_then() {
 }
 
 #[tokio::test]
-async fn who_reconnects_later_is_named_and_who_starts_after_the_message_is_not() {
+async fn receipt_names_who_resumes_below_the_message_and_not_who_starts_above() {
     let app = TestApp::start().await;
     let (anna, bert, group) = group_of(&app).await;
     let after = bert.now().await;
@@ -154,7 +154,7 @@ async fn who_reconnects_later_is_named_and_who_starts_after_the_message_is_not()
 }
 
 #[tokio::test]
-async fn a_node_that_drains_answers_at_once_and_a_client_that_goes_away_harms_nobody() {
+async fn waiting_send_is_answered_by_a_draining_node_and_survives_its_client() {
     let mut app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = group_of(&app).await;
     let path = format!("/v1/conversations/{group}/messages");

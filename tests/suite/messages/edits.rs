@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::ways::{events_after, types};
+use crate::support::transports::{events_after, types};
 use crate::support::{TestApp, User, eventually, id};
 
 /// Answers the texts of all versions that a user may read.
@@ -13,7 +13,7 @@ async fn versions(user: &User, message: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_edit_changes_the_text_and_keeps_all_else() {
+async fn edit_changes_the_text_and_nothing_else() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -40,7 +40,7 @@ async fn an_edit_changes_the_text_and_keeps_all_else() {
 }
 
 #[tokio::test]
-async fn the_same_text_again_is_no_edit() {
+async fn edit_to_the_same_text_is_no_event() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -51,7 +51,7 @@ async fn the_same_text_again_is_no_edit() {
 }
 
 #[tokio::test]
-async fn edits_are_refused_to_all_but_the_author_while_a_member() {
+async fn edit_is_allowed_to_the_author_while_a_member_only() {
     let app = TestApp::start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -73,7 +73,7 @@ async fn edits_are_refused_to_all_but_the_author_while_a_member() {
 }
 
 #[tokio::test]
-async fn a_deleted_message_keeps_its_place_and_nothing_else() {
+async fn deleted_message_keeps_its_position_and_nothing_else() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -109,7 +109,7 @@ async fn a_deleted_message_keeps_its_place_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn authors_admins_and_owners_delete_and_others_may_not() {
+async fn message_deletion_is_for_author_admins_and_owners_only() {
     let app = TestApp::start().await;
     let [anna, bert, carl, dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     let group = anna.create_group(&[&bert, &carl]).await;
@@ -128,7 +128,7 @@ async fn authors_admins_and_owners_delete_and_others_may_not() {
 }
 
 #[tokio::test]
-async fn former_members_see_the_version_of_their_time() {
+async fn former_member_reads_the_version_of_their_membership() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -148,7 +148,7 @@ async fn former_members_see_the_version_of_their_time() {
 }
 
 #[tokio::test]
-async fn what_was_edited_while_somebody_was_away_stays_hidden_after_they_come_back() {
+async fn version_from_between_two_memberships_stays_hidden_after_a_rejoin() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -163,7 +163,7 @@ async fn what_was_edited_while_somebody_was_away_stays_hidden_after_they_come_ba
 }
 
 #[tokio::test]
-async fn a_replayed_send_answers_the_message_as_it_is_now() {
+async fn replayed_send_answers_the_present_version() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -180,7 +180,7 @@ async fn a_replayed_send_answers_the_message_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn numbers_of_all_sizes_do_not_keep_a_message_from_being_deleted() {
+async fn message_with_extreme_numbers_in_its_metadata_can_be_deleted() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -193,7 +193,7 @@ async fn numbers_of_all_sizes_do_not_keep_a_message_from_being_deleted() {
 }
 
 #[tokio::test]
-async fn a_message_is_edited_so_often_and_no_more() {
+async fn message_edits_are_limited_in_number() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;

@@ -34,7 +34,7 @@ async fn all_pages(user: &User, conversation: &str, parameters: &[(&str, &str)])
 }
 
 #[tokio::test]
-async fn history_is_newest_first_unless_asked_otherwise() {
+async fn history_is_newest_first_by_default() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -46,7 +46,7 @@ async fn history_is_newest_first_unless_asked_otherwise() {
 }
 
 #[tokio::test]
-async fn before_and_after_exclude_the_place_that_they_name() {
+async fn history_bounds_before_and_after_are_exclusive() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -72,7 +72,7 @@ async fn before_and_after_exclude_the_place_that_they_name() {
 }
 
 #[tokio::test]
-async fn pages_hold_every_message_once_while_others_write() {
+async fn history_pages_hold_every_message_once_while_others_write() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -97,7 +97,7 @@ async fn history_holds_messages_only() {
 }
 
 #[tokio::test]
-async fn former_members_read_their_own_intervals_and_no_more() {
+async fn history_of_a_former_member_is_that_of_their_memberships() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[]).await;
@@ -124,7 +124,7 @@ async fn former_members_read_their_own_intervals_and_no_more() {
 }
 
 #[tokio::test]
-async fn shared_history_is_open_to_present_members_and_never_streamed() {
+async fn shared_history_is_readable_by_present_members_and_never_streamed() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let body = json!({"kind": "group", "members": [], "history": "shared"});

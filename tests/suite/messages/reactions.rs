@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::ways::{events_after, types};
+use crate::support::transports::{events_after, types};
 use crate::support::{TestApp, User, id, query};
 
 async fn reactions(user: &User, message: &str) -> Value {
@@ -10,7 +10,7 @@ async fn reactions(user: &User, message: &str) -> Value {
 }
 
 #[tokio::test]
-async fn reactions_are_counted_and_mine_is_marked() {
+async fn reactions_are_counted_and_ones_own_is_marked() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -37,7 +37,7 @@ async fn reactions_are_counted_and_mine_is_marked() {
 }
 
 #[tokio::test]
-async fn what_is_no_emoji_or_whose_message_is_unknown_is_refused() {
+async fn reaction_without_an_emoji_or_to_an_unknown_message_is_refused() {
     let app = TestApp::start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -55,7 +55,7 @@ async fn what_is_no_emoji_or_whose_message_is_unknown_is_refused() {
 }
 
 #[tokio::test]
-async fn there_is_an_end_to_the_different_emoji_under_a_message() {
+async fn reactions_are_limited_in_different_emoji() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;

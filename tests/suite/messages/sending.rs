@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::support::{TestApp, User, id, query};
 
 #[tokio::test]
-async fn a_message_has_every_documented_field() {
+async fn message_has_every_documented_field() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -32,7 +32,7 @@ async fn a_message_has_every_documented_field() {
 }
 
 #[tokio::test]
-async fn the_event_of_a_message_holds_it_as_get_does() {
+async fn message_event_has_the_message_as_get_answers_it() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -50,7 +50,7 @@ async fn the_event_of_a_message_holds_it_as_get_does() {
 }
 
 #[tokio::test]
-async fn every_text_comes_back_byte_for_byte_by_every_way() {
+async fn text_comes_back_byte_for_byte_by_every_transport() {
     let texts = [
         "two\nlines",
         "a\rb\r\nc",
@@ -93,16 +93,16 @@ async fn every_text_comes_back_byte_for_byte_by_every_way() {
 }
 
 #[tokio::test]
-async fn names_and_titles_cannot_break_out_of_an_event() {
+async fn names_and_titles_cannot_break_event_framing() {
     let app = TestApp::start().await;
     let bert = app.guest("bert").await;
     let nasty = "x\n\ndata: y\r\nid: 9\u{2028}";
     let mut stream = bert.ready_stream("").await;
     let register =
         |display_name: &str| json!({"name": "anna", "password": User::PASSWORD, "display_name": display_name});
-    let answer = app.stranger().post("/v1/users", register(nasty)).await;
-    let answer = if answer.status == 201 { answer } else { app.stranger().post("/v1/users", register("x")).await };
-    let anna = app.stranger().logged_in(&answer.expect(201));
+    let answer = app.anonymous().post("/v1/users", register(nasty)).await;
+    let answer = if answer.status == 201 { answer } else { app.anonymous().post("/v1/users", register("x")).await };
+    let anna = app.anonymous().logged_in(&answer.expect(201));
     let group = anna.post("/v1/conversations", json!({"kind": "group", "title": nasty, "members": ["bert"]})).await;
     let group = if group.status == 201 { id(&group.json()).to_owned() } else { anna.create_group(&[&bert]).await };
     anna.say(&group, "hi").await;
@@ -112,7 +112,7 @@ async fn names_and_titles_cannot_break_out_of_an_event() {
 }
 
 #[tokio::test]
-async fn a_reply_names_a_message_of_its_conversation() {
+async fn reply_names_a_message_of_its_conversation() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (group, other) = (anna.create_group(&[&bert]).await, anna.create_group(&[]).await);
@@ -130,7 +130,7 @@ async fn a_reply_names_a_message_of_its_conversation() {
 }
 
 #[tokio::test]
-async fn sending_to_one_uses_the_direct_conversation() {
+async fn send_to_one_user_uses_the_direct_conversation() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let mut stream = bert.ready_stream("").await;
@@ -144,7 +144,7 @@ async fn sending_to_one_uses_the_direct_conversation() {
 }
 
 #[tokio::test]
-async fn sending_to_several_uses_the_group_that_was_always_just_them() {
+async fn send_to_several_users_uses_the_group_that_was_made_for_exactly_them() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert, carl, _dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     let first = anna.send_to(&["bert", "carl"], "one").await.expect(201);
@@ -167,7 +167,7 @@ async fn sending_to_several_uses_the_group_that_was_always_just_them() {
 }
 
 #[tokio::test]
-async fn a_group_that_was_made_otherwise_is_not_used() {
+async fn send_to_several_users_uses_no_group_that_was_made_otherwise() {
     let app = TestApp::start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let body = json!({"kind": "group", "members": [bert.id, carl.id]});
@@ -176,7 +176,7 @@ async fn a_group_that_was_made_otherwise_is_not_used() {
 }
 
 #[tokio::test]
-async fn racing_sends_to_a_new_set_share_one_conversation() {
+async fn racing_sends_to_a_new_set_of_users_share_one_conversation() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let sends = (0..12).map(|index| {
@@ -189,7 +189,7 @@ async fn racing_sends_to_a_new_set_share_one_conversation() {
 }
 
 #[tokio::test]
-async fn nobody_but_the_caller_is_nobody_to_send_to() {
+async fn send_to_nobody_but_oneself_is_refused() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     for to in [vec![], vec!["me"], vec!["anna", "ME", anna.id.as_str()]] {

@@ -83,7 +83,7 @@ async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn a_second_start_finds_the_data_of_the_first() {
+async fn embedded_cluster_keeps_its_data_across_starts() {
     let directory = Directory::new();
     let told = Mutex::new(Vec::new());
     let tell = |line: &str| told.lock().unwrap().push(line.to_owned());
@@ -102,7 +102,7 @@ async fn a_second_start_finds_the_data_of_the_first() {
 }
 
 #[tokio::test]
-async fn it_is_durable_and_private_and_the_callers_settings_win() {
+async fn embedded_cluster_is_durable_private_and_takes_settings_of_the_caller() {
     let directory = Directory::new();
     let mut options = directory.options();
     options.settings = vec![("max_connections".to_owned(), "20".to_owned())];
@@ -126,7 +126,7 @@ async fn it_is_durable_and_private_and_the_callers_settings_win() {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_directory_is_refused_and_told_who_has_it() {
+async fn data_directory_in_use_is_refused_with_the_pid_of_its_user() {
     let directory = Directory::new();
     let embedded = directory.start().await;
     let error = directory.start_error().await;
@@ -141,7 +141,7 @@ async fn a_second_server_on_the_directory_is_refused_and_told_who_has_it() {
 }
 
 #[tokio::test]
-async fn dropping_it_stops_it_and_frees_the_directory() {
+async fn dropped_handle_stops_postgresql_and_frees_the_directory() {
     let directory = Directory::new();
     let embedded = directory.start().await;
     let url = embedded.url().to_owned();
@@ -152,7 +152,7 @@ async fn dropping_it_stops_it_and_frees_the_directory() {
 }
 
 #[tokio::test]
-async fn what_a_killed_postgresql_left_behind_does_not_hinder_a_start() {
+async fn stale_files_of_a_killed_postgresql_do_not_hinder_a_start() {
     let directory = Directory::new();
     let embedded = directory.start().await;
     keep_a_note(embedded.url()).await;
@@ -167,7 +167,7 @@ async fn what_a_killed_postgresql_left_behind_does_not_hinder_a_start() {
 }
 
 #[tokio::test]
-async fn a_pid_file_whose_number_is_another_process_now_does_not_hinder_a_start() {
+async fn stale_pid_file_with_the_pid_of_another_process_does_not_hinder_a_start() {
     let directory = Directory::new();
     directory.start().await.stop().await.unwrap();
     // A process of PostgreSQL's own user, since PostgreSQL ignores those of others: another cluster.
@@ -184,7 +184,7 @@ async fn a_pid_file_whose_number_is_another_process_now_does_not_hinder_a_start(
 }
 
 #[tokio::test]
-async fn a_postgresql_that_is_killed_comes_back_on_the_same_url() {
+async fn killed_postgresql_is_restarted_on_the_same_url() {
     let directory = Directory::new();
     let embedded = directory.start().await;
     keep_a_note(embedded.url()).await;
@@ -205,7 +205,7 @@ async fn a_postgresql_that_is_killed_comes_back_on_the_same_url() {
 }
 
 #[tokio::test]
-async fn a_path_too_long_for_a_socket_gets_its_socket_elsewhere() {
+async fn path_too_long_for_a_socket_gets_its_socket_elsewhere() {
     let parent = Directory::new();
     let directory = Directory(parent.0.join("long".repeat(30)));
     fs::create_dir(&parent.0).unwrap();
@@ -219,7 +219,7 @@ async fn a_path_too_long_for_a_socket_gets_its_socket_elsewhere() {
 }
 
 #[tokio::test]
-async fn without_binaries_the_error_names_the_remedies() {
+async fn missing_binaries_are_an_error_that_names_the_remedies() {
     let (directory, empty) = (Directory::new(), Directory::new());
     fs::create_dir(&empty.0).unwrap();
     let mut options = directory.options();
@@ -240,7 +240,7 @@ async fn without_binaries_the_error_names_the_remedies() {
 }
 
 #[tokio::test]
-async fn a_cluster_of_another_version_is_not_touched() {
+async fn cluster_of_another_version_is_not_touched() {
     let directory = Directory::new();
     fs::create_dir_all(directory.0.join("postgres")).unwrap();
     fs::write(directory.0.join("postgres/PG_VERSION"), "9\n").unwrap();
@@ -250,7 +250,7 @@ async fn a_cluster_of_another_version_is_not_touched() {
 }
 
 #[tokio::test]
-async fn a_postgresql_that_does_not_start_is_quoted_and_frees_the_directory() {
+async fn failed_start_quotes_postgresql_and_frees_the_directory() {
     let directory = Directory::new();
     let mut options = directory.options();
     options.settings = vec![("no_such_setting".to_owned(), "1".to_owned())];
@@ -261,7 +261,7 @@ async fn a_postgresql_that_does_not_start_is_quoted_and_frees_the_directory() {
 }
 
 #[tokio::test]
-async fn a_directory_that_postgresqls_user_cannot_reach_is_an_error_that_says_so() {
+async fn unreachable_data_directory_is_an_error_that_says_so() {
     if !geteuid().is_root() {
         // Only root changes to another user, so nobody else meets this.
         return;
@@ -330,7 +330,7 @@ mod parent_death {
     }
 
     #[tokio::test]
-    async fn postgresql_dies_with_a_server_that_is_killed_and_the_next_start_is_clean() {
+    async fn embedded_postgresql_dies_with_a_killed_server_and_starts_again_cleanly() {
         let directory = Directory::new();
         let mut server = serve(&directory.0).await;
         let family = family(directory.postmaster().unwrap());

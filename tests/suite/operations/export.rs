@@ -18,7 +18,7 @@ fn kinds(events: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_export_has_every_event_as_streams_carry_it() {
+async fn export_has_every_event_as_streams_carry_it() {
     let app = TestApp::start().await;
     let [anna, bert, cara] = app.guests(["anna", "bert", "cara"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -42,7 +42,7 @@ async fn an_export_has_every_event_as_streams_carry_it() {
 }
 
 #[tokio::test]
-async fn an_export_of_many_pages_has_each_event_once_and_in_order() {
+async fn export_of_many_pages_has_each_event_once_and_in_order() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -57,7 +57,7 @@ async fn an_export_of_many_pages_has_each_event_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn an_export_holds_what_the_caller_may_see() {
+async fn export_has_exactly_what_the_caller_may_see() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     for (history, expected) in
@@ -80,7 +80,7 @@ async fn an_export_holds_what_the_caller_may_see() {
 }
 
 #[tokio::test]
-async fn what_only_one_member_gets_is_in_their_export_alone() {
+async fn export_has_private_events_of_the_caller_only() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -99,7 +99,7 @@ async fn what_only_one_member_gets_is_in_their_export_alone() {
 }
 
 #[tokio::test]
-async fn exports_that_cannot_begin_say_why() {
+async fn export_that_cannot_start_answers_a_problem() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[]).await;
@@ -123,7 +123,7 @@ async fn exports_that_cannot_begin_say_why() {
 }
 
 #[tokio::test]
-async fn an_export_goes_on_after_a_stored_cursor() {
+async fn export_resumes_from_a_stored_cursor() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -145,7 +145,7 @@ async fn fill(app: &TestApp, group: &str) {
 }
 
 #[tokio::test]
-async fn an_export_ends_with_the_session_and_is_not_whole_then() {
+async fn export_is_cut_when_its_session_is_revoked() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
     let group = anna.create_group(&[]).await;
@@ -161,7 +161,7 @@ async fn an_export_ends_with_the_session_and_is_not_whole_then() {
 }
 
 #[tokio::test]
-async fn an_export_ends_with_the_membership() {
+async fn export_is_cut_when_the_membership_ends() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -176,7 +176,7 @@ async fn an_export_ends_with_the_membership() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_ends_the_export() {
+async fn export_is_cut_when_its_token_expires() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use longwave::log::retention::{RetentionError, Retired, retire};
+use longwave::store::advisory_keys::RETENTION_KEY;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio_postgres::Client;
@@ -111,7 +112,7 @@ async fn old_partitions_are_dropped_while_nodes_serve() {
 }
 
 #[tokio::test]
-async fn what_was_dropped_is_told_of_and_never_skipped() {
+async fn cursor_below_dropped_events_is_expired_and_nothing_is_skipped() {
     let setting = Setting::start().await;
     let Setting { anna, bert, group, messages, .. } = &setting;
     setting.retire(90).await.expect("retention");
@@ -144,7 +145,7 @@ async fn what_was_dropped_is_told_of_and_never_skipped() {
 }
 
 #[tokio::test]
-async fn conversations_without_any_event_left_go_on() {
+async fn conversations_without_a_kept_event_continue() {
     let setting = Setting::start().await;
     let [anna, bert] = [&setting.anna, &setting.bert];
     let old = anna.direct(bert).await.expect(201)["id"].as_str().expect("an id").to_owned();
@@ -160,7 +161,7 @@ async fn conversations_without_any_event_left_go_on() {
 }
 
 #[tokio::test]
-async fn reactions_to_what_was_dropped_go_with_it() {
+async fn reactions_to_dropped_messages_are_removed() {
     let setting = Setting::start().await;
     for message in [&setting.messages[0], &setting.messages[24]] {
         setting.bert.react(message["id"].as_str().expect("an id"), "👍").await.expect(204);
@@ -174,7 +175,7 @@ async fn reactions_to_what_was_dropped_go_with_it() {
 }
 
 #[tokio::test]
-async fn what_was_dropped_is_not_found_and_what_is_kept_still_is() {
+async fn search_finds_kept_messages_and_no_dropped_ones() {
     let setting = Setting::start().await;
     let filled = async || (setting.number("SELECT count(*) FROM search").await == 25).then_some(());
     eventually("search has all messages", SOON, filled).await;
@@ -188,7 +189,7 @@ async fn what_was_dropped_is_not_found_and_what_is_kept_still_is() {
 }
 
 #[tokio::test]
-async fn the_partition_of_the_head_stays_however_old_it_is() {
+async fn partition_of_the_head_is_kept_at_any_age() {
     let setting = Setting::start().await;
     let age = "UPDATE events SET created_at = now() - interval '100 days'";
     setting.sql.batch_execute(age).await.expect("old events");
@@ -198,7 +199,7 @@ async fn the_partition_of_the_head_stays_however_old_it_is() {
 }
 
 #[tokio::test]
-async fn partitions_with_a_young_event_stay_and_so_do_those_above() {
+async fn partitions_with_a_young_event_and_those_above_are_kept() {
     let setting = Setting::start().await;
     setting.sql.batch_execute("UPDATE events SET created_at = now() WHERE position = 10").await.expect("a young event");
     let retired = setting.retire(90).await.expect("retention");
@@ -207,7 +208,7 @@ async fn partitions_with_a_young_event_stay_and_so_do_those_above() {
 }
 
 #[tokio::test]
-async fn what_a_killed_run_has_left_is_finished_by_the_next() {
+async fn retention_finishes_what_a_killed_run_left() {
     let moved = "SELECT log_lock(0); UPDATE log_epoch SET oldest_position = 21";
     let marked = "COMMENT ON TABLE events_1 IS 'Retired: to be dropped by longwave retention.'";
     let detached = "ALTER TABLE events DETACH PARTITION events_1";
@@ -237,7 +238,7 @@ async fn what_a_killed_run_has_left_is_finished_by_the_next() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_has_detached_stays_theirs() {
+async fn partitions_detached_by_somebody_else_are_left_alone() {
     let setting = Setting::start().await;
     setting.sql.batch_execute("ALTER TABLE events DETACH PARTITION events_1").await.expect("an archive");
     assert_eq!(setting.retire(90).await.expect("retention").partitions, ["events_11"]);
@@ -245,9 +246,9 @@ async fn what_somebody_else_has_detached_stays_theirs() {
 }
 
 #[tokio::test]
-async fn one_run_at_a_time() {
+async fn retention_runs_one_at_a_time() {
     let setting = Setting::start().await;
-    setting.sql.batch_execute("SELECT pg_advisory_lock(log_lock_key() + 2)").await.expect("the right to retire");
+    setting.sql.execute("SELECT pg_advisory_lock($1)", &[&RETENTION_KEY.0]).await.expect("the right to retire");
     assert!(matches!(setting.retire(90).await, Err(RetentionError::AtWork)));
     setting.sql.batch_execute("SELECT pg_advisory_unlock_all()").await.expect("no right to retire");
     setting.retire(90).await.expect("retention");
@@ -281,7 +282,7 @@ async fn retire_long_log(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_stream_that_retention_overtakes_is_reset() {
+async fn stream_below_dropped_events_is_reset() {
     let (app, anna, group) = long_log().await;
     let mut stream = anna.ready_stream("?after=start").await;
     retire_long_log(&app).await;
@@ -302,7 +303,7 @@ async fn a_stream_that_retention_overtakes_is_reset() {
 }
 
 #[tokio::test]
-async fn an_export_that_retention_overtakes_breaks_off() {
+async fn export_below_dropped_events_is_cut() {
     let (app, anna, group) = long_log().await;
     let mut raw = Raw::connect(&anna).await;
     let path = format!("/v1/conversations/{group}/export");
@@ -324,7 +325,7 @@ async fn run(arguments: &[&str]) -> (bool, String) {
 }
 
 #[tokio::test]
-async fn the_command_says_what_it_dropped() {
+async fn retention_command_prints_what_it_dropped() {
     let setting = Setting::start().await;
     let url = setting.app.database.url();
     let (done, text) = run(&["retention", "--keep", "90d", "--database-url", url]).await;
@@ -336,7 +337,7 @@ async fn the_command_says_what_it_dropped() {
 }
 
 #[tokio::test]
-async fn the_command_line_makes_admins_and_users_again() {
+async fn admin_command_grants_and_revokes_the_role() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let url = app.database.url();
@@ -351,7 +352,7 @@ async fn the_command_line_makes_admins_and_users_again() {
 }
 
 #[tokio::test]
-async fn the_edit_of_a_message_that_is_kept_no_longer_loses_its_text() {
+async fn edit_of_a_dropped_message_loses_its_text() {
     let setting = Setting::start().await;
     let (old, young) = (setting.messages[0]["id"].as_str(), setting.messages[24]["id"].as_str());
     setting.anna.edit(old.expect("an id"), "secret of old").await.expect(200);

@@ -36,7 +36,7 @@ async fn make_admin(app: &TestApp, user: &User) {
 }
 
 #[tokio::test]
-async fn messages_are_counted_by_day_by_hour_and_by_member() {
+async fn statistics_count_messages_by_day_by_hour_and_by_member() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -69,7 +69,7 @@ async fn messages_are_counted_by_day_by_hour_and_by_member() {
 }
 
 #[tokio::test]
-async fn days_are_those_of_the_time_zone_and_change_with_daylight_saving() {
+async fn statistics_days_follow_the_time_zone_and_daylight_saving() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -94,7 +94,7 @@ async fn days_are_those_of_the_time_zone_and_change_with_daylight_saving() {
 }
 
 #[tokio::test]
-async fn the_last_thirty_days_are_counted_unless_told_otherwise() {
+async fn statistics_cover_the_last_thirty_days_by_default() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -107,7 +107,7 @@ async fn the_last_thirty_days_are_counted_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn a_member_sees_figures_of_what_they_may_read() {
+async fn statistics_count_only_what_the_caller_may_read() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     for (history, expected) in [("joined", 1), ("shared", 2)] {
@@ -126,7 +126,7 @@ async fn a_member_sees_figures_of_what_they_may_read() {
 }
 
 #[tokio::test]
-async fn figures_come_as_csv_where_it_is_asked_for() {
+async fn statistics_are_answered_as_csv_on_request() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -139,7 +139,7 @@ async fn figures_come_as_csv_where_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn ranges_and_zones_that_make_no_sense_are_refused() {
+async fn statistics_refuse_invalid_ranges_and_time_zones() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -163,7 +163,7 @@ async fn ranges_and_zones_that_make_no_sense_are_refused() {
 }
 
 #[tokio::test]
-async fn an_admin_sees_figures_of_the_deployment() {
+async fn statistics_of_the_deployment_are_for_admins() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -186,5 +186,5 @@ async fn an_admin_sees_figures_of_the_deployment() {
     let days = bert.get("/v1/admin/stats").await.expect(200);
     assert_eq!(figures(&days).last().map(|(_, messages, active)| (*messages, *active)), Some((3, 2)));
     anna.get("/v1/admin/stats").await.problem(403, "forbidden");
-    app.stranger().get("/v1/admin/stats").await.problem(401, "token_missing");
+    app.anonymous().get("/v1/admin/stats").await.problem(401, "token_missing");
 }

@@ -15,7 +15,7 @@ fn texts(events: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_named_cursor_is_kept_listed_and_forgotten() {
+async fn named_cursor_is_stored_listed_and_deleted() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let first = bert.now().await;
@@ -35,7 +35,7 @@ async fn a_named_cursor_is_kept_listed_and_forgotten() {
 }
 
 #[tokio::test]
-async fn a_named_cursor_moves_forward_unless_told_to_rewind() {
+async fn named_cursor_moves_backward_only_on_rewind() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let first = bert.now().await;
@@ -58,7 +58,7 @@ async fn a_named_cursor_moves_forward_unless_told_to_rewind() {
 }
 
 #[tokio::test]
-async fn devices_that_race_leave_the_furthest_cursor() {
+async fn racing_devices_leave_the_furthest_cursor() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut all = Vec::new();
@@ -78,7 +78,7 @@ async fn devices_that_race_leave_the_furthest_cursor() {
 }
 
 #[tokio::test]
-async fn reading_moves_no_cursor_and_streams_begin_at_a_named_one() {
+async fn reading_moves_no_named_cursor_and_streams_start_at_one() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let put = bert.put("/v1/cursors/phone", json!({"cursor": "now"})).await.expect(200);
@@ -97,7 +97,7 @@ async fn reading_moves_no_cursor_and_streams_begin_at_a_named_one() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_an_older_epoch_is_good_below_the_next_ones_first_position() {
+async fn cursor_of_an_older_epoch_is_valid_below_the_first_position_of_the_next() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let first = bert.now().await;
@@ -127,7 +127,7 @@ async fn begin_epoch(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_cursor_below_what_is_kept_has_expired() {
+async fn cursor_below_the_oldest_kept_position_is_expired() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let old = bert.poll("start").await["from"].as_str().expect("a cursor").to_owned();

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::support::{Reader, Received, TestApp, User, truth};
+use crate::support::{Reader, Received, TestApp, User, expected_events};
 
 const SENDERS: usize = 8;
 const CONVERSATIONS: usize = 20;
@@ -71,14 +71,14 @@ fn is_the_end(events: &[Received]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_reader_has_its_events_once_and_in_order_across_nodes_transports_and_cuts() {
+async fn events_reach_each_reader_once_and_in_order_across_nodes_transports_and_cuts() {
     let app = TestApp::builder().nodes(2).start().await;
     let (senders, readers) = (guests(&app, "sender", SENDERS).await, guests(&app, "reader", READERS).await);
     let mut reading = JoinSet::new();
     for user in &readers {
         let mut reader = Reader::new(user, &user.now().await);
         reading.spawn(async move {
-            reader.wander(2, is_the_end).await;
+            reader.read_with_random_faults(2, is_the_end).await;
             reader
         });
     }
@@ -92,10 +92,14 @@ async fn every_reader_has_its_events_once_and_in_order_across_nodes_transports_a
     }
     sending.join_all().await;
     senders[0].say(&everywhere, THE_END).await;
-    let (sql, mut record) = (app.sql().await, truth::Record::default());
+    let (sql, mut record) = (app.sql().await, expected_events::Record::default());
     for reader in reading.join_all().await {
         let user = reader.user();
-        truth::assert_received(&user.name, &reader.events, &truth::visible_to(&sql, &user.id).await);
+        expected_events::assert_received(
+            &user.name,
+            &reader.events,
+            &expected_events::visible_to(&sql, &user.id).await,
+        );
         record.add(&reader.events);
     }
     let positions = "SELECT count(*), max(position) FROM events";

@@ -25,7 +25,7 @@ fn name(me: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn two_hundred_polls_share_a_connection_with_requests_that_were_sent_early() {
+async fn polls_share_a_connection_with_pipelined_requests() {
     const POLLS: usize = 200;
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
@@ -54,7 +54,7 @@ async fn two_hundred_polls_share_a_connection_with_requests_that_were_sent_early
 }
 
 #[tokio::test]
-async fn what_was_asked_before_a_poll_is_answered_before_it_waits() {
+async fn request_before_a_poll_is_answered_before_the_poll_waits() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut raw = Raw::connect(&bert).await;
@@ -69,7 +69,7 @@ async fn what_was_asked_before_a_poll_is_answered_before_it_waits() {
 }
 
 #[tokio::test]
-async fn the_headers_of_a_parked_answer_are_those_of_every_answer() {
+async fn response_headers_of_a_handed_over_connection_are_the_usual_ones() {
     let app = TestApp::start().await;
     let (_, bert, _) = setting(&app).await;
     let mut raw = Raw::connect(&bert).await;
@@ -97,7 +97,7 @@ async fn the_headers_of_a_parked_answer_are_those_of_every_answer() {
 }
 
 #[tokio::test]
-async fn a_stream_is_the_last_answer_of_its_connection() {
+async fn stream_is_the_last_response_of_its_connection() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut raw = Raw::connect(&bert).await;
@@ -114,7 +114,7 @@ async fn a_stream_is_the_last_answer_of_its_connection() {
 }
 
 #[tokio::test]
-async fn a_client_that_stops_writing_is_gone() {
+async fn half_closed_client_counts_as_gone() {
     let app = TestApp::start().await;
     let (_, bert, _) = setting(&app).await;
     for path in [updates("now", "55"), "/v1/stream".to_owned()] {
@@ -127,7 +127,7 @@ async fn a_client_that_stops_writing_is_gone() {
 }
 
 #[tokio::test]
-async fn old_http_gets_a_stream_without_chunks_and_a_poll() {
+async fn http_1_0_client_gets_an_unchunked_stream_and_polls() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut raw = Raw::connect(&bert).await;
@@ -146,7 +146,7 @@ async fn old_http_gets_a_stream_without_chunks_and_a_poll() {
 }
 
 #[tokio::test]
-async fn the_body_of_a_get_is_never_the_next_request() {
+async fn body_of_a_get_is_never_read_as_the_next_request() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let hidden = "GET /healthz HTTP/1.1\r\nHost: node\r\n\r\n";
@@ -170,7 +170,7 @@ async fn the_body_of_a_get_is_never_the_next_request() {
 }
 
 #[tokio::test]
-async fn who_sends_too_much_while_a_poll_waits_is_cut() {
+async fn client_that_pipelines_too_much_during_a_poll_is_cut() {
     let app = TestApp::start().await;
     let (_, bert, _) = setting(&app).await;
     for path in [updates("now", "55"), "/v1/stream".to_owned()] {
@@ -186,7 +186,7 @@ async fn who_sends_too_much_while_a_poll_waits_is_cut() {
 }
 
 #[tokio::test]
-async fn a_poll_that_is_to_close_its_connection_does() {
+async fn poll_with_connection_close_closes_its_connection() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut raw = Raw::connect(&bert).await;
@@ -200,7 +200,7 @@ async fn a_poll_that_is_to_close_its_connection_does() {
 }
 
 #[tokio::test]
-async fn a_waiting_poll_of_a_revoked_session_is_refused_with_a_problem() {
+async fn waiting_poll_of_a_revoked_session_answers_a_problem() {
     let app = TestApp::start().await;
     let anna = app.user("anna").await;
     let mut raw = Raw::connect(&anna).await;

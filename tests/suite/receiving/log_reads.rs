@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use longwave::ids::{ConversationId, Position, UserId};
-use longwave::log::read::Span;
+use longwave::log::read::MissedRange;
 use longwave::log::{epoch, read};
 use longwave::store::Pool;
 
-use crate::support::{Database, TestApp, User, truth};
+use crate::support::{Database, TestApp, User, expected_events};
 
 fn id(user: &User) -> UserId {
     UserId::parse(&user.id).expect("an id")
@@ -18,7 +18,7 @@ fn membership(user: &User, conversation: &str) -> (UserId, ConversationId) {
 }
 
 #[tokio::test]
-async fn the_standings_of_many_users_are_their_open_memberships_and_the_head() {
+async fn memberships_of_many_users_are_read_with_the_head() {
     let app = TestApp::start().await;
     let [anna, bert, carl, dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     let all = anna.create_group(&[&bert, &carl]).await;
@@ -30,10 +30,10 @@ async fn the_standings_of_many_users_are_their_open_memberships_and_the_head() {
 
     let pool = Pool::new(app.database.url(), 1);
     let mut connection = pool.get().await.expect("a connection");
-    let head = epoch::state(&mut connection, Position::ZERO).await.expect("the state").head();
+    let head = epoch::load(&mut connection, Position::ZERO).await.expect("the state").head();
     for since in [Position::ZERO, head.position, head.position.plus(1_000)] {
         let wanted = [id(&anna), id(&bert), id(&dora)];
-        let everyone = read::standings_of(&mut connection, &wanted, since).await.expect("standings");
+        let everyone = read::open_memberships(&mut connection, &wanted, since).await.expect("standings");
         assert_eq!(everyone.head, head, "known to be {since:?}");
         assert_eq!(everyone.memberships.len(), 4, "one of them twice");
         let expected = [(&anna, &all), (&anna, &again), (&bert, &pair), (&bert, &again)];
@@ -41,7 +41,7 @@ async fn the_standings_of_many_users_are_their_open_memberships_and_the_head() {
         assert_eq!(everyone.memberships.into_iter().collect::<HashSet<_>>(), expected);
     }
     for nobody in [&[id(&dora)][..], &[]] {
-        let nobody = read::standings_of(&mut connection, nobody, head.position).await.expect("standings");
+        let nobody = read::open_memberships(&mut connection, nobody, head.position).await.expect("standings");
         assert_eq!((nobody.head, nobody.memberships), (head, Vec::new()));
     }
 }
@@ -68,19 +68,19 @@ async fn talk(app: &TestApp) -> [User; 2] {
 }
 
 #[tokio::test]
-async fn what_a_user_missed_is_found_in_pages_of_any_size() {
+async fn missed_events_are_read_in_pages_of_any_size() {
     let app = TestApp::start().await;
     let users = talk(&app).await;
     let sql = app.sql().await;
     let pool = Pool::new(app.database.url(), 1);
     let mut connection = pool.get().await.expect("a connection");
-    let upto = epoch::state(&mut connection, Position::ZERO).await.expect("the state").head().position;
+    let upto = epoch::load(&mut connection, Position::ZERO).await.expect("the state").head().position;
     for user in &users {
-        let truth: Vec<_> = truth::visible_to(&sql, &user.id).await.into_iter().map(Position).collect();
+        let truth: Vec<_> = expected_events::visible_to(&sql, &user.id).await.into_iter().map(Position).collect();
         assert!(truth.len() > 60, "too little to tell pages apart");
         for limit in [1, 2, 3, 5, 8, 20, truth.len(), 1_000] {
             for skipped in [0, 1, 17, truth.len() - 3] {
-                let span = Span { after: truth[skipped], upto, only: None };
+                let span = MissedRange { after: truth[skipped], upto, only: None };
                 let found = read::missed_positions(&mut connection, id(user), span, limit).await.expect("positions");
                 let expected = &truth[skipped + 1..];
                 assert_eq!(found, expected[..limit.min(expected.len())], "{limit} after {skipped}");
@@ -88,7 +88,7 @@ async fn what_a_user_missed_is_found_in_pages_of_any_size() {
         }
         let (mut pages, mut left) = (Vec::new(), &truth[..]);
         while !left.is_empty() {
-            let page = read::page(&mut connection, &left[..left.len().min(7)]).await.expect("a page");
+            let page = read::events_page(&mut connection, &left[..left.len().min(7)]).await.expect("a page");
             left = &left[page.len()..];
             pages.extend(page.iter().map(|event| event.position));
         }
@@ -97,7 +97,7 @@ async fn what_a_user_missed_is_found_in_pages_of_any_size() {
 }
 
 #[tokio::test]
-async fn a_page_ends_at_its_bytes_but_has_one_event_at_least() {
+async fn missed_page_ends_at_its_byte_limit_and_has_at_least_one_event() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -106,18 +106,19 @@ async fn a_page_ends_at_its_bytes_but_has_one_event_at_least() {
     }
     let pool = Pool::new(app.database.url(), 1);
     let mut connection = pool.get().await.expect("a connection");
-    let positions: Vec<_> = truth::visible_to(&app.sql().await, &anna.id).await.into_iter().map(Position).collect();
+    let positions: Vec<_> =
+        expected_events::visible_to(&app.sql().await, &anna.id).await.into_iter().map(Position).collect();
     let messages = &positions[positions.len() - 10..];
-    assert_eq!(read::page(&mut connection, messages).await.expect("a page").len(), 9);
-    assert_eq!(read::page(&mut connection, &messages[..3]).await.expect("a page").len(), 3);
-    assert_eq!(read::page(&mut connection, &[]).await.expect("a page").len(), 0);
+    assert_eq!(read::events_page(&mut connection, messages).await.expect("a page").len(), 9);
+    assert_eq!(read::events_page(&mut connection, &messages[..3]).await.expect("a page").len(), 3);
+    assert_eq!(read::events_page(&mut connection, &[]).await.expect("a page").len(), 0);
     let sql = app.sql().await;
     sql.batch_execute(
         "UPDATE events SET payload = to_json(repeat('x', 100000)) WHERE position = (SELECT max(position) FROM events)",
     )
     .await
     .expect("a payload beyond all limits");
-    assert_eq!(read::page(&mut connection, &messages[9..]).await.expect("a page").len(), 1);
+    assert_eq!(read::events_page(&mut connection, &messages[9..]).await.expect("a page").len(), 1);
 }
 
 /// Users in many, in some and in one of sixty conversations, most of which they leave and join again, and a log of 600
@@ -163,7 +164,7 @@ const COMPARED: &str = "
                       FROM generate_series(1, 6000) n OFFSET 0) r OFFSET 0) s";
 
 #[tokio::test]
-async fn what_a_user_missed_is_the_same_however_it_is_found() {
+async fn missed_events_equal_those_of_a_plain_query() {
     let database = Database::migrated().await;
     let sql = database.client().await;
     sql.batch_execute(RANDOM).await.expect("random data");

@@ -35,7 +35,7 @@ fn waiting_poll(user: &User, after: &str, wait: &str) -> tokio::task::JoinHandle
 }
 
 #[tokio::test]
-async fn a_poll_answers_at_once_what_is_there() {
+async fn poll_answers_existing_events_at_once() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let start = bert.now().await;
@@ -52,7 +52,7 @@ async fn a_poll_answers_at_once_what_is_there() {
 }
 
 #[tokio::test]
-async fn a_poll_waits_for_an_event_on_any_node() {
+async fn poll_waits_for_an_event_from_any_node() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut after = bert.now().await;
@@ -67,7 +67,7 @@ async fn a_poll_waits_for_an_event_on_any_node() {
 }
 
 #[tokio::test]
-async fn a_poll_without_news_ends_after_its_wait() {
+async fn poll_without_events_ends_after_its_wait() {
     let app = TestApp::start().await;
     let (anna, bert, _group) = setting(&app).await;
     let start = bert.now().await;
@@ -82,7 +82,7 @@ async fn a_poll_without_news_ends_after_its_wait() {
 }
 
 #[tokio::test]
-async fn prefer_wait_is_clamped_and_the_query_wins() {
+async fn poll_clamps_prefer_wait_and_the_query_overrides_it() {
     let app = TestApp::start().await;
     let (_anna, bert, _group) = setting(&app).await;
     for (path, prefer) in
@@ -96,7 +96,7 @@ async fn prefer_wait_is_clamped_and_the_query_wins() {
 }
 
 #[tokio::test]
-async fn a_batch_that_is_cut_says_so_and_leads_on() {
+async fn poll_batch_at_its_limit_says_so_and_its_cursor_continues() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut after = bert.now().await;
@@ -119,7 +119,7 @@ async fn a_batch_that_is_cut_says_so_and_leads_on() {
 }
 
 #[tokio::test]
-async fn start_and_now_and_nothing_are_places_to_begin() {
+async fn poll_starts_at_start_at_now_or_at_the_default() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     anna.say(&group, "hello").await;
@@ -134,7 +134,7 @@ async fn start_and_now_and_nothing_are_places_to_begin() {
 }
 
 #[tokio::test]
-async fn a_last_event_id_wins_over_after_and_an_empty_one_counts_as_absent() {
+async fn poll_prefers_last_event_id_over_after_and_ignores_an_empty_one() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let first = bert.now().await;
@@ -152,7 +152,7 @@ async fn a_last_event_id_wins_over_after_and_an_empty_one_counts_as_absent() {
 }
 
 #[tokio::test]
-async fn dead_cursors_are_gone_and_a_fresh_one_is_offered() {
+async fn poll_with_a_dead_cursor_answers_gone_with_a_fresh_cursor() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let head = bert.now().await;
@@ -175,7 +175,7 @@ async fn dead_cursors_are_gone_and_a_fresh_one_is_offered() {
 }
 
 #[tokio::test]
-async fn a_poll_of_one_conversation_has_that_ones_events() {
+async fn poll_of_one_conversation_has_its_events_only() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let other = anna.create_group(&[&bert]).await;
@@ -197,7 +197,7 @@ async fn a_poll_of_one_conversation_has_that_ones_events() {
 }
 
 #[tokio::test]
-async fn a_draining_node_answers_its_polls_early() {
+async fn waiting_polls_are_answered_by_a_draining_node() {
     let mut app = TestApp::start().await;
     let (_anna, bert, _group) = setting(&app).await;
     let mut stream = bert.ready_stream("").await;

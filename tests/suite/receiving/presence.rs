@@ -21,7 +21,7 @@ fn seen(told: &Received) -> (&str, bool) {
 
 /// Waits until presence tells this of a user; what is told of others before is passed over.
 async fn expect(stream: &mut Stream, user: &User, online: bool) {
-    let told = async { while seen(&stream.next_of_live("presence").await) != (&user.name, online) {} };
+    let told = async { while seen(&stream.next_ephemeral("presence").await) != (&user.name, online) {} };
     within(&format!("{} is told to be online: {online}", user.name), DEATH + SOON, told).await;
 }
 
@@ -46,7 +46,7 @@ async fn becomes(asker: &User, user: &User, online: bool) {
 }
 
 #[tokio::test]
-async fn those_who_share_a_conversation_are_told_who_comes_and_goes_on_any_node() {
+async fn presence_is_sent_to_those_who_share_a_conversation_on_any_node() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert, carl, dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     anna.create_group(&[&bert]).await;
@@ -63,16 +63,16 @@ async fn those_who_share_a_conversation_are_told_who_comes_and_goes_on_any_node(
     assert!(is_online(&anna.on(1), &bert).await);
     assert_eq!(standing(&carl, &bert).await, None, "strangers do not see each other");
     let doras = dora.on(1).ready_stream("").await;
-    assert_eq!(seen(&carls.next_of_live("presence").await), ("dora", true), "the first that carl is told");
+    assert_eq!(seen(&carls.next_ephemeral("presence").await), ("dora", true), "the first that carl is told");
     drop((berts, doras));
     expect(&mut annas, &bert, false).await;
     expect(&mut carls, &dora, false).await;
     becomes(&anna, &bert, false).await;
-    assert_eq!(annas.live_count("presence"), 0, "only of bert, once each");
+    assert_eq!(annas.ephemeral_count("presence"), 0, "only of bert, once each");
 }
 
 #[tokio::test]
-async fn who_left_is_told_nothing_more_and_sees_nobody() {
+async fn presence_is_hidden_from_former_members() {
     let app = TestApp::start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     let group = anna.create_group(&[&bert, &carl]).await;
@@ -85,12 +85,12 @@ async fn who_left_is_told_nothing_more_and_sees_nobody() {
     assert_eq!(standing(&bert, &carl).await, None);
     drop(annas);
     expect(&mut berts, &anna, false).await;
-    let told = carls.live_count("presence");
-    assert_eq!((told, berts.live_count("presence")), (0, 0), "bert is told nothing of carl");
+    let told = carls.ephemeral_count("presence");
+    assert_eq!((told, berts.ephemeral_count("presence")), (0, 0), "bert is told nothing of carl");
 }
 
 #[tokio::test]
-async fn who_polls_is_online_between_two_polls_and_gets_no_ephemeral_events() {
+async fn polling_user_is_online_between_polls_and_gets_no_ephemeral_events() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -108,11 +108,11 @@ async fn who_polls_is_online_between_two_polls_and_gets_no_ephemeral_events() {
     assert_eq!((mine.as_array().map(Vec::len), &mine[0]["transport"]), (Some(1), &json!("poll")));
     anna.say(&group, "hello").await;
     assert_eq!(annas.next_event().await.text(), "hello");
-    assert_eq!(annas.live_count("presence"), 0, "polls do not flicker");
+    assert_eq!(annas.ephemeral_count("presence"), 0, "polls do not flicker");
 }
 
 #[tokio::test]
-async fn my_connections_are_listed_with_node_device_and_transport() {
+async fn own_connections_are_listed_with_node_device_and_transport() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert) = (app.user("anna").await, app.guest("bert").await);
     let mut first = anna.stream("").await;
@@ -137,11 +137,11 @@ async fn my_connections_are_listed_with_node_device_and_transport() {
     drop(second);
     listed(0).await;
     anna.get("/v1/connections?all=1").await.problem(400, "malformed");
-    app.stranger().connections().await.problem(401, "token_missing");
+    app.anonymous().connections().await.problem(401, "token_missing");
 }
 
 #[tokio::test]
-async fn everybody_i_share_a_conversation_with_is_listed_once_and_those_who_are_online_first() {
+async fn presence_list_has_each_shared_user_once_and_online_users_first() {
     let app = TestApp::start().await;
     let [anna, bert, carl, dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     anna.create_group(&[&bert, &carl]).await;
@@ -161,11 +161,11 @@ async fn everybody_i_share_a_conversation_with_is_listed_once_and_those_who_are_
         assert_eq!(problem["errors"][0]["field"], field, "{problem}");
     }
     anna.presence(&format!("?users={}", vec!["bert"; 201].join(","))).await.problem(400, "malformed");
-    app.stranger().presence("").await.problem(401, "token_missing");
+    app.anonymous().presence("").await.problem(401, "token_missing");
 }
 
 #[tokio::test]
-async fn a_client_that_changes_nodes_was_never_away() {
+async fn client_that_changes_nodes_stays_online() {
     let mut app = TestApp::builder().nodes(2).start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     anna.create_group(&[&bert, &carl]).await;
@@ -184,12 +184,12 @@ async fn a_client_that_changes_nodes_was_never_away() {
     assert_eq!((&item["online"], &item["since"]), (&json!(true), &since));
     drop(carls);
     // Who goes now is told of after who went before.
-    assert_eq!(seen(&annas.next_of_live("presence").await), ("carl", false));
-    assert_eq!(annas.live_count("presence"), 0);
+    assert_eq!(seen(&annas.next_ephemeral("presence").await), ("carl", false));
+    assert_eq!(annas.ephemeral_count("presence"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_killed_takes_its_users_offline() {
+async fn killed_node_takes_its_users_offline() {
     let mut app = TestApp::builder().nodes(2).in_processes().start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     anna.create_group(&[&bert]).await;
@@ -207,7 +207,7 @@ async fn a_node_that_is_killed_takes_its_users_offline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_crash_of_postgresql_nodes_enter_their_clients_anew() {
+async fn connections_are_registered_again_after_a_postgresql_crash() {
     let cluster = PrivateCluster::start().await;
     let app = TestApp::builder().nodes(2).database(crate::support::Database::at(cluster.url())).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
@@ -229,7 +229,7 @@ async fn after_a_crash_of_postgresql_nodes_enter_their_clients_anew() {
 }
 
 #[tokio::test]
-async fn presence_is_late_without_notifications_and_never_wrong() {
+async fn presence_without_notifications_is_late_and_never_wrong() {
     let app = TestApp::builder().nodes(2).proxied().start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     anna.create_group(&[&bert]).await;
@@ -244,7 +244,7 @@ async fn presence_is_late_without_notifications_and_never_wrong() {
 }
 
 #[tokio::test]
-async fn thousands_who_come_at_once_are_written_by_one_statement_and_go_with_their_node() {
+async fn thousands_of_connections_are_written_in_one_statement_and_go_with_their_node() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     anna.create_group(&[&bert]).await;

@@ -15,7 +15,7 @@ fn number(received: &Received) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_stops_is_cut_slows_nobody_and_resumes() {
+async fn stalled_reader_is_cut_slows_nobody_and_resumes() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;

@@ -22,7 +22,7 @@ async fn ndjson(user: &User, parameters: &str) -> Stream {
 }
 
 #[tokio::test]
-async fn a_stream_begins_with_ready_and_the_right_headers() {
+async fn stream_starts_with_ready_and_the_documented_headers() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let head = bert.now().await;
@@ -47,7 +47,7 @@ async fn a_stream_begins_with_ready_and_the_right_headers() {
 }
 
 #[tokio::test]
-async fn a_stream_goes_on_after_the_last_thing_that_was_seen() {
+async fn stream_resumes_after_the_last_event_seen() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut cursor = bert.now().await;
@@ -70,7 +70,7 @@ async fn a_stream_goes_on_after_the_last_thing_that_was_seen() {
 }
 
 #[tokio::test]
-async fn a_last_event_id_wins_over_after() {
+async fn stream_prefers_last_event_id_over_after() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let first = bert.now().await;
@@ -90,7 +90,7 @@ async fn a_last_event_id_wins_over_after() {
 }
 
 #[tokio::test]
-async fn a_dead_cursor_is_a_reset_and_the_stream_goes_on() {
+async fn stream_with_a_dead_cursor_gets_a_reset_and_continues() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let head = bert.now().await;
@@ -118,7 +118,7 @@ async fn a_dead_cursor_is_a_reset_and_the_stream_goes_on() {
 }
 
 #[tokio::test]
-async fn a_stream_of_one_conversation_falls_silent_when_one_is_removed() {
+async fn stream_of_one_conversation_is_silent_after_the_removal_of_its_user() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let other = anna.create_group(&[&bert]).await;
@@ -143,7 +143,7 @@ async fn a_stream_of_one_conversation_falls_silent_when_one_is_removed() {
 }
 
 #[tokio::test]
-async fn one_stream_too_many_replaces_the_oldest() {
+async fn stream_above_the_limit_replaces_the_oldest() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut streams = Vec::new();
@@ -159,7 +159,7 @@ async fn one_stream_too_many_replaces_the_oldest() {
 }
 
 #[tokio::test]
-async fn the_end_covers_what_was_sent() {
+async fn end_cursor_covers_all_that_was_sent() {
     let mut app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut stream = bert.ready_stream("").await;
@@ -175,7 +175,7 @@ async fn the_end_covers_what_was_sent() {
 }
 
 #[tokio::test]
-async fn silence_is_broken_every_fifteen_seconds() {
+async fn heartbeat_comes_every_fifteen_seconds() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let (mut events, mut lines) = (bert.ready_stream("").await, ndjson(&bert, "").await);
@@ -187,7 +187,7 @@ async fn silence_is_broken_every_fifteen_seconds() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_a_node_has_not_reached_yet_waits() {
+async fn cursor_above_the_head_of_a_node_waits_for_it() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     for round in 0..30 {
@@ -201,7 +201,7 @@ async fn a_cursor_that_a_node_has_not_reached_yet_waits() {
 }
 
 #[tokio::test]
-async fn a_burst_larger_than_one_write_reaches_live_streams_whole() {
+async fn burst_above_the_size_of_one_write_reaches_live_streams_whole() {
     let app = TestApp::builder().nodes(2).start().await;
     let (anna, bert, group) = setting(&app).await;
     let (mut near, mut far) = (bert.ready_stream("").await, bert.on(1).ready_stream("").await);

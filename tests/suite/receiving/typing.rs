@@ -16,7 +16,7 @@ async fn mark(sender: &User, group: &str, streams: &mut [&mut Stream]) {
 }
 
 #[tokio::test]
-async fn the_other_members_are_told_on_every_node_and_nobody_else_is() {
+async fn typing_reaches_the_other_members_on_every_node_and_nobody_else() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert, carl, dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     let group = anna.create_group(&[&bert, &carl]).await;
@@ -26,28 +26,28 @@ async fn the_other_members_are_told_on_every_node_and_nobody_else_is() {
     let mut doras = dora.ready_stream("").await;
     // A node that has just started may not know of the other one yet.
     let told = eventually("typing crosses over", SOON * 3, async || {
-        anna.types(&group).await.expect(204);
-        tokio::time::timeout(Duration::from_millis(500), carls.next_of_live("typing")).await.ok()
+        anna.send_typing(&group).await.expect(204);
+        tokio::time::timeout(Duration::from_millis(500), carls.next_ephemeral("typing")).await.ok()
     })
     .await;
-    for told in [told, berts.next_of_live("typing").await] {
+    for told in [told, berts.next_ephemeral("typing").await] {
         assert_eq!((told.value["type"].as_str(), told.cursor.as_deref()), (Some("typing"), None));
         assert_eq!((&told.value["conversation_id"], &told.value["actor"]["id"]), (&json!(group), &json!(anna.id)));
         assert_eq!(told.value["data"]["user"]["name"], "anna");
         assert!(told.value["time"].is_string());
     }
     mark(&bert, &group, &mut [&mut annas, &mut berts, &mut carls]).await;
-    assert_eq!(annas.live_count("typing"), 0, "the typist is not told");
+    assert_eq!(annas.ephemeral_count("typing"), 0, "the typist is not told");
     let others = dora.create_group(&[&bert]).await;
     mark(&bert, &others, &mut [&mut doras]).await;
-    assert_eq!(doras.live_count("typing"), 0, "a stranger is not told");
+    assert_eq!(doras.ephemeral_count("typing"), 0, "a stranger is not told");
     let sql = app.sql().await;
     let kinds = "SELECT count(*) FROM events WHERE kind LIKE 'typing%'";
     assert_eq!(sql.query_one(kinds, &[]).await.expect("the log is read").get::<_, i64>(0), 0);
 }
 
 #[tokio::test]
-async fn in_both_framings_it_has_neither_a_cursor_nor_an_id() {
+async fn typing_has_neither_cursor_nor_id_in_both_framings() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     for (accept, end) in [("text/event-stream", "\n\n"), ("application/x-ndjson", "\n")] {
@@ -64,7 +64,7 @@ async fn in_both_framings_it_has_neither_a_cursor_nor_an_id() {
             while !text.contains("\"live\"") {
                 text += std::str::from_utf8(&response.chunk().await.expect("it goes on").expect("it goes on")).unwrap();
             }
-            anna.types(&group).await.expect(204);
+            anna.send_typing(&group).await.expect(204);
             while !text.contains("\"typing\"") {
                 text += std::str::from_utf8(&response.chunk().await.expect("it goes on").expect("it goes on")).unwrap();
             }
@@ -79,7 +79,7 @@ async fn in_both_framings_it_has_neither_a_cursor_nor_an_id() {
 }
 
 #[tokio::test]
-async fn a_narrowed_stream_and_a_poll_are_told_nothing_of_it() {
+async fn typing_reaches_no_filtered_stream_and_no_poll() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (here, elsewhere) = (anna.create_group(&[&bert]).await, anna.create_group(&[&bert]).await);
@@ -96,53 +96,53 @@ async fn a_narrowed_stream_and_a_poll_are_told_nothing_of_it() {
     let waits =
         async || app.sql().await.query_one("SELECT 1 FROM connections WHERE transport = 'poll'", &[]).await.ok();
     eventually("the poll is known to wait", SOON, waits).await;
-    anna.types(&here).await.expect(204);
-    assert_eq!(whole.next_of_live("typing").await.value["conversation_id"], json!(here));
+    anna.send_typing(&here).await.expect(204);
+    assert_eq!(whole.next_ephemeral("typing").await.value["conversation_id"], json!(here));
     mark(&anna, &elsewhere, &mut [&mut narrowed, &mut whole]).await;
-    assert_eq!(narrowed.live_count("typing"), 0);
+    assert_eq!(narrowed.ephemeral_count("typing"), 0);
     let batch = poll.await.expect("it is answered");
     let kinds: Vec<_> = batch["events"].as_array().expect("events").iter().map(|event| &event["type"]).collect();
     assert_eq!(kinds, ["message.created"]);
 }
 
 #[tokio::test]
-async fn who_left_is_told_nothing_and_may_not_type() {
+async fn typing_is_refused_to_and_hidden_from_former_members() {
     let app = TestApp::start().await;
     let [anna, bert, carl, dora] = app.guests(["anna", "bert", "carl", "dora"]).await;
     let group = anna.create_group(&[&bert, &carl]).await;
     let mut berts = bert.ready_stream("").await;
     let mut carls = carl.ready_stream("").await;
     mark(&anna, &group, &mut [&mut berts, &mut carls]).await;
-    bert.types(&group).await.expect(204);
-    carls.next_of_live("typing").await;
+    bert.send_typing(&group).await.expect(204);
+    carls.next_ephemeral("typing").await;
     bert.remove_member(&group, "me").await.expect(204);
-    anna.types(&group).await.expect(204);
-    carls.next_of_live("typing").await;
+    anna.send_typing(&group).await.expect(204);
+    carls.next_ephemeral("typing").await;
     let others = anna.create_group(&[&bert]).await;
     mark(&anna, &others, &mut [&mut berts]).await;
-    assert_eq!(berts.live_count("typing"), 0);
+    assert_eq!(berts.ephemeral_count("typing"), 0);
     for stranger in [&bert, &dora] {
-        stranger.types(&group).await.problem(404, "not_found");
+        stranger.send_typing(&group).await.problem(404, "not_found");
     }
     for path in ["0", "01900000-0000-7000-8000-000000000001"] {
-        anna.types(path).await.problem(404, "not_found");
+        anna.send_typing(path).await.problem(404, "not_found");
     }
-    app.stranger().types(&group).await.problem(401, "token_missing");
+    app.anonymous().send_typing(&group).await.problem(401, "token_missing");
     let path = format!("/v1/conversations/{group}/typing?loud=1");
     anna.answer(anna.request(Method::POST, &path)).await.problem(400, "malformed");
 }
 
 #[tokio::test]
-async fn keystrokes_in_a_row_are_told_once() {
+async fn typing_is_sent_once_for_keystrokes_in_a_row() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     let mut berts = bert.ready_stream("").await;
     mark(&anna, &group, &mut [&mut berts]).await;
     for _ in 0..20 {
-        anna.types(&group).await.expect(204);
+        anna.send_typing(&group).await.expect(204);
     }
-    berts.next_of_live("typing").await;
+    berts.next_ephemeral("typing").await;
     mark(&anna, &group, &mut [&mut berts]).await;
-    assert!(berts.live_count("typing") <= 2, "{}", berts.live_count("typing"));
+    assert!(berts.ephemeral_count("typing") <= 2, "{}", berts.ephemeral_count("typing"));
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::{Database, PrivateCluster, Reader, Received, TestApp, User, eventually, query, truth};
+use crate::support::{Database, PrivateCluster, Reader, Received, TestApp, User, eventually, expected_events, query};
 
 const THE_END: &str = "the end";
 const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
@@ -89,7 +89,7 @@ fn is_the_end(events: &[Received]) -> bool {
 /// Asserts that the log has each of these messages once, and no other but `others`.
 async fn assert_stored_once(app: &TestApp, keys: &[String], others: i64) {
     let sql = app.sql().await;
-    let creations = truth::creations(&sql, keys).await;
+    let creations = expected_events::creations(&sql, keys).await;
     let lost: Vec<_> = keys.iter().zip(&creations).filter(|(_, count)| **count != 1).collect();
     assert!(lost.is_empty(), "{} of {} messages are not there once: {lost:?}", lost.len(), keys.len());
     let count = "SELECT count(*) FROM events WHERE kind = 'message.created'";
@@ -98,7 +98,7 @@ async fn assert_stored_once(app: &TestApp, keys: &[String], others: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_that_are_killed_lose_nothing_that_was_answered() {
+async fn acknowledged_messages_survive_kill_9_of_nodes() {
     let mut app = TestApp::builder().nodes(2).in_processes().start().await;
     let users = app.guests(["anna", "bert", "carl", "dora"]).await;
     let group = users[0].create_group(&[&users[1], &users[2], &users[3]]).await;
@@ -106,7 +106,7 @@ async fn nodes_that_are_killed_lose_nothing_that_was_answered() {
     for user in &users[1..] {
         let mut reader = Reader::new(user, &user.now().await);
         readers.spawn(async move {
-            reader.wander(2, is_the_end).await;
+            reader.read_with_random_faults(2, is_the_end).await;
             reader
         });
     }
@@ -124,13 +124,13 @@ async fn nodes_that_are_killed_lose_nothing_that_was_answered() {
     let sql = app.sql().await;
     for reader in readers.join_all().await {
         let created = 1;
-        let expected = &truth::visible_to(&sql, &reader.user().id).await[created..];
-        truth::assert_received(&reader.user().name, &reader.events, expected);
+        let expected = &expected_events::visible_to(&sql, &reader.user().id).await[created..];
+        expected_events::assert_received(&reader.user().name, &reader.events, expected);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_and_sends_go_on_by_themselves_when_postgresql_is_killed() {
+async fn streams_and_sends_recover_without_help_from_kill_9_of_postgresql() {
     let cluster = PrivateCluster::start().await;
     let app = TestApp::builder().nodes(2).database(Database::at(cluster.url())).start().await;
     let users = app.guests(["anna", "bert", "carl"]).await;
@@ -158,9 +158,9 @@ async fn streams_and_sends_go_on_by_themselves_when_postgresql_is_killed() {
     let keys = load.finish().await;
     users[0].say(&group, THE_END).await;
     assert_stored_once(&app, &keys, 1).await;
-    let expected = &truth::visible_to(&app.sql().await, &users[1].id).await[1..];
+    let expected = &expected_events::visible_to(&app.sql().await, &users[1].id).await[1..];
     for events in streams.join_all().await {
-        truth::assert_received("a stream that stayed open", &events, expected);
+        expected_events::assert_received("a stream that stayed open", &events, expected);
     }
     drop(app);
     cluster.stop().await;

@@ -82,7 +82,7 @@ async fn delivery_survives_notifications_that_vanish_silently() {
 }
 
 #[tokio::test]
-async fn a_revoked_session_ends_without_notifications() {
+async fn revoked_session_ends_without_notifications() {
     let mut setting = Setting::start().await;
     assert!(setting.app.proxy(1).blackhole_listeners() > 0, "nobody listens");
     setting.bert.log_out().await.expect(204);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::support::{Database, PrivateCluster, TestApp, User, eventually, truth};
+use crate::support::{Database, PrivateCluster, TestApp, User, eventually, expected_events};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,7 +53,7 @@ fn send(anna: &User, group: &str, key: &str) -> tokio::task::JoinHandle<crate::s
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged() {
+async fn commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged() {
     let cluster = PrivateCluster::start().await;
     let app = TestApp::builder().nodes(2).database(Database::at(cluster.url())).start().await;
     let [anna] = app.guests(["anna"]).await;
@@ -71,7 +71,7 @@ async fn a_commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged() 
     cancel(&sql, attempt).await;
     let repeat = waiting(&sql, Some(attempt)).await;
     assert!(!first.is_finished(), "acknowledged without the standby");
-    assert_eq!(truth::creations(&sql, std::slice::from_ref(&key)).await, [1]);
+    assert_eq!(expected_events::creations(&sql, std::slice::from_ref(&key)).await, [1]);
 
     // A replay finds the message, and is no safer than it.
     let replay = send(&anna.on(1), &group, &key);
@@ -83,7 +83,7 @@ async fn a_commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged() 
     sql.batch_execute("SELECT pg_reload_conf()").await.expect("the setting is taken");
     let (first, replay) = (first.await.expect("an answer"), replay.await.expect("an answer"));
     assert_eq!(first.expect(201), replay.expect(201));
-    assert_eq!(truth::creations(&sql, &[key]).await, [1]);
+    assert_eq!(expected_events::creations(&sql, &[key]).await, [1]);
     drop(app);
     cluster.stop().await;
 }

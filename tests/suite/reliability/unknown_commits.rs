@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{TestApp, User, query, truth};
+use crate::support::{TestApp, User, expected_events, query};
 
 async fn setting() -> (TestApp, User, User, String) {
     let app = TestApp::builder().nodes(2).proxied().start().await;
@@ -14,7 +14,7 @@ async fn setting() -> (TestApp, User, User, String) {
 
 /// Asserts that the log has each message once, and that everybody receives each once.
 async fn assert_once(app: &TestApp, bert: &User, start: &str, texts: &[&str], keys: &[String]) {
-    assert_eq!(truth::creations(&app.sql().await, keys).await, vec![1; keys.len()]);
+    assert_eq!(expected_events::creations(&app.sql().await, keys).await, vec![1; keys.len()]);
     for node in 0..2 {
         let mut stream = bert.on(node).ready_stream(&query(&[("after", start)])).await;
         for text in texts {
@@ -26,7 +26,7 @@ async fn assert_once(app: &TestApp, bert: &User, start: &str, texts: &[&str], ke
 }
 
 #[tokio::test]
-async fn an_append_whose_answer_is_lost_is_stored_once_and_answered() {
+async fn append_whose_answer_is_lost_is_stored_once_and_answered() {
     let (app, anna, bert, group) = setting().await;
     let (start, mut live) = (bert.now().await, bert.ready_stream("").await);
     let keys = [(); 3].map(|()| Uuid::now_v7().to_string());
@@ -42,7 +42,7 @@ async fn an_append_whose_answer_is_lost_is_stored_once_and_answered() {
 }
 
 #[tokio::test]
-async fn racing_sends_whose_answers_are_lost_are_all_answered() {
+async fn racing_sends_whose_append_answer_is_lost_are_all_answered() {
     let (app, anna, bert, group) = setting().await;
     let start = bert.now().await;
     let keys: Vec<_> = (0..30).map(|_| Uuid::now_v7().to_string()).collect();
@@ -58,7 +58,7 @@ async fn racing_sends_whose_answers_are_lost_are_all_answered() {
 }
 
 #[tokio::test]
-async fn a_stalled_first_attempt_that_arrives_after_the_retry_changes_nothing() {
+async fn stalled_first_attempt_that_arrives_after_its_retry_changes_nothing() {
     let (app, anna, bert, group) = setting().await;
     let start = bert.now().await;
     let key = Uuid::now_v7().to_string();
@@ -74,7 +74,7 @@ async fn a_stalled_first_attempt_that_arrives_after_the_retry_changes_nothing() 
 }
 
 #[tokio::test]
-async fn a_conversation_whose_commit_is_lost_is_made_once() {
+async fn conversation_whose_commit_answer_is_lost_is_created_once() {
     let (app, anna, bert, _group) = setting().await;
     let mut stream = bert.on(1).ready_stream("").await;
     let key = Uuid::now_v7().to_string();
@@ -91,7 +91,7 @@ async fn a_conversation_whose_commit_is_lost_is_made_once() {
 
 /// The row of a statement that commits by itself comes before an error of its commit does.
 #[tokio::test]
-async fn an_append_that_fails_at_its_commit_is_refused_and_leaves_nothing() {
+async fn append_that_fails_at_commit_is_refused_and_leaves_nothing() {
     let (app, anna, bert, group) = setting().await;
     let (start, key) = (bert.now().await, Uuid::now_v7().to_string());
     let sql = app.sql().await;
@@ -104,7 +104,7 @@ async fn an_append_that_fails_at_its_commit_is_refused_and_leaves_nothing() {
     .expect("a trigger");
     anna.send_with_key(&group, &key, "lost").await.problem(500, "internal");
     sql.batch_execute("DROP TRIGGER fails ON ids").await.expect("no trigger");
-    assert_eq!(truth::creations(&sql, std::slice::from_ref(&key)).await, [0]);
+    assert_eq!(expected_events::creations(&sql, std::slice::from_ref(&key)).await, [0]);
     let kept = Uuid::now_v7().to_string();
     anna.send_with_key(&group, &kept, "kept").await.expect(201);
     assert_once(&app, &bert, &start, &["kept"], &[kept]).await;

@@ -121,7 +121,7 @@ fn circles(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn a_circle_is_found_with_the_names_that_tie_it() {
+fn circle_is_found_with_the_names_that_tie_it() {
     let files = [
         ("log/writer.rs", "use super::batch::Batch; pub struct Writer;"),
         ("log/batch.rs", "use crate::log::append::{self, Append};"),
@@ -150,7 +150,7 @@ fn two_circles_are_told_apart() {
 }
 
 #[test]
-fn a_straight_line_is_no_circle() {
+fn straight_line_is_no_circle() {
     let files = [
         ("lib.rs", "pub mod a; pub mod log;"),
         ("a.rs", "use crate::log::Writer;"),
@@ -163,7 +163,7 @@ fn a_straight_line_is_no_circle() {
 }
 
 #[test]
-fn a_child_that_imports_from_the_facade_that_exports_it_is_a_circle() {
+fn child_that_imports_from_the_facade_that_exports_it_is_a_circle() {
     let facade = ("log/mod.rs", "mod writer; pub use writer::Writer; pub struct Log;");
     for child in ["use super::Log;", "use crate::log::Log;", "use super::*;", "fn f(_: super::Log) {}"] {
         let found = circles(&[facade, ("log/writer.rs", child)]);
@@ -173,7 +173,7 @@ fn a_child_that_imports_from_the_facade_that_exports_it_is_a_circle() {
 }
 
 #[test]
-fn a_call_of_a_child_module_by_its_name_is_an_arrow() {
+fn call_of_a_child_module_by_its_name_is_an_arrow() {
     let files = [("log/mod.rs", "mod writer; fn f() { writer::run(); }"), ("log/writer.rs", "use super::f;")];
     assert_eq!(circles(&files).len(), 1);
 }

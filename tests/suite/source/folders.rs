@@ -9,7 +9,7 @@ fn overfull(folders: &[(String, usize)]) -> Vec<String> {
 }
 
 #[test]
-fn a_folder_with_a_sixteenth_entry_is_found() {
+fn folder_with_a_sixteenth_entry_is_found() {
     let folders = [("log".to_owned(), 15), ("http".to_owned(), 16)];
     assert_eq!(overfull(&folders), ["http has 16 entries"]);
 }

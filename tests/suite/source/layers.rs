@@ -55,7 +55,7 @@ fn imports_only_go_down() {
 }
 
 #[test]
-fn an_import_that_goes_up_or_sideways_is_found() {
+fn import_that_goes_up_or_sideways_is_found() {
     assert_eq!(faults("log", "use crate::domain::Rules;"), ["log imports domain"]);
     assert_eq!(faults("domain", "fn f() { crate::delivery::wake(); }"), ["domain imports delivery"]);
     assert_eq!(
@@ -67,7 +67,7 @@ fn an_import_that_goes_up_or_sideways_is_found() {
 }
 
 #[test]
-fn an_import_that_goes_down_is_none_of_these() {
+fn import_that_goes_down_is_no_fault() {
     assert!(faults("http", "use crate::{domain, delivery::hub, wire::{Message, http}, log, store, ids};").is_empty());
     assert!(
         faults("log", "// [`crate::http`] calls this.\nuse crate::log::Cursor;\nuse other_crate::http;").is_empty()

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn each_event_is_posted_as_streams_carry_it_and_signed() {
+async fn webhook_posts_each_event_as_streams_carry_it_and_signed() {
     let app = start(1).await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let mut target = Target::start().await;
@@ -29,7 +29,7 @@ async fn each_event_is_posted_as_streams_carry_it_and_signed() {
 }
 
 #[tokio::test]
-async fn a_failed_event_is_posted_again_under_its_id_before_any_later_one() {
+async fn failed_post_is_retried_under_its_id_before_any_later_one() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let mut target = Target::start().await;
@@ -59,7 +59,7 @@ async fn a_failed_event_is_posted_again_under_its_id_before_any_later_one() {
 }
 
 #[tokio::test]
-async fn a_node_that_starts_later_goes_on_where_the_last_one_stopped() {
+async fn next_node_continues_posting_where_the_last_one_stopped() {
     let mut app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let mut target = Target::start().await;
@@ -80,7 +80,7 @@ async fn a_node_that_starts_later_goes_on_where_the_last_one_stopped() {
 }
 
 #[tokio::test]
-async fn what_a_killed_node_was_posting_is_posted_again_by_the_next() {
+async fn post_of_a_killed_node_is_repeated_by_the_next() {
     let mut app = TestApp::builder().in_processes().flag("--webhook-private-targets", "on").start().await;
     let (anna, bert, group) = setting(&app).await;
     let mut target = Target::start().await;
@@ -120,7 +120,7 @@ async fn two_nodes_post_each_event_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_day_of_failures_pauses_a_webhook_and_its_owner_resumes_it() {
+async fn webhook_is_paused_after_a_day_of_failures_and_resumed_by_its_owner() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let mut target = Target::start().await;
@@ -140,7 +140,7 @@ async fn a_day_of_failures_pauses_a_webhook_and_its_owner_resumes_it() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_gone_pauses_its_webhook_at_once() {
+async fn webhook_is_paused_at_once_when_its_target_is_gone() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let target = Target::start().await;
@@ -152,7 +152,7 @@ async fn a_target_that_is_gone_pauses_its_webhook_at_once() {
 }
 
 #[tokio::test]
-async fn what_a_target_asks_for_is_waited_for() {
+async fn retry_after_of_a_target_is_respected() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let target = Target::start().await;
@@ -166,7 +166,7 @@ async fn what_a_target_asks_for_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_paused_webhook_gets_nothing_until_it_goes_on_and_then_all_of_it() {
+async fn paused_webhook_gets_nothing_and_after_resuming_everything() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let (mut target, mut other) = (Target::start().await, Target::start().await);
@@ -181,7 +181,7 @@ async fn a_paused_webhook_gets_nothing_until_it_goes_on_and_then_all_of_it() {
 }
 
 #[tokio::test]
-async fn a_replay_goes_on_from_any_cursor_with_the_same_ids() {
+async fn webhook_replay_starts_at_any_cursor_with_the_same_ids() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let mut target = Target::start().await;
@@ -211,7 +211,7 @@ async fn a_replay_goes_on_from_any_cursor_with_the_same_ids() {
 }
 
 #[tokio::test]
-async fn a_replay_wins_over_an_attempt_that_is_under_way() {
+async fn webhook_replay_overrides_an_attempt_under_way() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let mut target = Target::start().await;
@@ -227,7 +227,7 @@ async fn a_replay_wins_over_an_attempt_that_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_the_log_cannot_go_on_from_pauses_its_webhook() {
+async fn webhook_with_a_dead_cursor_is_paused() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let mut target = Target::start().await;

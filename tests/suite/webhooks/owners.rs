@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn nothing_is_posted_of_what_happens_after_the_owner_left() {
+async fn webhook_posts_nothing_from_after_its_owner_left() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let (mut target, mut other) = (Target::start().await, Target::start().await);
@@ -23,7 +23,7 @@ async fn nothing_is_posted_of_what_happens_after_the_owner_left() {
 }
 
 #[tokio::test]
-async fn what_only_one_user_gets_is_posted_to_nobody_else() {
+async fn private_events_are_posted_to_their_user_only() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let (mut hers, mut his) = (Target::start().await, Target::start().await);
@@ -39,7 +39,7 @@ async fn what_only_one_user_gets_is_posted_to_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_replay_has_no_text_that_was_deleted() {
+async fn webhook_replay_has_no_deleted_text() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let mut target = Target::start().await;
@@ -55,7 +55,7 @@ async fn a_replay_has_no_text_that_was_deleted() {
 }
 
 #[tokio::test]
-async fn the_webhook_of_a_disabled_owner_stops() {
+async fn webhook_of_a_disabled_owner_stops() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let (mut target, mut other) = (Target::start().await, Target::start().await);
@@ -74,7 +74,7 @@ async fn the_webhook_of_a_disabled_owner_stops() {
 }
 
 #[tokio::test]
-async fn the_webhooks_of_a_deleted_account_are_removed() {
+async fn webhooks_of_a_deleted_account_are_removed() {
     let app = start(1).await;
     let (anna, bert, _) = setting(&app).await;
     let target = Target::start().await;
@@ -89,7 +89,7 @@ async fn the_webhooks_of_a_deleted_account_are_removed() {
 }
 
 #[tokio::test]
-async fn only_events_of_the_types_and_the_conversation_are_posted() {
+async fn webhook_posts_only_events_of_its_types_and_conversation() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let (mut all, mut few) = (Target::start().await, Target::start().await);
@@ -119,7 +119,7 @@ async fn only_events_of_the_types_and_the_conversation_are_posted() {
 }
 
 #[tokio::test]
-async fn a_webhook_is_its_owners_alone() {
+async fn webhook_is_visible_to_its_owner_only() {
     let app = start(1).await;
     let (anna, bert, _) = setting(&app).await;
     let target = Target::start().await;
@@ -143,7 +143,7 @@ async fn a_webhook_is_its_owners_alone() {
 }
 
 #[tokio::test]
-async fn webhooks_are_listed_in_pages_and_fifty_are_enough() {
+async fn webhooks_are_paged_and_limited_to_fifty() {
     let app = start(1).await;
     let anna = app.guest("anna").await;
     let mut made = HashSet::new();
@@ -163,7 +163,7 @@ async fn webhooks_are_listed_in_pages_and_fifty_are_enough() {
 }
 
 #[tokio::test]
-async fn a_key_makes_one_webhook_and_shows_its_secret_once() {
+async fn idempotency_key_creates_one_webhook_and_shows_its_secret_once() {
     let app = start(2).await;
     let (anna, bert, group) = setting(&app).await;
     let (key, body) = (Uuid::new_v4().to_string(), json!({"url": "http://127.0.0.1:1/"}));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_redirect_is_a_failure_and_is_not_followed() {
+async fn redirect_of_a_target_is_a_failure_and_not_followed() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let (mut target, other) = (Target::start().await, Target::start().await);
@@ -21,7 +21,7 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_target_is_told_without_its_address() {
+async fn error_of_a_target_is_shown_without_its_address() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let target = Target::start().await;
@@ -45,7 +45,7 @@ async fn what_is_wrong_with_a_target_is_told_without_its_address() {
 }
 
 #[tokio::test]
-async fn an_answer_without_an_end_counts_by_its_status() {
+async fn endless_answer_of_a_target_counts_by_its_status() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let mut target = Target::start().await;
@@ -58,7 +58,7 @@ async fn an_answer_without_an_end_counts_by_its_status() {
 }
 
 #[tokio::test]
-async fn a_target_that_never_answers_holds_up_no_other() {
+async fn silent_target_delays_no_other_webhook() {
     let app = start(1).await;
     let (anna, bert, group) = setting(&app).await;
     let mut slow = Vec::new();
@@ -78,7 +78,7 @@ async fn a_target_that_never_answers_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn every_spelling_of_a_target_that_is_not_public_is_refused() {
+async fn non_public_target_is_refused_in_every_spelling() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let good = anna.post("/v1/webhooks", json!({"url": "https://1.1.1.1/hook"})).await.expect(201);
@@ -143,7 +143,7 @@ async fn every_spelling_of_a_target_that_is_not_public_is_refused() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_not_public_any_more_is_refused_at_delivery() {
+async fn target_that_became_non_public_is_refused_at_delivery() {
     let app = TestApp::start().await;
     let (anna, bert, group) = setting(&app).await;
     let target = Target::start().await;

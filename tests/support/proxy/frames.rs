@@ -70,7 +70,7 @@ impl Frames {
 
 /// What a message of the client's is about, as far as faults are concerned.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum StatementKind {
     Listen,
     Append,
     Other,
@@ -84,35 +84,35 @@ pub struct Statements {
 
 impl Statements {
     /// Looks at a message of the client's. An append is seen when its parameters are bound.
-    pub fn see(&mut self, frame: &Frame) -> Sight {
+    pub fn classify(&mut self, frame: &Frame) -> StatementKind {
         let mut fields = frame.body().split(|byte| *byte == 0);
         let first = fields.next().unwrap_or_default();
         let second = fields.next().unwrap_or_default();
         match frame.kind {
-            b'Q' => sight(first),
+            b'Q' => statement_kind(first),
             b'P' => {
                 self.appends.remove(first);
-                match sight(second) {
-                    Sight::Append => {
+                match statement_kind(second) {
+                    StatementKind::Append => {
                         self.appends.insert(first.to_owned());
-                        Sight::Other
+                        StatementKind::Other
                     }
                     other => other,
                 }
             }
-            b'B' if self.appends.contains(second) => Sight::Append,
-            _ => Sight::Other,
+            b'B' if self.appends.contains(second) => StatementKind::Append,
+            _ => StatementKind::Other,
         }
     }
 }
 
-fn sight(statement: &[u8]) -> Sight {
+fn statement_kind(statement: &[u8]) -> StatementKind {
     let statement = String::from_utf8_lossy(statement).trim_start().to_lowercase();
     if statement.starts_with("listen") {
-        Sight::Listen
+        StatementKind::Listen
     } else if statement.contains("log_append(") && !statement.starts_with("create") {
-        Sight::Append
+        StatementKind::Append
     } else {
-        Sight::Other
+        StatementKind::Other
     }
 }

@@ -13,29 +13,29 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::Faults;
-use super::frames::{Frame, Frames, Sight, Statements};
+use super::frames::{Frame, Frames, StatementKind, Statements};
 
 /// What others may know of a connection and do to it.
 #[derive(Default)]
 pub struct Link {
     pub listening: AtomicBool,
     /// Nothing passes any more, and neither side is told.
-    pub dark: AtomicBool,
+    pub blackholed: AtomicBool,
     /// The answer that ends the next transaction is kept from the client, and the connection is reset in its place.
     swallowing: AtomicBool,
     pub cut: CancellationToken,
 }
 
 impl Link {
-    async fn unless_dark(&self) {
-        if self.dark.load(Ordering::SeqCst) {
+    async fn stall_if_blackholed(&self) {
+        if self.blackholed.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
     }
 }
 
 /// The request of an append that the server has not got yet.
-pub struct Held {
+pub struct HeldAppend {
     bytes: BytesMut,
     go_on: CancellationToken,
     done: oneshot::Sender<bool>,
@@ -48,38 +48,38 @@ pub async fn serve(client: TcpStream, server: tokio::net::UnixStream, link: Arc<
     let (mut server_read, mut server_write) = server.into_split();
     let held = tokio::select! {
         () = link.cut.cancelled() => None,
-        held = upwards(client_read, client_write, &mut server_read, &mut server_write, &link, &faults) => held.ok().flatten(),
+        held = relay(client_read, client_write, &mut server_read, &mut server_write, &link, &faults) => held.ok().flatten(),
     };
     if let Some(held) = held {
         held.go_on.cancelled().await;
-        let stored = finish(&held.bytes, &mut server_read, &mut server_write).await.unwrap_or(false);
+        let stored = forward_held_append(&held.bytes, &mut server_read, &mut server_write).await.unwrap_or(false);
         let _ = held.done.send(stored);
     }
 }
 
 /// Carries both directions. Answers what is held back when an append shall stall; the client's side is closed then.
-async fn upwards(
+async fn relay(
     mut client_read: OwnedReadHalf,
     client_write: OwnedWriteHalf,
     server_read: &mut unix::OwnedReadHalf,
     server_write: &mut unix::OwnedWriteHalf,
     link: &Link,
     faults: &Faults,
-) -> io::Result<Option<Held>> {
+) -> io::Result<Option<HeldAppend>> {
     let client_write = Arc::new(tokio::sync::Mutex::new(client_write));
     tokio::select! {
-        held = requests(&mut client_read, &client_write, server_write, link, faults) => held,
-        end = answers(server_read, &client_write, link, faults) => end.map(|()| None),
+        held = relay_requests(&mut client_read, &client_write, server_write, link, faults) => held,
+        end = relay_responses(server_read, &client_write, link, faults) => end.map(|()| None),
     }
 }
 
-async fn requests(
+async fn relay_requests(
     client: &mut OwnedReadHalf,
     refusals: &tokio::sync::Mutex<OwnedWriteHalf>,
     server: &mut unix::OwnedWriteHalf,
     link: &Link,
     faults: &Faults,
-) -> io::Result<Option<Held>> {
+) -> io::Result<Option<HeldAppend>> {
     let mut frames = Frames::of_client();
     let mut statements = Statements::default();
     let mut buffer = BytesMut::new();
@@ -90,18 +90,18 @@ async fn requests(
                 refusals.lock().await.write_all(b"N").await?;
                 continue;
             }
-            match statements.see(&frame) {
-                Sight::Listen => faults.on_listen(link),
-                Sight::Append if faults.takes_swallow() => link.swallowing.store(true, Ordering::SeqCst),
-                Sight::Append => {
-                    if let Some((go_on, done)) = faults.takes_stall() {
-                        let bytes = hold(frame, &mut frames, client).await?;
-                        return Ok(Some(Held { bytes, go_on, done }));
+            match statements.classify(&frame) {
+                StatementKind::Listen => faults.on_listen(link),
+                StatementKind::Append if faults.take_swallow() => link.swallowing.store(true, Ordering::SeqCst),
+                StatementKind::Append => {
+                    if let Some((go_on, done)) = faults.take_stall() {
+                        let bytes = collect_append(frame, &mut frames, client).await?;
+                        return Ok(Some(HeldAppend { bytes, go_on, done }));
                     }
                 }
-                Sight::Other => {}
+                StatementKind::Other => {}
             }
-            link.unless_dark().await;
+            link.stall_if_blackholed().await;
             server.write_all(&frame.bytes).await?;
         }
     }
@@ -109,7 +109,7 @@ async fn requests(
 }
 
 /// Collects an append from its parameters to its `Sync`, whatever pieces the network makes of it.
-async fn hold(bind: Frame, frames: &mut Frames, client: &mut OwnedReadHalf) -> io::Result<BytesMut> {
+async fn collect_append(bind: Frame, frames: &mut Frames, client: &mut OwnedReadHalf) -> io::Result<BytesMut> {
     let mut bytes = BytesMut::from(&bind.bytes[..]);
     let mut buffer = BytesMut::new();
     loop {
@@ -126,7 +126,7 @@ async fn hold(bind: Frame, frames: &mut Frames, client: &mut OwnedReadHalf) -> i
     }
 }
 
-async fn answers(
+async fn relay_responses(
     server: &mut unix::OwnedReadHalf,
     client: &tokio::sync::Mutex<OwnedWriteHalf>,
     link: &Link,
@@ -145,7 +145,7 @@ async fn answers(
                 return Ok(());
             }
             if !swallowing || frame.kind == b'Z' {
-                link.unless_dark().await;
+                link.stall_if_blackholed().await;
                 client.lock().await.write_all(&kept.split()).await?;
             }
         }
@@ -154,7 +154,7 @@ async fn answers(
 }
 
 /// Lets a held append go on, and answers whether PostgreSQL has committed it.
-async fn finish(
+async fn forward_held_append(
     request: &[u8],
     server: &mut unix::OwnedReadHalf,
     answers: &mut unix::OwnedWriteHalf,

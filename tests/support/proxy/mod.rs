@@ -19,8 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::config::Host;
 use tokio_util::sync::CancellationToken;
 
-use super::app::SOON;
-use super::eventually::within;
+use super::{SOON, within};
 use link::Link;
 
 /// The proxy. It stops, and resets everything, when it is dropped.
@@ -51,11 +50,11 @@ struct Stall {
 impl Faults {
     fn on_listen(&self, link: &Link) {
         link.listening.store(true, Ordering::SeqCst);
-        link.dark.fetch_or(self.blackhole.load(Ordering::SeqCst), Ordering::SeqCst);
+        link.blackholed.fetch_or(self.blackhole.load(Ordering::SeqCst), Ordering::SeqCst);
         self.listens.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn takes_swallow(&self) -> bool {
+    fn take_swallow(&self) -> bool {
         self.swallow.swap(false, Ordering::SeqCst)
     }
 
@@ -63,7 +62,7 @@ impl Faults {
         self.swallowed.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn takes_stall(&self) -> Option<(CancellationToken, oneshot::Sender<bool>)> {
+    fn take_stall(&self) -> Option<(CancellationToken, oneshot::Sender<bool>)> {
         let stall = self.stall.lock().expect("no panic under the lock").take()?;
         stall.reached.cancel();
         Some((stall.go_on, stall.done))
@@ -127,11 +126,11 @@ impl Proxy {
         links.len()
     }
 
-    /// Lets the connections that listen, and those that will, lose everything without a word; answers how many there are.
+    /// Lets the connections that listen, and those that will, lose everything without a reset; answers how many there are.
     pub fn blackhole_listeners(&self) -> usize {
         self.faults.blackhole.store(true, Ordering::SeqCst);
         let links = self.faults.listening();
-        links.iter().for_each(|link| link.dark.store(true, Ordering::SeqCst));
+        links.iter().for_each(|link| link.blackholed.store(true, Ordering::SeqCst));
         links.len()
     }
 

@@ -28,7 +28,7 @@ async fn kept(direct: &Client) -> i64 {
 }
 
 #[tokio::test]
-async fn a_swallowed_append_is_committed_and_its_client_sees_a_broken_connection() {
+async fn swallowed_append_is_committed_and_breaks_its_connection() {
     let (_database, direct, proxy) = proxied().await;
     let client = connect(&proxy).await;
     let append = client.prepare("SELECT log_append($1)").await.expect("it is prepared");
@@ -40,7 +40,7 @@ async fn a_swallowed_append_is_committed_and_its_client_sees_a_broken_connection
 }
 
 #[tokio::test]
-async fn a_stalled_append_reaches_the_database_when_it_is_told_to() {
+async fn stalled_append_reaches_the_database_on_release() {
     let (_database, direct, proxy) = proxied().await;
     let (client, retry) = (connect(&proxy).await, connect(&proxy).await);
     let stalled = proxy.stall_next_append();
@@ -53,7 +53,7 @@ async fn a_stalled_append_reaches_the_database_when_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn only_listeners_are_reset_or_fall_into_the_black_hole() {
+async fn reset_and_black_hole_hit_listeners_only() {
     let (_database, _direct, proxy) = proxied().await;
     let (listener, other) = (connect(&proxy).await, connect(&proxy).await);
     listener.batch_execute("LISTEN news").await.expect("it listens");

@@ -2,14 +2,14 @@
 //! while members come and go.
 
 mod model;
-mod ways;
+mod side_channels;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::world::{self, World};
+use crate::support::random_actions::{self, Scenario};
 use crate::support::{FileStore, TestApp, User, cursors, query};
 use model::{Model, Shown};
 
@@ -68,23 +68,23 @@ async fn check_streams(user: &User, after: &str, expected: &[Value]) {
     }
 }
 
-async fn check_user(model: &Model, world: &World, user: &User, start: &str) {
+async fn check_user(model: &Model, scenario: &Scenario, user: &User, start: &str) {
     let events = polled(user, start, None).await;
     assert_eq!(positions(&events), model.streamed(&user.id, None), "{} polls", user.name);
     check_streams(user, start, &events).await;
-    let mine: Vec<_> = world.conversations.iter().filter(|id| model.is_member(&user.id, id)).collect();
+    let mine: Vec<_> = scenario.conversations.iter().filter(|id| model.is_member(&user.id, id)).collect();
     let list = user.conversations("?limit=200").await.expect(200);
     let mut listed: Vec<_> = items(&list).iter().map(|item| text(&item["id"])).collect();
     let mut expected: Vec<_> = mine.iter().map(|id| (*id).clone()).collect();
     listed.sort();
     expected.sort();
     assert_eq!(listed, expected, "{} lists", user.name);
-    for conversation in &world.conversations {
-        check_conversation(model, world, user, conversation, start).await;
+    for conversation in &scenario.conversations {
+        check_conversation(model, scenario, user, conversation, start).await;
     }
 }
 
-async fn check_conversation(model: &Model, world: &World, user: &User, conversation: &str, start: &str) {
+async fn check_conversation(model: &Model, scenario: &Scenario, user: &User, conversation: &str, start: &str) {
     let (member, knows) = (model.is_member(&user.id, conversation), model.knows(&user.id, conversation));
     let history = user.history(conversation, "?order=asc&limit=200").await;
     let messages = model.messages(&user.id, conversation);
@@ -109,7 +109,7 @@ async fn check_conversation(model: &Model, world: &World, user: &User, conversat
         user.members(conversation).await.problem(404, "not_found");
     }
     check_reports(model, user, conversation, messages.len()).await;
-    check_messages(model, world, user, conversation, &messages).await;
+    check_messages(model, scenario, user, conversation, &messages).await;
 }
 
 /// Checks what members alone get of a whole conversation.
@@ -129,10 +129,10 @@ async fn check_reports(model: &Model, user: &User, conversation: &str, messages:
     assert_eq!(counts.sum::<u64>(), messages as u64, "{} has counted", user.name);
 }
 
-/// Checks each message of the world that is of a conversation, one by one.
-async fn check_messages(model: &Model, world: &World, user: &User, conversation: &str, messages: &[Shown]) {
+/// Checks each message of the scenario that is of a conversation, one by one.
+async fn check_messages(model: &Model, scenario: &Scenario, user: &User, conversation: &str, messages: &[Shown]) {
     let member = model.is_member(&user.id, conversation);
-    for (id, _) in world.messages.iter().filter(|(id, _)| model.conversation_of(id) == Some(conversation)) {
+    for (id, _) in scenario.messages.iter().filter(|(id, _)| model.conversation_of(id) == Some(conversation)) {
         let expected = messages.iter().find(|message| message.id == *id);
         let got = user.message(id).await;
         let edits = user.get(&format!("/v1/messages/{id}/edits")).await;
@@ -162,27 +162,28 @@ async fn check_messages(model: &Model, world: &World, user: &User, conversation:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn by_every_way_a_user_sees_what_the_log_says_and_nothing_else() {
+async fn visibility_by_every_way_of_reading_is_what_the_log_says() {
     let files = FileStore::new();
     let app = files.of(TestApp::builder()).flag("--webhook-private-targets", "on").start().await;
     let sql = app.sql().await;
     let mut runner = TestRunner::default();
     for number in 0..WORLDS {
-        let mut world = World::new(&app, number).await;
-        let start = world.users[0].now().await;
-        let mut hooks = ways::register(&world).await;
-        let actions = proptest::collection::vec(world::actions(), ACTIONS).new_tree(&mut runner).expect("actions");
-        world.perform_all(&actions.current()).await.expect("nothing fails");
-        let model = Model::read(&sql, &world.conversations).await;
-        let left: usize = world.users.iter().map(|user| model.streamed(&user.id, None).len()).sum();
-        assert!(left < world.users.len() * model.events.len(), "everybody saw everything: too little came and went");
-        for user in &world.users {
-            check_user(&model, &world, user, &start).await;
+        let mut scenario = Scenario::new(&app, number).await;
+        let start = scenario.users[0].now().await;
+        let mut hooks = side_channels::register(&scenario).await;
+        let actions =
+            proptest::collection::vec(random_actions::actions(), ACTIONS).new_tree(&mut runner).expect("actions");
+        scenario.perform_all(&actions.current()).await.expect("nothing fails");
+        let model = Model::read(&sql, &scenario.conversations).await;
+        let left: usize = scenario.users.iter().map(|user| model.streamed(&user.id, None).len()).sum();
+        assert!(left < scenario.users.len() * model.events.len(), "everybody saw everything: too little came and went");
+        for user in &scenario.users {
+            check_user(&model, &scenario, user, &start).await;
         }
-        ways::check_webhooks(&model, &world, &mut hooks).await;
-        ways::check_searches(&app, &model, &world).await;
-        ways::check_files(&model, &world).await;
-        ways::check_presence(&model, &world).await;
-        ways::check_typing(&model, &world).await;
+        side_channels::check_webhooks(&model, &scenario, &mut hooks).await;
+        side_channels::check_searches(&app, &model, &scenario).await;
+        side_channels::check_files(&model, &scenario).await;
+        side_channels::check_presence(&model, &scenario).await;
+        side_channels::check_typing(&model, &scenario).await;
     }
 }

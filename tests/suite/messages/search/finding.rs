@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn texts_are_found_in_every_writing_and_form() {
+async fn search_finds_texts_in_every_script_and_form() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -34,7 +34,7 @@ async fn texts_are_found_in_every_writing_and_form() {
 }
 
 #[tokio::test]
-async fn hits_are_the_newest_first_with_message_and_excerpt() {
+async fn search_hits_are_newest_first_with_message_and_excerpt() {
     let app = TestApp::builder().nodes(2).start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -58,7 +58,7 @@ async fn hits_are_the_newest_first_with_message_and_excerpt() {
 }
 
 #[tokio::test]
-async fn a_search_is_narrowed_by_conversation_sender_and_time() {
+async fn search_is_filtered_by_conversation_sender_and_time() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (one, other) = (anna.create_group(&[&bert]).await, anna.create_group(&[&bert]).await);
@@ -95,7 +95,7 @@ async fn a_search_is_narrowed_by_conversation_sender_and_time() {
 }
 
 #[tokio::test]
-async fn pages_hold_every_hit_once_while_others_write() {
+async fn search_pages_hold_every_hit_once_while_others_write() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -117,7 +117,7 @@ async fn pages_hold_every_hit_once_while_others_write() {
 }
 
 #[tokio::test]
-async fn strangers_find_nothing_and_former_members_what_was_theirs() {
+async fn search_of_non_members_is_empty_and_of_former_members_limited_to_their_time() {
     let app = TestApp::start().await;
     let [anna, bert, carl] = app.guests(["anna", "bert", "carl"]).await;
     for (history, while_member, afterwards) in [("joined", "2", "2"), ("shared", "321", "2")] {
@@ -156,7 +156,7 @@ fn id(message: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn an_edited_text_is_found_and_the_earlier_one_by_former_members_alone() {
+async fn search_finds_the_edited_text_and_for_former_members_the_earlier_one() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -187,7 +187,7 @@ async fn an_edited_text_is_found_and_the_earlier_one_by_former_members_alone() {
 }
 
 #[tokio::test]
-async fn a_deleted_text_is_found_by_nobody_from_the_answer_on() {
+async fn search_finds_no_deleted_text_once_the_deletion_is_answered() {
     let app = TestApp::builder().nodes(2).start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -210,7 +210,7 @@ async fn a_deleted_text_is_found_by_nobody_from_the_answer_on() {
 }
 
 #[tokio::test]
-async fn a_deleted_conversation_is_found_by_nobody_and_leaves_nothing() {
+async fn search_finds_nothing_of_a_deleted_conversation_and_the_index_keeps_nothing() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (group, other) = (anna.create_group(&[&bert]).await, anna.create_group(&[&bert]).await);
@@ -233,7 +233,7 @@ async fn a_deleted_conversation_is_found_by_nobody_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn who_is_in_very_many_conversations_finds_what_is_in_them() {
+async fn search_works_for_members_of_very_many_conversations() {
     let app = TestApp::start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let (first, foreign) = (anna.create_group(&[]).await, bert.create_group(&[]).await);
@@ -253,7 +253,7 @@ async fn who_is_in_very_many_conversations_finds_what_is_in_them() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_looked_for_is_told() {
+async fn search_for_an_invalid_query_is_refused() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let long = "x".repeat(129);
@@ -282,6 +282,6 @@ async fn what_cannot_be_looked_for_is_told() {
     let unknown = uuid::Uuid::now_v7().to_string();
     anna.search(&query(&[("q", "x"), ("conversation_id", &unknown)])).await.problem(404, "not_found");
     anna.search("?q=%00").await.problem(422, "invalid");
-    app.stranger().search("?q=x").await.problem(401, "token_missing");
+    app.anonymous().search("?q=x").await.problem(401, "token_missing");
     assert_eq!(finds(&anna, &"x".repeat(128)).await, [""; 0]);
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn how_far_search_is_behind_is_told_without_a_token() {
+async fn index_lag_is_public_in_metrics() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -15,7 +15,7 @@ async fn how_far_search_is_behind_is_told_without_a_token() {
     let stream = anna.ready_stream("").await;
     anna.say(&group, "apple 2").await;
     anna.say(&group, "apple 3").await;
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
     let becomes = async |name: &str, value: f64| {
         let what = format!("{name} is {value}");
         eventually(&what, SOON, async || (figure(&stranger, name).await == Some(value)).then_some(())).await;
@@ -37,7 +37,7 @@ async fn how_far_search_is_behind_is_told_without_a_token() {
 }
 
 #[tokio::test]
-async fn a_text_that_is_blanked_while_it_is_indexed_is_not_kept() {
+async fn index_keeps_no_text_that_is_blanked_while_it_is_indexed() {
     let app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -63,7 +63,7 @@ async fn a_text_that_is_blanked_while_it_is_indexed_is_not_kept() {
 }
 
 #[tokio::test]
-async fn the_index_is_made_anew_while_nodes_serve() {
+async fn reindex_runs_while_nodes_serve() {
     let app = TestApp::builder().nodes(2).start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;
@@ -85,7 +85,7 @@ async fn the_index_is_made_anew_while_nodes_serve() {
 }
 
 #[tokio::test]
-async fn a_reindex_goes_on_where_one_was_interrupted() {
+async fn reindex_resumes_where_it_was_interrupted() {
     let mut app = TestApp::start().await;
     let anna = app.guest("anna").await;
     let group = anna.create_group(&[]).await;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Map, Value, json};
 
-use crate::support::world::World;
+use crate::support::random_actions::Scenario;
 use crate::support::{User, cursors, query};
 
 /// A conversation as a client keeps it.
@@ -108,16 +108,16 @@ impl Client {
     }
 
     /// Asserts that this is what was fetched just now.
-    pub fn compare(&self, fresh: &Self, world: &World) -> Result<(), TestCaseError> {
-        for id in &world.conversations {
+    pub fn compare(&self, fresh: &Self, scenario: &Scenario) -> Result<(), TestCaseError> {
+        for id in &scenario.conversations {
             let empty = View::default();
             let (old, new) = (self.views.get(id).unwrap_or(&empty), fresh.views.get(id).unwrap_or(&empty));
-            if world.deleted.contains(id) {
+            if scenario.deleted.contains(id) {
                 prop_assert!(new.object.is_none() && new.messages.is_none(), "{:?}", new);
                 continue;
             }
             // A text that was deleted while somebody was away is gone for them without an event.
-            let was_away = world.left.contains(&(self.me.clone(), id.clone()));
+            let was_away = scenario.left.contains(&(self.me.clone(), id.clone()));
             prop_assert_eq!(old.object.is_some(), new.object.is_some(), "{} in {}", &self.me, id);
             if let (Some(old), Some(new)) = (&old.members, &new.members) {
                 prop_assert_eq!(by_id(old), by_id(new));

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::support::world::{self, Action, World};
+use crate::support::random_actions::{self, Action, Scenario};
 use crate::support::{FileStore, TestApp};
 use client::Client;
 
@@ -17,33 +17,33 @@ const SEQUENCES: u32 = 512;
 /// Sequences that run at the same time: read marks are paced, so that one alone would mostly wait.
 const AT_ONCE: u32 = 16;
 
-async fn snapshots(world: &World) -> Vec<Client> {
+async fn snapshots(scenario: &Scenario) -> Vec<Client> {
     let mut clients = Vec::new();
-    for user in &world.users {
-        clients.push(Client::fetch(user, &world.conversations).await);
+    for user in &scenario.users {
+        clients.push(Client::fetch(user, &scenario.conversations).await);
     }
     clients
 }
 
 /// Does the first part of the actions, takes snapshots, does the rest, and compares.
 async fn obey(app: &TestApp, number: usize, first: &[Action], rest: &[Action]) -> Result<(), TestCaseError> {
-    let mut world = World::new(app, number).await;
-    let empty = snapshots(&world).await;
-    world.perform_all(first).await?;
-    let half = snapshots(&world).await;
-    world.perform_all(rest).await?;
+    let mut scenario = Scenario::new(app, number).await;
+    let empty = snapshots(&scenario).await;
+    scenario.perform_all(first).await?;
+    let half = snapshots(&scenario).await;
+    scenario.perform_all(rest).await?;
     for snapshots in [empty, half] {
-        for (user, mut client) in world.users.iter().zip(snapshots) {
+        for (user, mut client) in scenario.users.iter().zip(snapshots) {
             client.catch_up(user).await;
-            let fresh = Client::fetch(user, &world.conversations).await;
-            client.compare(&fresh, &world)?;
+            let fresh = Client::fetch(user, &scenario.conversations).await;
+            client.compare(&fresh, &scenario)?;
         }
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_old_snapshot_and_the_events_since_make_a_fresh_one() {
+async fn snapshot_plus_the_events_since_equals_a_fresh_snapshot() {
     let (app, _files) = FileStore::start(1).await;
     let app = Arc::new(app);
     let number = Arc::new(AtomicUsize::new(0));
@@ -53,8 +53,8 @@ async fn an_old_snapshot_and_the_events_since_make_a_fresh_one() {
         tokio::task::spawn_blocking(move || {
             let config = Config { cases: SEQUENCES / AT_ONCE, failure_persistence: None, ..Config::default() };
             let sequences = (
-                proptest::collection::vec(world::actions(), 1..14),
-                proptest::collection::vec(world::actions(), 1..14),
+                proptest::collection::vec(random_actions::actions(), 1..14),
+                proptest::collection::vec(random_actions::actions(), 1..14),
             );
             TestRunner::new(config).run(&sequences.no_shrink(), |(first, rest)| {
                 handle.block_on(obey(&app, number.fetch_add(1, Ordering::Relaxed), &first, &rest))

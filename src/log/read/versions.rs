@@ -1,0 +1,187 @@
+//! The versions of a message: its edits, its end, and what stands in the log for them.
+//!
+//! Events never change but for this: a deleted text is blanked in each of them. Writes happen under the log's lock.
+
+use super::events::{EventColumns, columns};
+use super::history::Interval;
+use crate::ids::{ConversationId, MessageId, Position, UserId};
+use crate::log::event::Event;
+use crate::store::Connection;
+use crate::store::sql::{Sql, only, sql};
+use diesel::result::Error;
+use diesel::sql_types::{Array, BigInt, Nullable, Uuid};
+use diesel_async::RunQueryDsl;
+
+/// What is left of a payload whose message was deleted: who sent it, and what it answered.
+macro_rules! blank {
+    () => {
+        // Not as jsonb, which refuses numbers that JSON allows.
+        "payload = json_build_object('sender', payload->'sender', 'text', NULL, 'reply_to', payload->'reply_to',
+                                     'metadata', NULL, 'first', payload->'first'),
+         mentions = NULL"
+    };
+}
+
+/// Notes on a `message.created` where its last edit stands, and whom its text names now.
+///
+/// # Errors
+/// The query failed.
+pub async fn supersede(
+    connection: &mut Connection,
+    created: Position,
+    current: Position,
+    mentions: &[UserId],
+) -> Result<(), Error> {
+    let mentions = (!mentions.is_empty()).then_some(mentions);
+    let query = sql::<()>("UPDATE events SET current = ")
+        .bind::<BigInt, _>(current)
+        .sql(", mentions = ")
+        .bind::<Nullable<Array<Uuid>>, _>(mentions)
+        .sql(" WHERE position = ")
+        .bind::<BigInt, _>(created);
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Notes on a `message.created` where its deletion stands, and blanks the text of all its versions.
+///
+/// # Errors
+/// The query failed.
+pub async fn delete(
+    connection: &mut Connection,
+    message: MessageId,
+    created: Position,
+    deletion: Position,
+) -> Result<(), Error> {
+    let query = sql::<()>("UPDATE events SET current = ")
+        .bind::<BigInt, _>(deletion)
+        .sql(", deleted = true WHERE position = ")
+        .bind::<BigInt, _>(created);
+    query.execute(connection).await?;
+    let query = sql::<()>(concat!("UPDATE events SET ", blank!(), " WHERE position IN (SELECT "))
+        .bind::<BigInt, _>(created)
+        .sql(" UNION ALL SELECT e.position FROM events e WHERE e.kind = 'message.edited' AND e.message_id = ")
+        .bind::<Uuid, _>(message)
+        .sql(")");
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Blanks the next texts of a conversation after a position; answers where they stand, in no order, and nothing when all
+/// are blank.
+///
+/// # Errors
+/// The query failed.
+pub async fn blank(
+    connection: &mut Connection,
+    conversation: ConversationId,
+    after: Position,
+    limit: i64,
+) -> Result<Vec<Position>, Error> {
+    let query = sql::<BigInt>(concat!(
+        "UPDATE events SET ",
+        blank!(),
+        " WHERE position IN (
+        SELECT e.position FROM events e WHERE e.conversation_id = "
+    ))
+    .bind::<Uuid, _>(conversation)
+    .sql(" AND e.only_for IS NULL AND e.kind IN ('message.created', 'message.edited') AND e.position > ")
+    .bind::<BigInt, _>(after)
+    .sql(" ORDER BY e.position LIMIT ")
+    .bind::<BigInt, _>(limit)
+    .sql(") RETURNING position");
+    query.load(connection).await
+}
+
+/// Blanks the next edits from `oldest` on whose messages are kept no longer, so that nobody could delete them; answers how
+/// many there were.
+///
+/// # Errors
+/// The query failed.
+pub async fn blank_orphans(connection: &mut Connection, oldest: Position, limit: i64) -> Result<usize, Error> {
+    let query = sql::<()>(concat!(
+        "UPDATE events SET ",
+        blank!(),
+        " WHERE position IN (
+            SELECT e.position FROM events e
+             WHERE e.kind = 'message.edited' AND e.payload->>'text' IS NOT NULL
+               AND NOT EXISTS (SELECT FROM ids k WHERE k.id = e.message_id) AND e.position >= "
+    ))
+    .bind::<BigInt, _>(oldest)
+    .sql(" LIMIT ")
+    .bind::<BigInt, _>(limit)
+    .sql(")");
+    query.execute(connection).await
+}
+
+/// Reads all versions of a message after its first, in order: its edits.
+///
+/// # Errors
+/// The query failed.
+pub async fn edits(connection: &mut Connection, message: MessageId) -> Result<Vec<Event>, Error> {
+    let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.message_id = "))
+        .bind::<Uuid, _>(message)
+        .sql(" AND e.kind = 'message.edited' ORDER BY e.position");
+    query.load(connection).await
+}
+
+/// Reads the last edit of a message that lies in one of the intervals.
+///
+/// # Errors
+/// The query failed.
+pub async fn last_edit_within(
+    connection: &mut Connection,
+    message: MessageId,
+    intervals: &[Interval],
+) -> Result<Option<Event>, Error> {
+    for interval in intervals.iter().rev() {
+        let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.message_id = "))
+            .bind::<Uuid, _>(message)
+            .sql(" AND e.kind = 'message.edited' AND e.position >= ")
+            .bind::<BigInt, _>(interval.first)
+            .sql(" AND e.position <= ")
+            .bind::<BigInt, _>(interval.last)
+            .sql(" ORDER BY e.position DESC LIMIT 1");
+        let found: Vec<Event> = query.load(connection).await?;
+        if let Some(edit) = found.into_iter().next() {
+            return Ok(Some(edit));
+        }
+    }
+    Ok(None)
+}
+
+/// How often a message was edited.
+///
+/// # Errors
+/// The query failed.
+pub async fn count_edits(connection: &mut Connection, message: MessageId) -> Result<i64, Error> {
+    let query = sql::<BigInt>("SELECT count(*) FROM events e WHERE e.kind = 'message.edited' AND e.message_id = ")
+        .bind::<Uuid, _>(message);
+    only(query.load(connection).await?)
+}
+
+/// Reads the answers to a message after a position that lie in the intervals, the oldest first.
+///
+/// # Errors
+/// The query failed.
+pub async fn replies(
+    connection: &mut Connection,
+    original: MessageId,
+    intervals: &[Interval],
+    after: Position,
+    limit: usize,
+) -> Result<Vec<Event>, Error> {
+    let firsts: Vec<_> = intervals.iter().map(|interval| interval.first).collect();
+    let lasts: Vec<_> = intervals.iter().map(|interval| interval.last).collect();
+    let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.reply_to = "))
+        .bind::<Uuid, _>(original)
+        .sql(" AND e.position > ")
+        .bind::<BigInt, _>(after)
+        .sql(" AND EXISTS (SELECT FROM unnest(")
+        .bind::<Array<BigInt>, _>(firsts)
+        .sql(", ")
+        .bind::<Array<BigInt>, _>(lasts)
+        .sql(") AS i (first, last) WHERE e.position BETWEEN i.first AND i.last) ORDER BY e.position LIMIT ")
+        .bind::<BigInt, _>(limit as i64);
+    query.load(connection).await
+}

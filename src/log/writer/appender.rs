@@ -1,0 +1,17 @@
+use super::batch::AppendedBatch;
+use super::change::{ApplyOutcome, ErasedChange};
+use super::error::AttemptError;
+use crate::ids::Epoch;
+use crate::log::event::NewEvent;
+use std::future::Future;
+
+/// Makes attempts on PostgreSQL. The writer repeats them; tests put another one in its place.
+pub trait Appender: Send + 'static {
+    /// Appends events in one transaction.
+    fn append(&mut self, events: &[&NewEvent]) -> impl Future<Output = Result<AppendedBatch, AttemptError>> + Send;
+    /// Applies one change in one transaction.
+    fn change(
+        &mut self,
+        change: &mut dyn ErasedChange,
+    ) -> impl Future<Output = Result<(ApplyOutcome, Epoch), AttemptError>> + Send;
+}

@@ -1,0 +1,144 @@
+use super::error::WriteError;
+use crate::ids::Position;
+use crate::log::event::{Event, NewEvent, WriteKey};
+use crate::store::{Connection, Time};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// A write that decides under the log's lock: what changes members or conversations.
+pub trait Change: Send + Sync + 'static {
+    /// What the caller learns when it was applied.
+    type Output: Send + 'static;
+    /// Why it may not be applied.
+    type Rejection: Send + 'static;
+
+    /// The id of the write. One of its events must carry it.
+    fn key(&self) -> &WriteKey;
+
+    /// Checks, writes rows, and answers the events, the first of which will stand at `locked.next`. No events: nothing
+    /// had to change. It runs again, from the start, when the outcome of an attempt is unknown.
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut Connection,
+        locked: LockedHead,
+    ) -> ChangeFuture<'a, Self::Output, Self::Rejection>;
+}
+
+/// What [`Change::apply`] answers.
+pub type ChangeFuture<'a, Output, Rejection> = BoxFuture<'a, Result<(Vec<NewEvent>, Output), ApplyError<Rejection>>>;
+
+/// What is known while the lock is held.
+#[derive(Clone, Copy, Debug)]
+pub struct LockedHead {
+    /// Where the next event will stand.
+    pub next: Position,
+    /// The time of this change.
+    pub now: Time,
+}
+
+/// Why [`Change::apply`] ended early.
+#[derive(Debug)]
+pub enum ApplyError<Rejection> {
+    Rejected(Rejection),
+    Database(diesel::result::Error),
+}
+
+impl<Rejection> From<diesel::result::Error> for ApplyError<Rejection> {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// A change that came through.
+#[derive(Debug)]
+pub enum ChangeOutcome<Output> {
+    /// By this call, with these events.
+    Applied(Output, Vec<Arc<Event>>),
+    /// Before, under the same id; its event stands here.
+    Replayed(Position),
+}
+
+/// A change that did not come through.
+#[derive(Debug)]
+pub enum ChangeError<Rejection> {
+    Rejected(Rejection),
+    Write(WriteError),
+}
+
+/// A change in the writer's queue, with its types erased.
+pub trait ErasedChange: Send {
+    fn key(&self) -> &WriteKey;
+    fn is_abandoned(&self) -> bool;
+    /// Runs [`Change::apply`] and keeps what it answered; `None`: it was rejected.
+    fn apply<'a>(
+        &'a mut self,
+        connection: &'a mut Connection,
+        locked: LockedHead,
+    ) -> BoxFuture<'a, Result<Option<Vec<NewEvent>>, diesel::result::Error>>;
+    /// Answers the caller.
+    fn finish(self: Box<Self>, outcome: Result<ApplyOutcome, WriteError>);
+}
+
+/// How a change ended.
+#[derive(Debug)]
+pub enum ApplyOutcome {
+    Applied(Vec<Arc<Event>>),
+    Replayed(Position),
+    Rejected,
+    Reused,
+    Taken,
+}
+
+type ChangeReply<C> = Result<ChangeOutcome<<C as Change>::Output>, ChangeError<<C as Change>::Rejection>>;
+
+/// A [`Change`] in the queue, with where its answer goes.
+pub struct QueuedChange<C: Change> {
+    pub change: C,
+    pub answer: Option<Result<C::Output, C::Rejection>>,
+    pub reply: oneshot::Sender<ChangeReply<C>>,
+}
+
+impl<C: Change> ErasedChange for QueuedChange<C> {
+    fn key(&self) -> &WriteKey {
+        self.change.key()
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn apply<'a>(
+        &'a mut self,
+        connection: &'a mut Connection,
+        locked: LockedHead,
+    ) -> BoxFuture<'a, Result<Option<Vec<NewEvent>>, diesel::result::Error>> {
+        Box::pin(async move {
+            match self.change.apply(connection, locked).await {
+                Ok((events, output)) => {
+                    self.answer = Some(Ok(output));
+                    Ok(Some(events))
+                }
+                Err(ApplyError::Rejected(rejection)) => {
+                    self.answer = Some(Err(rejection));
+                    Ok(None)
+                }
+                Err(ApplyError::Database(error)) => Err(error),
+            }
+        })
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<ApplyOutcome, WriteError>) {
+        let reply = match (outcome, self.answer) {
+            (Ok(ApplyOutcome::Applied(events)), Some(Ok(output))) => Ok(ChangeOutcome::Applied(output, events)),
+            (Ok(ApplyOutcome::Replayed(position)), _) => Ok(ChangeOutcome::Replayed(position)),
+            (Ok(ApplyOutcome::Rejected), Some(Err(rejection))) => Err(ChangeError::Rejected(rejection)),
+            (Ok(ApplyOutcome::Reused), _) => Err(ChangeError::Write(WriteError::Reused)),
+            (Ok(ApplyOutcome::Taken), _) => Err(ChangeError::Write(WriteError::Taken)),
+            (Err(error), _) => Err(ChangeError::Write(error)),
+            (Ok(ApplyOutcome::Applied(_) | ApplyOutcome::Rejected), _) => Err(ChangeError::Write(WriteError::Failed)),
+        };
+        // The caller may have given up.
+        let _ = self.reply.send(reply);
+    }
+}

@@ -1,0 +1,31 @@
+/// Why a write did not come through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    #[error("the id was used for another request")]
+    Reused,
+    #[error("the id is somebody else's")]
+    Taken,
+    #[error("the sender is not a member")]
+    NotMember,
+    #[error("too many writes wait")]
+    Busy,
+    /// It may still be appended, or has been: only a repeat under the same id tells.
+    #[error("the outcome is not known yet")]
+    Unresolved,
+    #[error("PostgreSQL refused the write")]
+    Failed,
+}
+
+/// Why an attempt did not end in a commit.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// It may have been committed, or may still be.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+    /// It was not, and will not be: PostgreSQL cannot write now.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// It was not, and another attempt would end the same.
+    #[error("refused: {0}")]
+    Refused(String),
+}

@@ -1,0 +1,86 @@
+use super::change::{Change, ChangeError, ChangeOutcome, ErasedChange, QueuedChange};
+use super::error::WriteError;
+use crate::ids::Position;
+use crate::log::cursor::Cursor;
+use crate::log::event::{Event, NewEvent};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Writes that may wait: a second's worth of single appends. Further ones are refused as [`WriteError::Busy`].
+pub(super) const MAX_QUEUED_WRITES: usize = 8_192;
+/// How long a caller waits before it is told that its outcome is not known yet.
+pub(super) const CALLER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the caller of [`Writer::send`] learns.
+#[derive(Clone, Debug)]
+pub enum SendOutcome {
+    /// The event was appended by this call.
+    Appended(Arc<Event>),
+    /// The same request was written before; its event stands here.
+    Replayed(Position),
+}
+
+/// A send in the queue.
+pub struct QueuedSend {
+    pub event: NewEvent,
+    pub reply: oneshot::Sender<Result<SendOutcome, WriteError>>,
+}
+
+/// A write in the queue.
+pub enum QueueEntry {
+    Send(QueuedSend),
+    Change(Box<dyn ErasedChange>),
+}
+
+/// The callers' end of the writer's queue. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<QueueEntry>,
+    committed: watch::Receiver<Option<Cursor>>,
+}
+
+impl Writer {
+    /// Makes a queue: the callers' end, and the one that the writer's task reads. `committed` is where the task tells
+    /// what it has committed.
+    pub fn new(committed: watch::Receiver<Option<Cursor>>) -> (Self, mpsc::Receiver<QueueEntry>) {
+        let (queue, entries) = mpsc::channel(MAX_QUEUED_WRITES);
+        (Self { queue, committed }, entries)
+    }
+
+    /// See [`crate::log::Log::send`].
+    pub async fn send(&self, event: NewEvent) -> Result<SendOutcome, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(QueueEntry::Send(QueuedSend { event, reply }))?;
+        wait(answer).await?
+    }
+
+    /// See [`crate::log::Log::change`].
+    pub async fn change<C: Change>(&self, change: C) -> Result<ChangeOutcome<C::Output>, ChangeError<C::Rejection>> {
+        let (reply, answer) = oneshot::channel();
+        let queued = QueuedChange { change, answer: None, reply };
+        self.enqueue(QueueEntry::Change(Box::new(queued))).map_err(ChangeError::Write)?;
+        wait(answer).await.map_err(ChangeError::Write)?
+    }
+
+    /// The last position that this node has committed, if it has committed any.
+    pub fn committed(&self) -> Option<Cursor> {
+        *self.committed.borrow()
+    }
+
+    /// How many writes wait.
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    pub(super) fn enqueue(&self, entry: QueueEntry) -> Result<(), WriteError> {
+        self.queue.try_send(entry).map_err(|_| WriteError::Busy)
+    }
+}
+
+async fn wait<T>(answer: oneshot::Receiver<T>) -> Result<T, WriteError> {
+    match tokio::time::timeout(CALLER_TIMEOUT, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) | Err(_) => Err(WriteError::Unresolved),
+    }
+}

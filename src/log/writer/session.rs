@@ -1,0 +1,98 @@
+use super::append::{self, AppendContext};
+use super::error::AttemptError;
+use crate::ids::{Epoch, Position};
+use crate::store::sql::{only, sql};
+use crate::store::{Connection, Driver, connect};
+use crate::telemetry::chain;
+use diesel::sql_types::BigInt;
+use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_postgres::AsyncMessage;
+use tokio_postgres::error::{DbError, SqlState};
+
+/// What an append session is set to.
+///
+/// A frozen node must not hold the lock over everyone: three seconds. Every commit waits for its flush, whatever the
+/// server's default. The plans that fit a log of 10^8 events are forced from the first one on, because a plan made for
+/// empty tables would stay.
+const APPEND_SESSION_SETTINGS: &str = "
+    SET application_name = 'longwave log';
+    SET default_transaction_isolation = 'read committed';
+    SET idle_in_transaction_session_timeout = '3s';
+    SET statement_timeout = 0;
+    SET lock_timeout = 0;
+    SET jit = off;
+    SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
+";
+
+/// A connection that appends, with what is known of its server.
+pub struct AppendSession {
+    pub connection: Connection,
+    pub cluster: i64,
+    pub unreplicated: UnreplicatedFlag,
+}
+
+/// Begins a new epoch, for a log that may have lost its tail in a way that PostgreSQL does not tell, such as a
+/// restored snapshot of the disk.
+///
+/// # Errors
+/// PostgreSQL cannot be reached, or refuses.
+pub async fn new_epoch(url: &str) -> Result<Epoch, AttemptError> {
+    let (mut session, head) = open(url, Position::ZERO).await.map_err(AttemptError::Unavailable)?;
+    let context = AppendContext { cluster: session.cluster, known: head };
+    append::begin_epoch(&mut session.connection, context).await.map_err(|error| AttemptError::Refused(chain(&error)))
+}
+
+/// Opens a connection; a new epoch begins where one is due. Answers the head as well. `known` is any position that was
+/// seen committed.
+pub async fn open(url: &str, known: Position) -> Result<(AppendSession, Position), String> {
+    let (client, driver) = connect(url).await.map_err(|error| chain(&error))?;
+    let unreplicated = UnreplicatedFlag::default();
+    tokio::spawn(drive(driver, unreplicated.clone()));
+    let mut connection = Connection::try_from(client).await.map_err(|error| chain(&error))?;
+    connection.batch_execute(APPEND_SESSION_SETTINGS).await.map_err(|error| chain(&error))?;
+    let query = sql::<BigInt>("SELECT system_identifier FROM pg_control_system()");
+    let cluster: i64 = query.load(&mut connection).await.and_then(only).map_err(|error| chain(&error))?;
+    let context = AppendContext { cluster, known };
+    let head = append::enter(&mut connection, context).await.map_err(|error| chain(&error))?;
+    Ok((AppendSession { connection, cluster, unreplicated }, head))
+}
+
+/// Raised by a warning that a commit is not replicated although it is answered. Once raised, it stays.
+#[derive(Clone, Default)]
+pub struct UnreplicatedFlag(Arc<AtomicBool>);
+
+impl UnreplicatedFlag {
+    fn raise(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub fn raised(&self) -> bool {
+        AtomicBool::load(&self.0, Ordering::Acquire)
+    }
+}
+
+/// Polls the connection to its end. A notice is seen before the answer that follows it.
+async fn drive(mut driver: Driver, unreplicated: UnreplicatedFlag) {
+    while let Some(Ok(message)) = poll_fn(|context| driver.poll_message(context)).await {
+        if let AsyncMessage::Notice(notice) = message {
+            tracing::warn!(code = notice.code().code(), message = notice.message(), "PostgreSQL warns");
+            if is_of_replication(&notice) {
+                unreplicated.raise();
+            }
+        }
+    }
+}
+
+/// Whether a warning says that a commit is not replicated: "canceling wait for synchronous replication" and its kin.
+/// The text may be in any language; the file that it comes from is not. Other warnings have the same code.
+fn is_of_replication(notice: &DbError) -> bool {
+    let code = [SqlState::WARNING, SqlState::ADMIN_SHUTDOWN].contains(notice.code());
+    code && notice.file().is_none_or(|file| file.ends_with("syncrep.c"))
+}

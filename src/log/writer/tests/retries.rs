@@ -1,0 +1,171 @@
+//! What the writer does when an attempt fails.
+
+use super::*;
+
+fn unknown<T>() -> Result<T, AttemptError> {
+    Err(AttemptError::Unknown("connection lost".into()))
+}
+
+fn unavailable<T>() -> Result<T, AttemptError> {
+    Err(AttemptError::Unavailable("no route".into()))
+}
+
+fn refused<T>() -> Result<T, AttemptError> {
+    Err(AttemptError::Refused("bad data".into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_unknown_outcome_is_repeated_whole_and_in_order_before_anything_else() {
+    let mut node = Node::start();
+    let mut calls = node.sends(1..=3);
+    let answer = node.append(1..=3).await;
+    let next = node.send(4);
+    answer.send(unknown()).ok();
+    let answer = node.append(1..=3).await;
+    // Whoever gives up takes nothing out of a batch that may be in the log.
+    drop(calls.remove(1));
+    answer.send(unknown()).ok();
+    let answer = node.append(1..=3).await;
+    assert!(calls.iter_mut().all(|call| call.now_or_never().is_none()));
+    answer.send(done((1..=3).map(|position| AppendOutcome::Known(Position(position))))).unwrap();
+    let expected = [1, 3].map(|position| Ok(AppendOutcome::Known(Position(position))));
+    assert_eq!(all_told(calls).await, expected);
+    node.append([4]).await.send(appended([4])).unwrap();
+    assert_eq!(told(next).await, Ok(AppendOutcome::Appended(Position(4))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_unknown_outcome_is_repeated_when_all_callers_have_given_up() {
+    let mut node = Node::start();
+    let calls = node.sends([1, 2]);
+    let answer = node.append([1, 2]).await;
+    drop(calls);
+    let next = node.send(3);
+    answer.send(unknown()).ok();
+    node.append([1, 2]).await.send(appended([1, 2])).unwrap();
+    node.append([3]).await.send(appended([3])).unwrap();
+    told(next).await.unwrap();
+    assert_eq!(node.committed().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_outcome_is_still_unknown_when_the_next_attempt_cannot_be_made() {
+    let mut node = Node::start();
+    let call = node.send(1);
+    node.append([1]).await.send(unknown()).ok();
+    let answer = node.append([1]).await;
+    drop(call);
+    let _next = node.send(2);
+    answer.send(unavailable()).ok();
+    node.append([1]).await.send(appended([1])).unwrap();
+    node.append([2]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_unknown_outcome_is_repeated_when_its_caller_has_given_up() {
+    let mut node = Node::start();
+    let call = node.change(1);
+    let answer = node.apply(1).await;
+    drop(call);
+    let _next = node.send(2);
+    answer.send(unknown()).ok();
+    node.apply(1).await.send(unavailable()).ok();
+    node.apply(1).await.send(Ok((ApplyOutcome::Replayed(Position(1)), EPOCH))).ok();
+    node.append([2]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_is_dropped_while_postgresql_is_unavailable() {
+    let mut node = Node::start();
+    let (calls, change, next) = (node.sends([1, 2]), node.change(3), node.send(4));
+    let answer = node.append([1, 2]).await;
+    drop(calls);
+    answer.send(unavailable()).ok();
+    let answer = node.apply(3).await;
+    drop(change);
+    answer.send(unavailable()).ok();
+    node.append([4]).await.send(appended([1])).unwrap();
+    assert_eq!(told(next).await, Ok(AppendOutcome::Appended(Position(1))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_waits_for_is_kept_while_postgresql_is_unavailable() {
+    let mut node = Node::start();
+    let (calls, change) = (node.sends([1, 2]), node.change(3));
+    for _ in 0..5 {
+        node.append([1, 2]).await.send(unavailable()).ok();
+    }
+    node.append([1, 2]).await.send(appended([1, 2])).unwrap();
+    assert!(all_told(calls).await.iter().all(Result::is_ok));
+    node.apply(3).await.send(unavailable()).ok();
+    node.apply(3).await.send(Ok((ApplyOutcome::Replayed(Position(3)), EPOCH))).unwrap();
+    assert!(matches!(change.await, Ok(ChangeOutcome::Replayed(Position(3)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_in_the_queue_is_never_attempted() {
+    let mut node = Node::start();
+    let mut calls = node.sends(1..=3);
+    let change = node.change(4);
+    drop((calls.remove(1), change));
+    let next = node.send(5);
+    node.append([1, 3]).await.send(appended([1, 2])).unwrap();
+    assert!(all_told(calls).await.iter().all(Result::is_ok));
+    node.append([5]).await.send(appended([3])).unwrap();
+    told(next).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_batch_is_retried_one_by_one_so_that_one_bad_event_fails_alone() {
+    let mut node = Node::start();
+    let calls = node.sends(1..=3);
+    node.append(1..=3).await.send(refused()).ok();
+    node.append([1]).await.send(appended([1])).unwrap();
+    node.append([2]).await.send(refused()).ok();
+    // One of them may meet an unknown outcome in its turn.
+    node.append([3]).await.send(unknown()).ok();
+    node.append([3]).await.send(appended([2])).unwrap();
+    let expected =
+        [Ok(AppendOutcome::Appended(Position(1))), Err(WriteError::Failed), Ok(AppendOutcome::Appended(Position(2)))];
+    assert_eq!(all_told(calls).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_says_nothing_of_an_earlier_attempt_of_unknown_outcome() {
+    let mut node = Node::start();
+    let (calls, change) = (node.sends([1, 2]), node.change(3));
+    node.append([1, 2]).await.send(unknown()).ok();
+    node.append([1, 2]).await.send(refused()).ok();
+    node.append([1]).await.send(refused()).ok();
+    node.append([2]).await.send(done([AppendOutcome::Known(Position(1))])).unwrap();
+    assert_eq!(all_told(calls).await, [Err(WriteError::Unresolved), Ok(AppendOutcome::Known(Position(1)))]);
+    node.apply(3).await.send(unknown()).ok();
+    node.apply(3).await.send(refused()).ok();
+    assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Unresolved))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_change_fails_and_is_not_repeated() {
+    let mut node = Node::start();
+    let (change, next) = (node.change(1), node.send(2));
+    node.apply(1).await.send(refused()).ok();
+    assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Failed))));
+    node.append([2]).await.send(appended([1])).unwrap();
+    told(next).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_between_attempts_double_from_50_ms_to_1_s_with_jitter() {
+    let mut node = Node::start();
+    let _call = node.send(1);
+    let mut last = Instant::now();
+    node.append([1]).await.send(unavailable()).ok();
+    for most_ms in [50, 100, 200, 400, 800, 1_000, 1_000] {
+        let answer = node.append([1]).await;
+        let paused_ms = last.elapsed().as_millis();
+        // The clock of tokio rounds up to whole milliseconds.
+        assert!((most_ms / 2..=most_ms + 1).contains(&paused_ms), "{paused_ms} ms instead of at most {most_ms}");
+        last = Instant::now();
+        answer.send(unavailable()).ok();
+    }
+}
