@@ -32,13 +32,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shutdown.begun() => return,
+            () = shutdown.requested() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
                 set_options(&stream);
                 let context = ConnectionContext { server: server.clone(), peer, close_requested: false };
-                shutdown.finish(serve_accepted(context, stream));
+                shutdown.spawn_to_completion(serve_accepted(context, stream));
             }
             Err(error) => {
                 // Mostly out of descriptors: those who wait are accepted when others have gone.
