@@ -17,6 +17,8 @@ pub(super) const CALLER_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum SendOutcome {
     /// The event was appended by this call.
     Appended(Arc<Event>),
+    /// The event was appended by this call, in an attempt whose answer was lost; it stands here.
+    Recovered(Position),
     /// The same request was written before; its event stands here.
     Replayed(Position),
 }
@@ -58,7 +60,7 @@ impl Writer {
     /// See [`crate::log::Log::change`].
     pub async fn change<C: Change>(&self, change: C) -> Result<ChangeOutcome<C::Output>, ChangeError<C::Rejection>> {
         let (reply, answer) = oneshot::channel();
-        let queued = QueuedChange { change, answer: None, reply };
+        let queued = QueuedChange { change, answer: None, staged: Vec::new(), reply };
         self.enqueue(QueueEntry::Change(Box::new(queued))).map_err(ChangeError::Write)?;
         wait(answer).await.map_err(ChangeError::Write)?
     }

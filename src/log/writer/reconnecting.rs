@@ -2,7 +2,7 @@ use super::append::{self, AppendContext};
 use super::appender::Appender;
 use super::batch::{AppendOutcome, AppendedBatch};
 use super::change::{ApplyOutcome, ErasedChange};
-use super::error::AttemptError;
+use super::error::{AttemptError, AttemptFault};
 use super::session::{self, AppendSession};
 use crate::ids::{Epoch, Position};
 use crate::log::event::NewEvent;
@@ -42,14 +42,19 @@ impl ReconnectingAppender {
     }
 
     /// Turns what came of an attempt into its result. A session whose state is not known is closed.
-    async fn conclude<T>(&mut self, attempt: Result<T, Error>) -> Result<T, AttemptError> {
+    async fn conclude<T>(&mut self, attempt: Result<T, AttemptFault>) -> Result<T, AttemptError> {
         let Some(session) = &mut self.session else {
             return Err(AttemptError::Unknown("no session".into()));
         };
         let error = match attempt {
             Ok(done) if !session.unreplicated.raised() => return Ok(done),
             Ok(_) => AttemptError::Unknown("the wait for the standby was cancelled".into()),
-            Err(error) => error_of(session, error).await,
+            Err(AttemptFault::Database(error)) => error_of(session, error).await,
+            Err(fault @ AttemptFault::Panicked) => {
+                // What became of its last query is not known, but nothing can be committed without COMMIT.
+                self.session = None;
+                return Err(AttemptError::Refused(fault.to_string()));
+            }
         };
         if !matches!(error, AttemptError::Refused(_)) {
             self.session = None;
@@ -59,10 +64,14 @@ impl ReconnectingAppender {
 }
 
 impl Appender for ReconnectingAppender {
+    fn known(&self) -> Position {
+        self.known
+    }
+
     async fn append(&mut self, events: &[&NewEvent]) -> Result<AppendedBatch, AttemptError> {
         let (session, context) = self.session().await?;
         let attempt = append::append(&mut session.connection, context, events).await;
-        let batch = self.conclude(attempt).await?;
+        let batch = self.conclude(attempt.map_err(AttemptFault::from)).await?;
         self.advance(batch.outcomes.iter().filter_map(|outcome| match outcome {
             AppendOutcome::Appended(position) => Some(*position),
             _ => None,
