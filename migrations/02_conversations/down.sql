@@ -1,2 +1,3 @@
+DROP TABLE reactions;
 DROP TABLE members;
 DROP TABLE conversations;

@@ -8,6 +8,7 @@
 use super::epoch;
 use super::read::versions;
 use crate::ids::Position;
+use crate::store::advisory_keys::RETENTION_KEY;
 use crate::store::sql::{only, sql};
 use crate::store::{Connection, StoreError, Time, connect};
 use diesel::prelude::Queryable;
@@ -97,7 +98,7 @@ pub async fn retire(
         drop_partition(&mut connection, partition).await?;
     }
     // PostgreSQL takes a moment to notice that a connection has closed.
-    connection.batch_execute("SELECT pg_advisory_unlock(log_lock_key() + 2)").await?;
+    connection.batch_execute(&format!("SELECT pg_advisory_unlock({})", RETENTION_KEY.0)).await?;
     Ok(Retired { partitions: retired.into_iter().map(|partition| partition.name).collect(), oldest })
 }
 
@@ -107,7 +108,7 @@ async fn open(url: &str) -> Result<Connection, RetentionError> {
     let connection = Connection::try_from_client_and_connection(client, driver).await;
     let mut connection = connection.map_err(|error| StoreError::Unreachable(Box::new(error)))?;
     connection.batch_execute(RETENTION_SESSION_SETTINGS).await?;
-    let query = sql::<Bool>("SELECT pg_try_advisory_lock(log_lock_key() + 2)");
+    let query = sql::<Bool>("SELECT pg_try_advisory_lock(").bind::<BigInt, _>(RETENTION_KEY.0).sql(")");
     if only(query.load(&mut connection).await?)? { Ok(connection) } else { Err(RetentionError::AtWork) }
 }
 

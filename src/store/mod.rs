@@ -14,12 +14,13 @@ pub mod embedded;
 pub mod files;
 mod tables;
 
+pub use database::advisory_keys;
 pub use database::connect::{Connection, Driver, connect};
 pub use database::data_loader::DataLoader;
 pub use database::durability_barrier::durability_barrier;
 pub use database::enums::{ConversationKind, EventKind, History, MemberRole, Transport, UserRole, WebhookState};
 pub use database::error::StoreError;
-pub use database::migrations::{migrate, revert_all};
+pub use database::migrations::{self, migrate, revert_all};
 pub use database::pool::{ANSWER, Pool, PooledConnection};
 pub use database::sql::{self, Time};
 pub use tables::accounts::{account_deletions, bots, sessions, tickets, user_directory, users};

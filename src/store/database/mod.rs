@@ -3,6 +3,7 @@
 //! Requests borrow connections from the [`Pool`](pool::Pool); the log and its listener open their own with
 //! [`connect`](connect::connect). All connections run through the same driver and the same TLS settings.
 
+pub mod advisory_keys;
 pub mod connect;
 pub mod data_loader;
 pub mod durability_barrier;

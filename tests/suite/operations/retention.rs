@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use longwave::log::retention::{RetentionError, Retired, retire};
+use longwave::store::advisory_keys::RETENTION_KEY;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio_postgres::Client;
@@ -247,7 +248,7 @@ async fn partitions_detached_by_somebody_else_are_left_alone() {
 #[tokio::test]
 async fn retention_runs_one_at_a_time() {
     let setting = Setting::start().await;
-    setting.sql.batch_execute("SELECT pg_advisory_lock(log_lock_key() + 2)").await.expect("the right to retire");
+    setting.sql.execute("SELECT pg_advisory_lock($1)", &[&RETENTION_KEY.0]).await.expect("the right to retire");
     assert!(matches!(setting.retire(90).await, Err(RetentionError::AtWork)));
     setting.sql.batch_execute("SELECT pg_advisory_unlock_all()").await.expect("no right to retire");
     setting.retire(90).await.expect("retention");

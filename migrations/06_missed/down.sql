@@ -1,1 +1,0 @@
-DROP FUNCTION log_missed(uuid, bigint, bigint, uuid, integer);

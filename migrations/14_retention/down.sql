@@ -1,1 +1,0 @@
-DROP FUNCTION log_position_at(timestamptz);
