@@ -73,6 +73,10 @@ impl Change for Editing {
     type Output = ();
     type Rejection = Error;
 
+    fn size_bytes(&self) -> usize {
+        size_of_val(self) + self.text.len() + size_of_val(self.mentions.as_slice())
+    }
+
     fn key(&self) -> &WriteKey {
         &self.key
     }

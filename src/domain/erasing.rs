@@ -197,6 +197,10 @@ impl Change for Erasing {
     type Output = ();
     type Rejection = Error;
 
+    fn size_bytes(&self) -> usize {
+        size_of_val(self) + size_of_val(self.messages.as_slice())
+    }
+
     fn key(&self) -> &WriteKey {
         &self.key
     }

@@ -56,6 +56,11 @@ impl Change for Founding {
     type Output = Founded;
     type Rejection = Error;
 
+    fn size_bytes(&self) -> usize {
+        let message = self.message.as_ref().map_or(0, Letter::size_bytes);
+        size_of_val(self) + size_of_val(self.others.as_slice()) + message
+    }
+
     fn key(&self) -> &WriteKey {
         &self.key
     }

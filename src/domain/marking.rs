@@ -219,6 +219,10 @@ impl Change for Marking {
     type Output = ();
     type Rejection = Error;
 
+    fn size_bytes(&self) -> usize {
+        size_of_val(self) + size_of_val(self.marks.as_slice())
+    }
+
     fn key(&self) -> &WriteKey {
         &self.key
     }

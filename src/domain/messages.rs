@@ -42,6 +42,12 @@ impl Draft {
 }
 
 impl Letter {
+    /// Bytes of memory that it holds beside itself.
+    pub(super) fn size_bytes(&self) -> usize {
+        let metadata = self.draft.metadata.as_ref().map_or(0, |metadata| metadata.get().len());
+        self.draft.text.len() + metadata + size_of_val(self.mentions.as_slice())
+    }
+
     /// The attachments that it names.
     pub(super) fn attachments(&self) -> &[AttachmentId] {
         &self.draft.attachments

@@ -64,6 +64,10 @@ impl Change for Sending {
     type Output = ();
     type Rejection = Error;
 
+    fn size_bytes(&self) -> usize {
+        size_of_val(self) + self.letter.size_bytes()
+    }
+
     fn key(&self) -> &WriteKey {
         &self.key
     }

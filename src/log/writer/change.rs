@@ -1,3 +1,4 @@
+use super::capacity::QueueShare;
 use super::error::{AttemptFault, WriteError};
 use crate::ids::Position;
 use crate::log::event::{Event, NewEvent, WriteKey};
@@ -17,6 +18,11 @@ pub trait Change: Send + Sync + 'static {
 
     /// The id of the write. One of its events must carry it.
     fn key(&self) -> &WriteKey;
+
+    /// Bytes of memory that it holds while it waits. A change that carries a text or a list must count them.
+    fn size_bytes(&self) -> usize {
+        size_of_val(self)
+    }
 
     /// Checks, writes rows, and answers the events, the first of which will stand at `locked.next`. No events: nothing
     /// had to change. It runs again, from the start, when the outcome of an attempt is unknown.
@@ -105,6 +111,7 @@ type ChangeReply<C> = Result<ChangeOutcome<<C as Change>::Output>, ChangeError<<
 /// A [`Change`] in the queue, with where its answer goes.
 pub struct QueuedChange<C: Change> {
     pub change: C,
+    pub _share: QueueShare,
     /// What the last attempt answered.
     pub answer: Option<Result<C::Output, C::Rejection>>,
     /// What the last attempt was about to commit.

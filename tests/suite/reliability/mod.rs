@@ -1,6 +1,7 @@
 //! Faults on purpose: killed nodes, a killed PostgreSQL, lost commits, lost notifications, a standby.
 
 mod durability;
+mod log_writer;
 mod notifications;
 mod standby;
 mod unknown_commits;

@@ -304,7 +304,9 @@ async fn the_events_of_a_change_are_handed_over() {
     let mut node = Node::start();
     // As if the appender had applied it.
     let (reply, answer) = oneshot::channel();
-    let waiting = QueuedChange { change: Rename(key(1)), answer: Some(Ok(())), staged: Vec::new(), reply };
+    let share = node.writer.capacity.reserve(0).unwrap();
+    let waiting =
+        QueuedChange { change: Rename(key(1)), _share: share, answer: Some(Ok(())), staged: Vec::new(), reply };
     assert!(node.writer.enqueue(QueueEntry::Change(Box::new(waiting))).is_ok());
     let events = vec![Arc::new(event(1).at(Position(5), EPOCH, Time::UNIX_EPOCH))];
     node.apply(1).await.send(Ok((ApplyOutcome::Applied(events), EPOCH))).unwrap();
@@ -416,6 +418,34 @@ async fn a_queue_that_holds_64_mib_of_payloads_answers_busy() {
     // What was answered leaves room for as much again.
     let Attempt::Append(ids, answer) = node.attempt().await else { panic!("a change, not an append") };
     answer.send(appended(2..2 + ids.len() as i64)).unwrap();
-    waiting.drain(..ids.len()).for_each(|call| assert!(call.now_or_never().unwrap().is_ok()));
+    for call in waiting.drain(..ids.len()) {
+        call.await.unwrap();
+    }
     let _room = node.sends(1_000..1_010);
+}
+
+/// An appender that has a fault.
+struct PanickingAppender;
+
+impl Appender for PanickingAppender {
+    fn known(&self) -> Position {
+        KNOWN
+    }
+
+    async fn append(&mut self, _: &[&NewEvent]) -> Result<AppendedBatch, AttemptError> {
+        panic!("on purpose")
+    }
+
+    async fn change(&mut self, _: &mut dyn ErasedChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_has_ended_says_so_and_answers_busy() {
+    let (writer, _feed) = start(PanickingAppender, &Shutdown::default());
+    assert!(writer.is_running());
+    assert_eq!(writer.send(event(1)).await.unwrap_err(), WriteError::Unresolved);
+    assert!(!writer.is_running());
+    assert_eq!(writer.send(event(2)).await.unwrap_err(), WriteError::Busy);
 }
