@@ -1,8 +1,9 @@
 //! Longwave: messaging over plain HTTP.
 //!
-//! The way of a message: `http::messages` → `domain::messages` → `log::writer` → `log::writer::append` → PostgreSQL →
-//! `log::listener` → `delivery::tailer` → `delivery::hub` → `delivery::subscription` → `http::stream` and
-//! `http::updates`. Imports only go down: `app` > `http` > `domain` | `delivery` > `wire` > `log` > `store` > the rest.
+//! The way of a message: `http::resources::messages` → `domain::messages` → `log::writer` → `log::writer::append` →
+//! PostgreSQL → `log::listener` → `delivery::tailer` → `delivery::hub` → `delivery::core` →
+//! `http::resources::receiving`. Imports only go down: `app` > `http` > `domain` | `delivery` > `wire` > `log` > `store` >
+//! the rest.
 
 pub mod app;
 pub mod cli;

@@ -85,7 +85,7 @@ impl From<WriteError> for Error {
 impl From<ChangeError<Error>> for Error {
     fn from(error: ChangeError<Error>) -> Self {
         match error {
-            ChangeError::Rejected(refusal) => refusal,
+            ChangeError::Rejected(rejection) => rejection,
             ChangeError::Write(error) => error.into(),
         }
     }

@@ -1,45 +1,32 @@
 //! What wraps every request, outermost first: the request's id, problem documents, safety headers; rate headers; size of
 //! the headers; time and panics.
 
-use super::attachments;
-use super::problem::{Code, Problem};
-use super::rates::Rate;
+use super::limits::rate_limits::RateLimitSlot;
+use super::limits::request_time::request_timeout;
+use super::respond::common_headers::{COMMON_HEADERS, X_REQUEST_ID};
+use super::respond::problem::Problem;
+use super::respond::problem_code::ProblemCode;
+use super::respond::problem_document::documented;
 use crate::ids::RequestId;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
-};
-use hyper::{HeaderMap, StatusCode};
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use tower::ServiceExt;
 use tracing::Instrument;
 
 /// Most bytes of a request's headers and its URL.
-const HEADERS_BYTES: usize = 64 * 1024;
-/// How long a request may take, a body of the largest size on the slowest line included.
-const TIME: Duration = Duration::from_secs(90);
-const POLL_TIME: Duration = Duration::from_secs(75);
-pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MAX_HEADERS_BYTES: usize = 64 * 1024;
 
-/// What every answer of a node has, whatever it answers.
-pub(super) const COMMON: [(HeaderName, HeaderValue); 3] = [
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
-];
-
-/// Answers a request by the router. These are functions and not layers of it, because each layer costs every request two
-/// boxes and a deeper future.
+/// Answers a request by the router. These are functions and not layers of the router, because each layer costs every
+/// request two boxes and a deeper future.
 pub async fn answer(router: Router, request: Request) -> Response {
     identify(request, |request| {
-        tell_rates(request, |request| limit_headers(request, |request| caught(router, request)))
+        add_rate_limit_headers(request, |request| limit_headers(request, |request| caught(router, request)))
     })
     .await
 }
@@ -56,7 +43,7 @@ async fn identify<F: Future<Output = Response>>(request: Request, next: impl FnO
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID, id);
     }
-    for (name, value) in COMMON {
+    for (name, value) in COMMON_HEADERS {
         // Files have a policy of their own, which is stricter.
         headers.entry(name).or_insert(value);
     }
@@ -66,52 +53,14 @@ async fn identify<F: Future<Output = Response>>(request: Request, next: impl FnO
     response
 }
 
-/// The document of a refusal: ours as it is meant, a library's by its status.
-pub(super) fn documented(mut response: Response, id: &str) -> Response {
-    let status = response.status();
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return merged(problem.into_document(id), response.headers());
-    }
-    let refused = status.is_client_error() || status.is_server_error();
-    let told = response.headers().get(CONTENT_TYPE).is_some_and(|media| media == "application/problem+json");
-    if !refused || told {
-        return response;
-    }
-    let detail = match Code::of_status(status) {
-        Code::NotFound => "there is no such path, see /docs for those there are",
-        Code::MethodNotAllowed => "this path does not take this method, see the Allow header",
-        Code::Internal => "this is a fault of the server, its log has the cause under this request's id",
-        _ => "the request cannot be read",
-    };
-    merged(Problem::new(Code::of_status(status), detail).into_document(id), response.headers())
-}
-
-/// Keeps what the refusal's headers tell, but for those of its body.
-fn merged(mut document: Response, headers: &HeaderMap) -> Response {
-    for (name, value) in headers {
-        if name != CONTENT_TYPE && name != hyper::header::CONTENT_LENGTH {
-            document.headers_mut().insert(name, value.clone());
-        }
-    }
-    document
-}
-
-/// Where a handler leaves what the rate headers tell.
-#[derive(Clone, Default)]
-pub struct RateSlot(Arc<OnceLock<Rate>>);
-
-impl RateSlot {
-    /// Leaves it; the first one counts.
-    pub fn set(&self, rate: Rate) {
-        let _ = self.0.set(rate);
-    }
-}
-
-async fn tell_rates<F: Future<Output = Response>>(mut request: Request, next: impl FnOnce(Request) -> F) -> Response {
-    let slot = RateSlot::default();
+async fn add_rate_limit_headers<F: Future<Output = Response>>(
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let slot = RateLimitSlot::default();
     request.extensions_mut().insert(slot.clone());
     let mut response = next(request).await;
-    if let Some(rate) = slot.0.get() {
+    if let Some(rate) = slot.get() {
         let limit = format!("\"{}\";r={};t={}", rate.policy, rate.remaining, rate.wait);
         let policy = format!("\"{}\";q={};w={}", rate.policy, rate.quota, rate.window);
         for (name, value) in [("ratelimit", limit), ("ratelimit-policy", policy)] {
@@ -126,9 +75,9 @@ async fn tell_rates<F: Future<Output = Response>>(mut request: Request, next: im
 async fn limit_headers<F: Future<Output = Response>>(request: Request, next: impl FnOnce(Request) -> F) -> Response {
     let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let bytes = fields.sum::<usize>() + request.uri().path_and_query().map_or(0, |path| path.as_str().len());
-    if bytes > HEADERS_BYTES {
-        let detail = format!("URL and headers have {bytes} bytes, at most {HEADERS_BYTES} are taken");
-        return Problem::new(Code::HeadersTooLarge, detail).into_response();
+    if bytes > MAX_HEADERS_BYTES {
+        let detail = format!("URL and headers have {bytes} bytes, at most {MAX_HEADERS_BYTES} are taken");
+        return Problem::new(ProblemCode::HeadersTooLarge, detail).into_response();
     }
     next(request).await
 }
@@ -136,11 +85,7 @@ async fn limit_headers<F: Future<Output = Response>>(request: Request, next: imp
 /// Answers for a handler that panics, or waits for a database that says nothing. Streams have answered by then; long
 /// polls have a minute, and the reading before it.
 async fn caught(router: Router, request: Request) -> Response {
-    let limit = match request.uri().path() {
-        "/v1/updates" => POLL_TIME,
-        "/v1/attachments" => attachments::TIME,
-        _ => TIME,
-    };
+    let limit = request_timeout(request.uri().path());
     let answering = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
     match tokio::time::timeout(limit, answering).await {
         Ok(Ok(Ok(response))) => response,
@@ -149,6 +94,6 @@ async fn caught(router: Router, request: Request) -> Response {
             tracing::error!(cause, "a handler panicked");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
-        Err(_) => Problem::new(Code::Unavailable, "the database does not answer, try again").into_response(),
+        Err(_) => Problem::new(ProblemCode::Unavailable, "the database does not answer, try again").into_response(),
     }
 }

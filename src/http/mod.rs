@@ -1,97 +1,31 @@
-//! The HTTP API: who calls, parse, validate, answer.
+//! The HTTP API: from a connection to a request, from a request to a call of the domain, and from its result to a
+//! response.
 //!
-//! Every route is on one page ([`routes`]), every middleware too ([`middleware`]), in order. One file a resource; each
-//! handler is `<verb>_<resource>`, which is also its operation id. Whatever is refused becomes one problem document
-//! ([`problem`]). [`server`] takes connections and ends them.
+//! - [`routes`] has every route on one page, [`middleware`] everything that wraps a request, outermost first.
+//! - `connection/` accepts connections, serves requests on them, and hands those of streams and waiting polls over to
+//!   delivery.
+//! - `extract/` reads requests: caller, path, query, body, preferences. `respond/` makes responses; everything that is
+//!   refused becomes one problem document ([`respond::problem`]).
+//! - `limits/` counts what a user or an address may do at once. `resources/` has a file a resource; each handler is
+//!   `<verb>_<resource>`, which is also its operation id. `openapi/` makes the document of the API.
+//!
+//! Imports go from `connection` and `routes` down to `middleware` and `resources`, from these to `extract`, and from all
+//! to `app`, `limits` and `respond`. `app` (the crate's) builds the [`App`] and calls [`serve`].
 
-mod account;
-mod answer;
-mod asked;
-mod attachments;
-mod body;
-mod bots;
-mod caller;
-mod conversations;
-mod csv;
-mod cursors;
-mod disposition;
-mod docs;
-mod export;
-mod health;
-mod me;
-mod members;
-mod messages;
-mod metrics;
+mod app;
+mod connection;
+mod extract;
+mod limits;
 mod middleware;
-pub mod openapi;
-mod page;
-mod park;
-mod partial;
-mod path;
-mod prefer;
-mod presence;
-mod problem;
-mod query;
-mod rates;
-mod reactions;
-mod reads;
-mod receipt;
-mod receive;
+mod node_metrics;
+mod openapi;
+mod resources;
+mod respond;
 mod routes;
-mod search;
-pub mod server;
-mod sessions;
-mod socket;
-mod statistics;
-mod stream;
-mod text_body;
-mod tickets;
-mod typing;
-mod updates;
-mod uploads;
-mod users;
-mod webhooks;
 
-pub use metrics::Metrics;
-pub use rates::Rates;
-pub use routes::router;
-pub use uploads::Uploads;
-
-use crate::delivery::{Epochs, Hub, Live, Tailer};
-use crate::domain::Domain;
-use crate::shutdown::Shutdown;
-use std::ops::Deref;
-use std::sync::Arc;
-
-/// What handlers need. Cheap to clone.
-#[derive(Clone)]
-pub struct App(Arc<Parts>);
-
-impl App {
-    /// Puts it together.
-    pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
-    }
-}
-
-impl Deref for App {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
-
-/// What an [`App`] is made of.
-pub struct Parts {
-    pub domain: Domain,
-    pub uploads: Uploads,
-    pub hub: Hub,
-    pub live: Live,
-    pub epochs: Epochs,
-    pub tailer: Tailer,
-    pub metrics: Metrics,
-    /// None: nobody is limited.
-    pub rates: Option<Rates>,
-    pub shutdown: Shutdown,
-}
+pub use app::{App, AppParts};
+pub use connection::accept::{listen, serve};
+pub use limits::rate_limits::RateLimits;
+pub use limits::upload_slots::UploadSlots;
+pub use node_metrics::NodeMetrics;
+pub use routes::{openapi_json, router};

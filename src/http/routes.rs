@@ -1,43 +1,47 @@
 //! Every route.
 
-use super::openapi::Document;
-use super::{
-    App, account, attachments, bots, conversations, cursors, docs, export, health, me, members, messages, metrics,
-    presence, reactions,
-};
-use super::{reads, search, sessions, statistics, stream, tickets, typing, updates, users, webhooks};
+use super::app::App;
+use super::openapi::complete::render;
+use super::openapi::document::ApiDocument;
+use super::resources::accounts::{me, presence, sessions, tickets, users};
+use super::resources::conversations::{conversation, export, members, read_mark, typing};
+use super::resources::integrations::{bots, webhooks};
+use super::resources::messages::{attachments, history, message, reactions, receipts, search, send};
+use super::resources::operations::{docs, health, metrics, statistics};
+use super::resources::receiving::{cursors, stream, updates};
 use axum::Router;
+use std::sync::OnceLock;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// The routes of the API, with their documentation.
-pub(super) fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(ApiDocument::openapi())
         .routes(routes!(users::create_user, users::list_users))
         .routes(routes!(users::get_user))
-        .routes(routes!(me::get_me, me::patch_me, account::delete_me))
+        .routes(routes!(me::get_me, me::patch_me, me::delete_me))
         .routes(routes!(me::put_password))
         .routes(routes!(sessions::create_session, sessions::list_sessions))
         .routes(routes!(sessions::refresh_session))
         .routes(routes!(sessions::delete_session))
-        .routes(routes!(conversations::create_conversation, conversations::list_conversations))
+        .routes(routes!(conversation::create_conversation, conversation::list_conversations))
         .routes(routes!(
-            conversations::get_conversation,
-            conversations::update_conversation,
-            conversations::delete_conversation
+            conversation::get_conversation,
+            conversation::update_conversation,
+            conversation::delete_conversation
         ))
-        .routes(routes!(reads::put_read))
+        .routes(routes!(read_mark::put_read))
         .routes(routes!(export::export_conversation))
         .routes(routes!(members::list_members))
         .routes(routes!(members::put_member, members::delete_member))
-        .routes(routes!(messages::create_message, messages::list_messages))
-        .routes(routes!(messages::send_message))
-        .routes(routes!(messages::get_message, messages::update_message, messages::delete_message))
-        .routes(routes!(messages::list_edits))
-        .routes(routes!(messages::list_replies))
+        .routes(routes!(send::create_message, history::list_messages))
+        .routes(routes!(send::send_message))
+        .routes(routes!(message::get_message, message::update_message, message::delete_message))
+        .routes(routes!(message::list_edits))
+        .routes(routes!(history::list_replies))
         .routes(routes!(reactions::put_reaction, reactions::delete_reaction))
-        .routes(routes!(reads::list_receipts))
+        .routes(routes!(receipts::list_receipts))
         .routes(routes!(attachments::create_attachment))
         .routes(routes!(attachments::get_attachment))
         .routes(routes!(search::search_messages))
@@ -65,5 +69,11 @@ pub(super) fn api() -> OpenApiRouter<App> {
 /// Everything that a node serves.
 pub fn router(app: App) -> Router {
     let (api, _) = api().split_for_parts();
-    api.merge(docs::router()).with_state(app)
+    api.merge(docs::router(openapi_json)).with_state(app)
+}
+
+/// The OpenAPI document as JSON, as it stands in `openapi/openapi.json`.
+pub fn openapi_json() -> &'static str {
+    static JSON: OnceLock<String> = OnceLock::new();
+    JSON.get_or_init(|| render(api().into_openapi()))
 }

@@ -3,7 +3,7 @@ use super::error::AttemptError;
 use crate::ids::{Epoch, Position};
 use crate::store::sql::{only, sql};
 use crate::store::{Connection, Driver, connect};
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection};
 use futures_util::TryFutureExt;
@@ -59,7 +59,9 @@ pub struct AppendSession {
 pub async fn new_epoch(url: &str) -> Result<Epoch, AttemptError> {
     let (mut session, head) = open(url, Position::ZERO, FIRST_TIMEOUT).await.map_err(AttemptError::Unavailable)?;
     let context = AppendContext { cluster: session.cluster, known: head };
-    append::begin_epoch(&mut session.connection, context).await.map_err(|error| AttemptError::Refused(chain(&error)))
+    append::begin_epoch(&mut session.connection, context)
+        .await
+        .map_err(|error| AttemptError::Refused(error_chain(&error)))
 }
 
 /// Opens a connection; a new epoch begins where one is due. Answers the head as well. `known` is any position that was
@@ -68,21 +70,21 @@ pub async fn open(url: &str, known: Position, lock_timeout: Duration) -> Result<
     let mut session = within(CONNECT_TIMEOUT, connect_session(url)).await?;
     let context = AppendContext { cluster: session.cluster, known };
     let enter = append::enter(&mut session.connection, context);
-    let head = within(lock_timeout, enter.map_err(|error| chain(&error))).await?;
+    let head = within(lock_timeout, enter.map_err(|error| error_chain(&error))).await?;
     Ok((session, head))
 }
 
 async fn connect_session(url: &str) -> Result<AppendSession, String> {
-    let (client, driver) = connect(url).await.map_err(|error| chain(&error))?;
+    let (client, driver) = connect(url).await.map_err(|error| error_chain(&error))?;
     let unreplicated = UnreplicatedFlag::default();
     let driver = AbortOnDropHandle::new(tokio::spawn(drive(driver, unreplicated.clone())));
-    let mut connection = Connection::try_from(client).await.map_err(|error| chain(&error))?;
-    connection.batch_execute(APPEND_SESSION_SETTINGS).await.map_err(|error| chain(&error))?;
+    let mut connection = Connection::try_from(client).await.map_err(|error| error_chain(&error))?;
+    connection.batch_execute(APPEND_SESSION_SETTINGS).await.map_err(|error| error_chain(&error))?;
     if let Err(error) = connection.batch_execute(CLIENT_CHECK).await {
         tracing::debug!(%error, "this server does not notice clients that are gone while it works for them");
     }
     let query = sql::<BigInt>("SELECT system_identifier FROM pg_control_system()");
-    let cluster: i64 = query.load(&mut connection).await.and_then(only).map_err(|error| chain(&error))?;
+    let cluster: i64 = query.load(&mut connection).await.and_then(only).map_err(|error| error_chain(&error))?;
     Ok(AppendSession { connection, cluster, unreplicated, _driver: driver })
 }
 

@@ -17,7 +17,7 @@ pub fn start<A: Appender>(appender: A, shutdown: &Shutdown) -> (Writer, CommitFe
     let (commits, feed) = commit_feed::channel();
     let committed = watch::Sender::new(None);
     let (writer, queue) = Writer::new(committed.subscribe());
-    shutdown.finish(WriterTask { appender, queue, next: None, commits, committed }.run());
+    shutdown.spawn_to_completion(WriterTask { appender, queue, next: None, commits, committed }.run());
     (writer, feed)
 }
 

@@ -1,6 +1,6 @@
 use crate::store::database::connect::{Connection, connect};
 use crate::store::database::error::StoreError;
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use ::deadpool::Runtime;
 use diesel::ConnectionError;
 use diesel_async::SimpleAsyncConnection;
@@ -89,7 +89,7 @@ impl Pool {
 }
 
 async fn establish(url: String) -> Result<Connection, ConnectionError> {
-    let (client, driver) = connect(&url).await.map_err(|error| ConnectionError::BadConnection(chain(&error)))?;
+    let (client, driver) = connect(&url).await.map_err(|error| ConnectionError::BadConnection(error_chain(&error)))?;
     let mut connection = Connection::try_from_client_and_connection(client, driver).await?;
     connection.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)

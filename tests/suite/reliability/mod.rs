@@ -1,5 +1,6 @@
 //! Faults on purpose: killed nodes, a killed PostgreSQL, lost commits, lost notifications, a standby.
 
+mod clocks;
 mod durability;
 mod log_writer;
 mod notifications;

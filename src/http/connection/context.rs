@@ -1,0 +1,23 @@
+//! What a connection needs besides its socket.
+
+use crate::shutdown::Shutdown;
+use axum::Router;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// What all connections share.
+pub struct ServerContext {
+    pub router: Router,
+    pub shutdown: Shutdown,
+    /// Where connections are served that come back from delivery, which has a thread of its own.
+    pub runtime: Handle,
+}
+
+/// What belongs to one connection, wherever its socket is.
+pub struct ConnectionContext {
+    pub server: Arc<ServerContext>,
+    pub peer: SocketAddr,
+    /// Whether the client wants the connection closed after the response.
+    pub close_requested: bool,
+}

@@ -1,0 +1,4 @@
+//! Webhooks and bots.
+
+pub mod bots;
+pub mod webhooks;

@@ -1,0 +1,37 @@
+//! Makes the document of every refusal, also of those that a library made.
+
+use super::problem::Problem;
+use super::problem_code::ProblemCode;
+use axum::response::Response;
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+
+/// Makes the document of a refusal: of ours from its [`Problem`], of a library's from its status.
+pub fn documented(mut response: Response, id: &str) -> Response {
+    let status = response.status();
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return merged(problem.into_document(id), response.headers());
+    }
+    let refused = status.is_client_error() || status.is_server_error();
+    let is_document = response.headers().get(CONTENT_TYPE).is_some_and(|media| media == "application/problem+json");
+    if !refused || is_document {
+        return response;
+    }
+    let detail = match ProblemCode::of_status(status) {
+        ProblemCode::NotFound => "there is no such path, see /docs for those there are",
+        ProblemCode::MethodNotAllowed => "this path does not take this method, see the Allow header",
+        ProblemCode::Internal => "this is a fault of the server, its log has the cause under this request's id",
+        _ => "the request cannot be read",
+    };
+    merged(Problem::new(ProblemCode::of_status(status), detail).into_document(id), response.headers())
+}
+
+/// Keeps the headers of the refusal, but for those of its body.
+fn merged(mut document: Response, headers: &HeaderMap) -> Response {
+    for (name, value) in headers {
+        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
+            document.headers_mut().insert(name, value.clone());
+        }
+    }
+    document
+}
