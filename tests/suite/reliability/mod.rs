@@ -2,7 +2,9 @@
 
 mod clocks;
 mod durability;
+mod error_classes;
 mod log_writer;
 mod notifications;
+mod query_timeouts;
 mod standby;
 mod unknown_commits;
