@@ -92,6 +92,11 @@ impl Domain {
         self.0.revocations.follow(self.pool(), wakeups).await;
     }
 
+    /// Whether this node can still write to the log.
+    pub fn is_writing(&self) -> bool {
+        self.0.log.is_writing()
+    }
+
     pub(super) fn pool(&self) -> &Pool {
         self.0.log.pool()
     }

@@ -48,6 +48,10 @@ impl Change for ReadMarkAdvance {
         &self.key
     }
 
+    fn size_bytes(&self) -> usize {
+        size_of_val(self) + size_of_val(self.marks.as_slice())
+    }
+
     fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let wanted: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
