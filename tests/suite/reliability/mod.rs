@@ -3,6 +3,7 @@
 mod clocks;
 mod durability;
 mod error_classes;
+mod log_writer;
 mod notifications;
 mod query_timeouts;
 mod standby;
