@@ -3,9 +3,11 @@
 //! A setting that makes no sense stops the start with one line that names it. Called by `cli`; read by `app`, which
 //! hands each room what it needs.
 
+mod origins;
 mod secret;
 mod storage;
 
+pub use origins::AllowedOrigins;
 pub use secret::Secret;
 pub use storage::Storage;
 
@@ -84,12 +86,22 @@ pub struct Config {
     #[arg(long, env = "LONGWAVE_WEBHOOK_PRIVATE_TARGETS", value_name = "SWITCH", value_enum, default_value_t = Switch::Off)]
     pub webhook_private_targets: Switch,
 
+    /// Origins whose web pages may call the server, with commas between them, or * for all [default: loopback, any port]
+    // Pages send tokens by themselves, and never cookies: an origin that is let in gets nothing that it does not have.
+    #[arg(long, env = "LONGWAVE_ALLOWED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = origins::parse_origin)]
+    pub allowed_origins: Vec<String>,
+
     /// Limits of requests per user and per address
     #[arg(long, env = "LONGWAVE_RATE_LIMITS", value_enum, default_value_t = Switch::On)]
     pub rate_limits: Switch,
 }
 
 impl Config {
+    /// Origins whose web pages may call the server.
+    pub fn allowed_origins(&self) -> AllowedOrigins {
+        AllowedOrigins::of(&self.allowed_origins)
+    }
+
     /// Where attachments are kept.
     pub fn attachments(&self) -> Storage {
         let beside = || Storage::Directory(self.database.data_dir().join("attachments"));

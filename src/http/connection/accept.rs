@@ -2,8 +2,8 @@
 
 use super::context::{ConnectionContext, ServerContext};
 use super::serve::serve_accepted;
+use crate::http::middleware::stack::HttpService;
 use crate::shutdown::Shutdown;
-use axum::Router;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +27,8 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Serves until shutdown begins; connections end by themselves, each as one of its tasks.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) {
-    let server = Arc::new(ServerContext { router, shutdown: shutdown.clone(), runtime: Handle::current() });
+pub async fn serve(listener: TcpListener, service: HttpService, shutdown: &Shutdown) {
+    let server = Arc::new(ServerContext { service, shutdown: shutdown.clone(), runtime: Handle::current() });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
