@@ -1,9 +1,8 @@
-//! The server as a whole: build, run, stop. The tests' way in, too.
+//! The whole server: builds it, runs it, stops it. `cli` and the tests start it by [`run`].
 
-use crate::config::{Config, Database, Switch};
-use crate::delivery::{self, Close, Epochs, Hub, Live, Tailer};
-use crate::domain::search::Indexer;
-use crate::domain::{Domain, webhooks};
+use crate::config::{Config, DatabaseConfig, Switch};
+use crate::delivery::{CatchUpLoader, CloseReason, Epochs, Hub, NodePresence, Tailer};
+use crate::domain::{Domain, Indexer, start_webhooks};
 use crate::http::{self, App, AppParts, NodeMetrics, RateLimits, UploadSlots};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
@@ -16,36 +15,41 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How long connections may take to end: what has not by then goes with the process.
-const DRAIN: Duration = Duration::from_millis(2_500);
+/// How long connections may take to end after shutdown was requested. Those that are left end with the process.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// A database to work with, and the server of it if it is our own.
-pub struct Backend {
-    pub url: String,
+/// The database of this process, and its server if that is the embedded one.
+pub struct DatabaseServer {
+    url: String,
     embedded: Option<Embedded>,
 }
 
-impl Backend {
-    /// Takes the database of the settings, or starts the embedded one.
+impl DatabaseServer {
+    /// Takes the database URL of the settings, or starts the embedded PostgreSQL.
     ///
     /// # Errors
-    /// The embedded one cannot be started.
-    pub async fn open(database: &Database) -> anyhow::Result<Self> {
-        if let Some(url) = &database.database_url {
-            return Ok(Self::elsewhere(url.expose().to_owned()));
+    /// The embedded PostgreSQL cannot be started.
+    pub async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
+        if let Some(url) = &config.database_url {
+            return Ok(Self::external(url.expose().to_owned()));
         }
         let options =
-            EmbeddedOptions { data_dir: database.data_dir(), pg_bin: database.pg_bin.clone(), settings: Vec::new() };
+            EmbeddedOptions { data_dir: config.data_dir(), pg_bin: config.pg_bin.clone(), settings: Vec::new() };
         let embedded = Embedded::start(&options, |line| eprintln!("{line}")).await?;
         Ok(Self { url: embedded.url().to_owned(), embedded: Some(embedded) })
     }
 
-    /// A database whose server is not ours to stop.
-    pub fn elsewhere(url: String) -> Self {
+    /// A database whose server is not stopped by [`Self::close`].
+    pub fn external(url: String) -> Self {
         Self { url, embedded: None }
     }
 
-    /// Stops the embedded one.
+    /// The URL of the database.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops the embedded PostgreSQL, if there is one.
     ///
     /// # Errors
     /// It does not stop.
@@ -57,19 +61,19 @@ impl Backend {
     }
 }
 
-/// Serves until `stop` is cancelled, and then ends what is open. Calls `ready` when requests are taken.
+/// Serves until `stop` is cancelled, then drains connections and stops. Calls `ready` once requests are accepted.
 ///
 /// # Errors
-/// PostgreSQL cannot be started, reached or migrated.
+/// PostgreSQL cannot be started, reached or migrated, or another part of the server cannot start.
 pub async fn run(
     config: Config,
     listener: TcpListener,
     stop: CancellationToken,
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
-    let backend = Backend::open(&config.database).await?;
-    let served = serve(&config, &backend.url, listener, stop, ready).await;
-    backend.close().await?;
+    let database = DatabaseServer::open(&config.database).await?;
+    let served = serve(&config, database.url(), listener, stop, ready).await;
+    database.close().await?;
     served
 }
 
@@ -91,13 +95,13 @@ async fn serve(
     ready();
     http::serve(listener, service, &serving).await;
     tracing::info!("shutting down");
-    hub.close_all(Close::Draining);
-    if !serving.wait(DRAIN).await {
+    hub.close_all(CloseReason::Draining);
+    if !serving.wait(DRAIN_TIMEOUT).await {
         tracing::warn!("some connections did not end in time");
     }
     live.leave().await;
     hub.stop();
-    working.begin();
+    working.request();
     Ok(())
 }
 
@@ -109,11 +113,11 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let state = epoch::load(&mut *pool.get().await?, Position::ZERO).await?;
     let judging = domain.clone();
     let gate = Box::new(move |user, session| judging.revocations().has_ended(user, session));
-    let (hub, questions, news) =
+    let (hub, queries, reports) =
         Hub::start(state.head(), config.streams_per_user as usize, gate).context("cannot start deliveries")?;
     let epochs = Epochs::new(hub.clone(), log.clone());
-    delivery::answer(hub.clone(), pool.clone(), epochs.clone(), questions, working);
-    let live = Live::start(hub.clone(), &log, news, working);
+    CatchUpLoader::start(hub.clone(), pool.clone(), epochs.clone(), queries, working);
+    let live = NodePresence::start(hub.clone(), &log, reports, working);
     // The tailer waits for nobody's slow request.
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let indexer = Indexer::start(Pool::new(url, 1), log.wakeups().head(), working);
@@ -130,7 +134,7 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     working.spawn(async move { sweeping.sweep_attachments().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
     // It delivers to others, and must not take their connections from who waits here.
-    webhooks::start(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
+    start_webhooks(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
     let rate_limits = (config.rate_limits == Switch::On).then(RateLimits::default);
     let uploads = UploadSlots::default();
     Ok(App::new(AppParts {
@@ -151,6 +155,6 @@ async fn end_the_revoked(hub: Hub, domain: Domain) {
     let revocations = domain.revocations();
     let mut changes = revocations.changes();
     while changes.changed().await.is_ok() {
-        hub.close_the_ended();
+        hub.close_revoked();
     }
 }

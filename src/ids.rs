@@ -1,4 +1,4 @@
-//! Newtypes for what is identified by a UUID or a number, so that no bare [`Uuid`] or `i64` crosses a public function.
+//! Newtypes of identifiers and positions, so that no bare [`Uuid`] or `i64` crosses a public function.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -10,7 +10,8 @@ use std::fmt;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-macro_rules! id {
+/// Defines newtypes of UUIDs with their conversions for JSON and PostgreSQL.
+macro_rules! uuid_newtypes {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,12 +21,12 @@ macro_rules! id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// Makes a new id, which sorts after those made before it on this machine.
+            /// Makes a new id (UUID version 7). It sorts after those that this process made before.
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
 
-            /// Reads the 36-character form, and no other that [`Uuid::parse_str`] would take.
+            /// Parses the hyphenated form of 36 characters, and none of the other forms that [`Uuid::parse_str`] accepts.
             pub fn parse(text: &str) -> Option<Self> {
                 parse_uuid(text).map(Self)
             }
@@ -63,34 +64,34 @@ macro_rules! id {
     )*};
 }
 
-id! {
+uuid_newtypes! {
     /// A user.
     UserId;
     /// One login of one device.
     SessionId;
     /// A conversation.
     ConversationId;
-    /// A message; also the id of the log write that made it.
+    /// A message. It is also the id of the log write that created it.
     MessageId;
     /// An uploaded file.
     AttachmentId;
-    /// The bytes of one upload, in the storage of attachments.
+    /// The stored bytes of one upload, in the directory or bucket of attachments.
     ObjectId;
-    /// A write to the log: what makes its repetition harmless.
+    /// A write to the log. The log drops a write whose id it has already, so a write can be retried safely.
     WriteId;
-    /// One live stream or waiting poll.
+    /// One open stream or waiting poll.
     ConnectionId;
-    /// One run of a node.
+    /// One run of a node: it changes at each start.
     NodeId;
     /// One HTTP request.
     RequestId;
-    /// Where events are posted to.
+    /// A webhook: an address that events are posted to.
     WebhookId;
-    /// One run of deliveries to a webhook.
+    /// The lease under which one node posts to a webhook.
     LeaseId;
 }
 
-/// An event's place in the log: 1, 2, 3 … in the order of commits; 0 is before the first.
+/// The place of an event in the log: 1, 2, 3 … in the order of commits, without gaps. 0 is before the first event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql_types::BigInt)]
 pub struct Position(pub i64);
@@ -101,28 +102,29 @@ impl Position {
     /// Above every event.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// The place `count` further on.
+    /// The position `count` places later.
     pub fn plus(self, count: usize) -> Self {
         Self(self.0.saturating_add(count as i64))
     }
 
-    /// The next place.
+    /// The next position.
     pub fn next(self) -> Self {
         self.plus(1)
     }
 
-    /// The place before.
+    /// The position before this one.
     pub fn previous(self) -> Self {
         Self(self.0 - 1)
     }
 }
 
-/// Identity of one history of the log.
+/// The identity of one history of the log. It changes when the log may have lost its end: at a failover or a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = sql_types::BigInt)]
 pub struct Epoch(pub i64);
 
-macro_rules! number {
+/// Implements the conversions of newtypes of `i64` for PostgreSQL.
+macro_rules! bigint_conversions {
     ($($name:ident),*) => {$(
         impl FromSql<sql_types::BigInt, Pg> for $name {
             fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
@@ -138,7 +140,7 @@ macro_rules! number {
     )*};
 }
 
-number!(Position, Epoch);
+bigint_conversions!(Position, Epoch);
 
 impl From<MessageId> for WriteId {
     fn from(id: MessageId) -> Self {
@@ -158,7 +160,7 @@ impl From<WriteId> for AttachmentId {
     }
 }
 
-/// Reads a UUID in its 36-character form.
+/// Parses a UUID in its hyphenated form of 36 characters.
 pub fn parse_uuid(text: &str) -> Option<Uuid> {
     if text.len() != 36 {
         return None;

@@ -1,4 +1,7 @@
-//! How the server stops: a token that everybody watches, and a tracker of the tasks that must be waited for.
+//! Shutdown: a token that every task watches, and a tracker of the tasks that must end before the process does.
+//!
+//! `app` has two of these. The first stops what serves clients; when that has drained, the second stops the background
+//! tasks that serving needs.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,54 +10,54 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Handed to every task that runs as long as the server does.
+/// A handle for requesting shutdown, for observing it, and for tracking tasks. Clones share one shutdown.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     token: CancellationToken,
     tasks: TaskTracker,
 }
 
-/// Something that ends by itself and is waited for.
+/// Delays the end of [`Shutdown::wait`] until it is dropped.
 #[derive(Clone, Debug)]
-pub struct Held(#[expect(dead_code, reason = "it works by being there")] TaskTrackerToken);
+pub struct ShutdownGuard(#[expect(dead_code, reason = "held for its drop")] TaskTrackerToken);
 
 impl Shutdown {
-    /// Begins when `token` is cancelled.
+    /// Makes a shutdown that is requested by the cancellation of `token`.
     pub fn on(token: CancellationToken) -> Self {
         Self { token, tasks: TaskTracker::new() }
     }
 
-    /// Begins it.
-    pub fn begin(&self) {
+    /// Requests shutdown.
+    pub fn request(&self) {
         self.token.cancel();
     }
 
-    /// Whether it has begun.
-    pub fn has_begun(&self) -> bool {
+    /// Whether shutdown has been requested.
+    pub fn is_requested(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// Waits until it begins.
-    pub async fn begun(&self) {
+    /// Waits until shutdown is requested.
+    pub async fn requested(&self) {
         self.token.cancelled().await;
     }
 
-    /// Spawns a task that ends by itself and is waited for.
-    pub fn finish(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Spawns a task that runs to its own end, and that [`Self::wait`] waits for.
+    pub fn spawn_to_completion(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }
 
-    /// The same from a thread outside of the runtime.
-    pub fn finish_on(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+    /// Like [`Self::spawn_to_completion`], from a thread outside of the runtime.
+    pub fn spawn_to_completion_on(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(task, runtime);
     }
 
-    /// Keeps shutdown waiting until what is answered is dropped.
-    pub fn hold(&self) -> Held {
-        Held(self.tasks.token())
+    /// Returns a guard: [`Self::wait`] waits until it is dropped.
+    pub fn guard(&self) -> ShutdownGuard {
+        ShutdownGuard(self.tasks.token())
     }
 
-    /// Spawns a task that is dropped when shutdown begins.
+    /// Spawns a task that is dropped, at its next await, when shutdown is requested.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let token = self.token.clone();
         self.tasks.spawn(async move {
@@ -62,15 +65,15 @@ impl Shutdown {
         });
     }
 
-    /// Waits for all tasks, at most for `limit`; answers whether they ended.
+    /// Waits for all tasks and guards, for at most `limit`. Returns whether all of them ended.
     pub async fn wait(&self, limit: Duration) -> bool {
         self.tasks.close();
         tokio::time::timeout(limit, self.tasks.wait()).await.is_ok()
     }
 }
 
-/// Waits for Ctrl-C or, on Unix, SIGTERM.
-pub async fn signalled() {
+/// Waits for Ctrl-C (SIGINT) or, on Unix, SIGTERM.
+pub async fn signal_received() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

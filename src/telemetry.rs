@@ -1,20 +1,20 @@
-//! Logs: to stderr, one line an event, filtered by `RUST_LOG`.
+//! Logging: to stderr, one line a log event, filtered by `RUST_LOG`.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// Installs the log output. `RUST_LOG` chooses what is shown (default: `info`).
+/// Installs the subscriber that writes log events to stderr. `RUST_LOG` filters them; the default is `info`.
 pub fn init() {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    // A second call, as in tests, finds the first one's output in place.
+    // Fails when a subscriber is installed already, as by an earlier test in the same process.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
 }
 
-/// An error with its causes, on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
+/// Formats an error with all its causes on one line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
     match error.source() {
-        Some(cause) => format!("{error}: {}", chain(cause)),
+        Some(cause) => format!("{error}: {}", error_chain(cause)),
         None => error.to_string(),
     }
 }

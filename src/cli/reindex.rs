@@ -1,30 +1,48 @@
-//! `longwave reindex`: what it shows while it works.
+//! `longwave reindex`.
 
-use crate::domain::search::{Advance, reindex};
-use crate::store::{Pool, StoreError};
+use super::database;
+use crate::config::DatabaseConfig;
+use crate::domain::{self, ReindexProgress};
+use crate::store::{self, Pool, StoreError};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-/// How often a line is written where nobody watches a bar.
-const LINE: Duration = Duration::from_secs(5);
+/// How often a line of progress is written when stderr is no terminal.
+const PROGRESS_LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Makes the index of texts anew, with a bar on a terminal, and now and then a line elsewhere: both on stderr.
-pub async fn run(pool: &Pool) -> Result<(), StoreError> {
+/// Builds the search index anew, or continues an interrupted run.
+///
+/// # Errors
+/// PostgreSQL cannot be started, reached, migrated or written to.
+pub async fn reindex(config: &DatabaseConfig) -> anyhow::Result<()> {
+    let server = database::open(config).await?;
+    let migrated = store::migrate(server.url()).await.context("cannot bring the schema up to date");
+    let done = match migrated {
+        Ok(()) => rebuild(&Pool::new(server.url(), 1)).await.context("cannot make the index, run it again to go on"),
+        Err(error) => Err(error),
+    };
+    server.close().await?;
+    done
+}
+
+/// Builds the index and shows progress on stderr: a bar on a terminal, else a line every few seconds.
+async fn rebuild(pool: &Pool) -> Result<(), StoreError> {
     let bar = ProgressBar::new(0).with_style(style());
-    let watched = std::io::stderr().is_terminal();
-    let mut told = None;
-    let done = reindex(pool, |advance| {
-        if told.is_none() && advance.resumed {
+    let is_terminal = std::io::stderr().is_terminal();
+    let mut last_line = None;
+    let done = domain::reindex(pool, |progress| {
+        if last_line.is_none() && progress.resumed {
             bar.suspend(|| eprintln!("going on where an earlier run was interrupted"));
         }
-        bar.set_length(advance.all);
-        bar.set_position(advance.done);
-        if !watched && told.is_none_or(|at: Instant| at.elapsed() >= LINE) {
-            eprintln!("{}", line(advance));
+        bar.set_length(progress.all);
+        bar.set_position(progress.done);
+        if !is_terminal && last_line.is_none_or(|at: Instant| at.elapsed() >= PROGRESS_LINE_INTERVAL) {
+            eprintln!("{}", line(progress));
         }
-        if watched || told.is_none_or(|at| at.elapsed() >= LINE) {
-            told = Some(Instant::now());
+        if is_terminal || last_line.is_none_or(|at| at.elapsed() >= PROGRESS_LINE_INTERVAL) {
+            last_line = Some(Instant::now());
         }
     })
     .await?;
@@ -33,9 +51,9 @@ pub async fn run(pool: &Pool) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn line(advance: Advance) -> String {
-    let percent = (advance.done * 100).checked_div(advance.all).unwrap_or(100);
-    format!("{} of {} events ({percent} %)", advance.done, advance.all)
+fn line(progress: ReindexProgress) -> String {
+    let percent = (progress.done * 100).checked_div(progress.all).unwrap_or(100);
+    format!("{} of {} events ({percent} %)", progress.done, progress.all)
 }
 
 fn style() -> ProgressStyle {

@@ -1,16 +1,16 @@
 use std::fmt;
 
-/// A setting that no log and no error may show.
+/// A setting that logs and errors must not show. Its `Debug` form is `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The hidden text.
+    /// Returns the text.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,7 +1,7 @@
 //! The figures of a node, in the text format of Prometheus.
 
 use crate::delivery::Hub;
-use crate::domain::search::Indexer;
+use crate::domain::Indexer;
 use crate::log::Log;
 use metrics::{describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};

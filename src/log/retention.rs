@@ -8,16 +8,16 @@
 use super::epoch;
 use super::read::versions;
 use crate::ids::Position;
-use crate::store::advisory_keys::RETENTION_KEY;
+use crate::store::advisory_keys::{LOG_KEY, RETENTION_KEY};
 use crate::store::sql::{only, sql};
-use crate::store::{Connection, StoreError, Time, connect};
+use crate::store::{Connection, DrivenConnection, StoreError, Time, open_connection};
 use diesel::prelude::Queryable;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 
 /// Pages of a table that are swept in one transaction: 8 MiB, some 80,000 ids.
 const SWEEP_PAGES: i64 = 1_024;
-/// Edits that are blanked at once: the log's lock is held meanwhile.
+/// Orphaned edits that are found and blanked at once.
 const BLANKED_EDITS: i64 = 500;
 /// What refers to events, and the last position that a row is about. What is written of dropped events meanwhile, because
 /// search is behind, finds nothing and goes the next time.
@@ -103,13 +103,11 @@ pub async fn retire(
 }
 
 /// Opens a connection that holds the right to retire until it closes.
-async fn open(url: &str) -> Result<Connection, RetentionError> {
-    let (client, driver) = connect(url).await?;
-    let connection = Connection::try_from_client_and_connection(client, driver).await;
-    let mut connection = connection.map_err(|error| StoreError::Unreachable(Box::new(error)))?;
+async fn open(url: &str) -> Result<DrivenConnection, RetentionError> {
+    let mut connection = open_connection(url).await?;
     connection.batch_execute(RETENTION_SESSION_SETTINGS).await?;
     let query = sql::<Bool>("SELECT pg_try_advisory_lock(").bind::<BigInt, _>(RETENTION_KEY.0).sql(")");
-    if only(query.load(&mut connection).await?)? { Ok(connection) } else { Err(RetentionError::AtWork) }
+    if only(query.load(&mut *connection).await?)? { Ok(connection) } else { Err(RetentionError::AtWork) }
 }
 
 /// Moves the oldest position that is kept up to the first partition that stays.
@@ -193,19 +191,26 @@ async fn sweep(
             report(RetentionProgress::Swept { table, pages, of });
         }
     }
-    while blank_orphans(connection, oldest).await? > 0 {}
-    Ok(())
+    erase_orphaned_edits(connection, oldest).await
 }
 
-/// Blanks a part of the edits that are kept of messages that are not: nobody can delete what nobody can name. The lock keeps
-/// edits away that found their message a moment ago.
-async fn blank_orphans(connection: &mut Connection, oldest: Position) -> Result<usize, RetentionError> {
-    connection
-        .transaction(async |connection| {
-            connection.batch_execute("SELECT pg_advisory_xact_lock(log_lock_key())").await?;
-            Ok(versions::blank_orphans(connection, oldest, BLANKED_EDITS).await?)
-        })
-        .await
+/// Erases the texts of kept edits whose message is no longer kept: no later deletion could reach them. The ids of those
+/// messages are gone by now.
+///
+/// The log's lock is taken once, as a barrier. An edit that found its message before the ids were gone has committed by
+/// then, and a later one finds no message. So there will be no more orphans, and they are searched for and blanked
+/// without the lock, while the log goes on.
+async fn erase_orphaned_edits(connection: &mut Connection, oldest: Position) -> Result<(), RetentionError> {
+    // A statement that commits by itself: the lock is released at its end.
+    let barrier = sql::<()>("SELECT pg_advisory_xact_lock(").bind::<BigInt, _>(LOG_KEY.0).sql(")");
+    barrier.execute(connection).await?;
+    let mut after = oldest.previous();
+    loop {
+        let edits = versions::orphaned_edits(connection, after, BLANKED_EDITS).await?;
+        let Some(last) = edits.last() else { return Ok(()) };
+        after = *last;
+        versions::blank_orphaned_edits(connection, &edits).await?;
+    }
 }
 
 async fn drop_partition(connection: &mut Connection, partition: &Partition) -> Result<(), RetentionError> {

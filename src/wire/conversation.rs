@@ -1,4 +1,8 @@
-use super::{Message, Timestamp, User};
+//! Conversations, and what events tell of them.
+
+use super::message::Message;
+use super::time::Timestamp;
+use super::user::User;
 use crate::ids::ConversationId;
 use crate::store::{ConversationKind, History, MemberRole, conversations};
 use serde::Serialize;

@@ -1,4 +1,8 @@
-use super::{ConversationInEvent, Timestamp, User};
+//! Members of conversations.
+
+use super::conversation::ConversationInEvent;
+use super::time::Timestamp;
+use super::user::User;
 use crate::store::MemberRole;
 use crate::store::members::Membership;
 use serde::Serialize;

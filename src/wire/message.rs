@@ -1,9 +1,13 @@
+//! Messages, and what events tell of them.
+
+use super::attachment::Attachment;
 use super::payload::{ChangePayload, MessagePayload, ShapeError};
-use super::{Timestamp, User};
-use crate::ids::{AttachmentId, ConversationId, MessageId, UserId};
+use super::time::Timestamp;
+use super::user::User;
+use crate::ids::{ConversationId, MessageId, UserId};
 use crate::log::{self, Cursor};
 use crate::store::Time;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use utoipa::ToSchema;
@@ -49,23 +53,6 @@ pub struct Reaction {
     pub count: i64,
     /// Whether it is mine too; null in events, which are the same for everybody.
     pub mine: Option<bool>,
-}
-
-/// A file that belongs to a message.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Attachment {
-    pub id: AttachmentId,
-    #[schema(example = "photo.jpg")]
-    pub name: String,
-    #[schema(rename = "type", example = "image/jpeg")]
-    #[serde(rename = "type")]
-    pub media_type: String,
-    /// Bytes.
-    #[schema(example = 482_113)]
-    pub size: i64,
-    /// Hexadecimal.
-    #[schema(example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
-    pub sha256: String,
 }
 
 impl Message {

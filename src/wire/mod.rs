@@ -2,41 +2,33 @@
 //!
 //! An event is encoded once a framing and shared by all who receive it.
 
-mod control;
+mod attachment;
 mod conversation;
-mod ephemeral;
-mod event;
+mod list;
 mod member;
 mod message;
 mod payload;
 mod problem;
 mod search;
 mod session;
+mod stream;
 mod time;
 mod user;
 
-pub use control::{Chunks, End, EndCode, Frame, Framing, LAST_CHUNK, Ready, Reset, ResetCode};
+pub use attachment::Attachment;
 pub use conversation::{
     Conversation, ConversationData, ConversationInEvent, OwnSettings, Participant, ReadData, ReadReceipt, ReadState,
 };
-pub use ephemeral::{Ephemeral, EphemeralEvent, EphemeralKind};
-pub use event::{Actor, Encoded, Event, EventsPage};
+pub use list::List;
 pub use member::{Member, MemberData};
-pub use message::{Attachment, Message, MessageData, Reaction, ReactionData, Sender, Version};
+pub use message::{Message, MessageData, Reaction, ReactionData, Sender, Version};
 pub use payload::{ChangePayload, First, MessagePayload, Names, ShapeError};
 pub use problem::{FieldError, Problem};
 pub use search::Hit;
 pub use session::{ListedSession, LoggedIn, Session, Ticket};
+pub use stream::control::{End, EndCode, Ready, Reset, ResetCode};
+pub use stream::ephemeral::{Ephemeral, EphemeralEvent, EphemeralKind};
+pub use stream::event::{Actor, Encoded, Event, EventsPage};
+pub use stream::framing::{Chunks, Frame, Framing, LAST_CHUNK};
 pub use time::Timestamp;
 pub use user::User;
-
-use serde::Serialize;
-use utoipa::ToSchema;
-
-/// A page of a list.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct List<T> {
-    pub items: Vec<T>,
-    /// What `page` takes to go on; null at the end.
-    pub next: Option<String>,
-}

@@ -1,6 +1,6 @@
 //! What stands in `events.payload`.
 
-use super::Attachment;
+use super::attachment::Attachment;
 use crate::ids::{MessageId, UserId};
 use crate::log::{Event, EventPayload};
 use crate::store::{EventKind, Time};

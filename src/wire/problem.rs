@@ -1,3 +1,5 @@
+//! Why requests are refused.
+
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,4 +1,6 @@
-use super::Message;
+//! What a search finds.
+
+use super::message::Message;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,4 +1,7 @@
-use super::{Timestamp, User};
+//! Sessions and tickets.
+
+use super::time::Timestamp;
+use super::user::User;
 use crate::ids::SessionId;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,3 +1,5 @@
+//! Times as clients read them.
+
 use crate::store::Time;
 use chrono::SecondsFormat;
 use serde::{Serialize, Serializer};

@@ -1,4 +1,6 @@
-use super::Timestamp;
+//! Users.
+
+use super::time::Timestamp;
 use crate::ids::UserId;
 use crate::store::{UserRole, users};
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! Making the index anew, while nodes serve: whoever has the claim fills it, they or this.
 
-use super::index::fill;
+use crate::domain::search::indexer::fill;
 use crate::ids::Position;
 use crate::log::epoch;
 use crate::store::search::{self, IndexClaim, IndexProgress};
@@ -9,7 +9,7 @@ use diesel_async::AsyncConnection;
 
 /// How far a rebuilding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Advance {
+pub struct ReindexProgress {
     /// Events that are done.
     pub done: u64,
     /// Events that there were when it began.
@@ -23,7 +23,7 @@ pub struct Advance {
 ///
 /// # Errors
 /// [`StoreError`]; another call goes on from there.
-pub async fn reindex(pool: &Pool, mut tell: impl FnMut(Advance)) -> Result<Advance, StoreError> {
+pub async fn reindex(pool: &Pool, mut tell: impl FnMut(ReindexProgress)) -> Result<ReindexProgress, StoreError> {
     let mut connection = pool.get().await?;
     let start = epoch::load(&mut connection, Position::ZERO).await?.start().position;
     let (resumed, end) = connection.transaction(async |connection| begin(connection).await).await?;
@@ -31,7 +31,7 @@ pub async fn reindex(pool: &Pool, mut tell: impl FnMut(Advance)) -> Result<Advan
     loop {
         let step = fill(&mut connection, IndexClaim::Wait).await?;
         let position = step.progress().position.min(end);
-        let advance = Advance { done: steps(position), all: steps(end), resumed };
+        let advance = ReindexProgress { done: steps(position), all: steps(end), resumed };
         tell(advance);
         if position == end {
             return Ok(advance);

@@ -1,11 +1,16 @@
 //! Webhooks as their owners see them: making, listing, changing, replaying.
 
-use super::signing;
-use crate::domain::conversations::Created;
-use crate::domain::cursors::{Target, aimed};
-use crate::domain::idempotency::{Asked, check_repeat, check_unused};
-use crate::domain::tokens::random;
-use crate::domain::{Caller, Domain, Error, cut, invalid, visibility};
+use crate::domain::auth::caller::Caller;
+use crate::domain::auth::secrets::random_bytes;
+use crate::domain::common::pagination::truncate_to_page;
+use crate::domain::error::{Error, invalid};
+use crate::domain::idempotency::created::Created;
+use crate::domain::idempotency::key::{check_repeat, check_unused};
+use crate::domain::idempotency::request::RequestIdentity;
+use crate::domain::reading::named_cursors::{CursorTarget, resolve_target};
+use crate::domain::reading::visibility;
+use crate::domain::service::Domain;
+use crate::domain::webhooks::signing;
 use crate::ids::{ConversationId, Position, WebhookId};
 use crate::log::{WriteKey, epoch};
 use crate::store::webhooks::{NewWebhook, WebhookChanges, WebhookRow};
@@ -15,12 +20,12 @@ use diesel_async::AsyncConnection;
 use uuid::Uuid;
 
 /// Most webhooks of a user.
-const MOST: i64 = 50;
+const MAX_WEBHOOKS: i64 = 50;
 /// Most types that a webhook names: more than there are.
-const MOST_TYPES: usize = 50;
+const MAX_WEBHOOK_TYPES: usize = 50;
 
 /// A webhook that somebody wants to have.
-pub struct Wanted {
+pub struct WebhookDraft {
     pub url: String,
     pub conversation: Option<ConversationId>,
     pub types: Option<Vec<String>>,
@@ -28,7 +33,7 @@ pub struct Wanted {
 
 /// What of a webhook is to be changed.
 #[derive(Default)]
-pub struct WantedChanges {
+pub struct WebhookPatch {
     pub url: Option<String>,
     /// `Some(None)`: all types.
     pub types: Option<Option<Vec<String>>>,
@@ -36,7 +41,7 @@ pub struct WantedChanges {
 }
 
 /// A webhook, and its secret where it was made just now.
-pub struct Registered {
+pub struct RegisteredWebhook {
     pub webhook: WebhookRow,
     pub secret: Option<String>,
 }
@@ -49,11 +54,11 @@ impl Domain {
     pub async fn create_webhook(
         &self,
         caller: &Caller,
-        wanted: Wanted,
-        asked: Asked<'_>,
-    ) -> Result<Created<Registered>, Error> {
-        let key = self.0.marks.key(caller.user.id, asked);
-        if asked.key.is_some()
+        wanted: WebhookDraft,
+        request: RequestIdentity<'_>,
+    ) -> Result<Created<RegisteredWebhook>, Error> {
+        let key = self.0.fingerprinter.key(caller.user.id, request);
+        if request.key.is_some()
             && let Some(webhook) = repeated(&mut *self.connection().await?, &key).await?
         {
             return Ok(replayed(webhook));
@@ -66,7 +71,7 @@ impl Domain {
             visibility::of(&mut connection, caller, conversation).await?;
         }
         let head = epoch::load(&mut connection, Position::ZERO).await?.head();
-        let secret = random::<32>();
+        let secret = random_bytes::<32>();
         let new = NewWebhook {
             id: WebhookId(key.id.0),
             owner: caller.user.id,
@@ -80,15 +85,15 @@ impl Domain {
         };
         let inserted = connection
             .transaction(async |connection| {
-                if webhooks::lock_and_count(connection, new.owner).await? >= MOST {
-                    return Err(invalid("", format!("you have {MOST} webhooks, delete one")));
+                if webhooks::lock_and_count(connection, new.owner).await? >= MAX_WEBHOOKS {
+                    return Err(invalid("", format!("you have {MAX_WEBHOOKS} webhooks, delete one")));
                 }
                 Ok(webhooks::insert(connection, &new).await?)
             })
             .await;
         match inserted? {
             Some(webhook) => {
-                let thing = Registered { webhook, secret: Some(signing::shown(&secret)) };
+                let thing = RegisteredWebhook { webhook, secret: Some(signing::encode_secret(&secret)) };
                 Ok(Created { thing, created: true, replayed: false })
             }
             // The same request came twice at once.
@@ -109,7 +114,7 @@ impl Domain {
         let after = after.unwrap_or(WebhookId(Uuid::nil()));
         let mut connection = self.connection().await?;
         let mut found = webhooks::list(&mut connection, caller.user.id, after, limit as i64 + 1).await?;
-        let more = cut(&mut found, limit);
+        let more = truncate_to_page(&mut found, limit);
         Ok((found, more))
     }
 
@@ -122,7 +127,7 @@ impl Domain {
         found.filter(|webhook| webhook.owner == caller.user.id).ok_or(Error::NotFound)
     }
 
-    /// WebhookChanges one of the caller's webhooks.
+    /// Changes one of the caller's webhooks.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`].
@@ -130,9 +135,9 @@ impl Domain {
         &self,
         caller: &Caller,
         id: WebhookId,
-        wanted: WantedChanges,
+        wanted: WebhookPatch,
     ) -> Result<WebhookRow, Error> {
-        let WantedChanges { url, types, state } = wanted;
+        let WebhookPatch { url, types, state } = wanted;
         check_types(types.as_ref().and_then(|types| types.as_deref()))?;
         let present = self.webhook(caller, id).await?;
         let url = url.filter(|url| *url != present.url);
@@ -148,10 +153,15 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::CursorUnknown`], [`Error::CursorExpired`].
-    pub async fn replay_webhook(&self, caller: &Caller, id: WebhookId, target: Target) -> Result<WebhookRow, Error> {
+    pub async fn replay_webhook(
+        &self,
+        caller: &Caller,
+        id: WebhookId,
+        target: CursorTarget,
+    ) -> Result<WebhookRow, Error> {
         self.webhook(caller, id).await?;
         let mut connection = self.connection().await?;
-        let cursor = aimed(target, &epoch::load(&mut connection, Position::ZERO).await?)?;
+        let cursor = resolve_target(target, &epoch::load(&mut connection, Position::ZERO).await?)?;
         let put = webhooks::replay(&mut connection, id, caller.user.id, cursor.epoch, cursor.position).await?;
         put.ok_or(Error::NotFound)
     }
@@ -168,14 +178,14 @@ impl Domain {
     }
 
     async fn check_target(&self, text: &str) -> Result<(), Error> {
-        let targets = &self.0.targets;
+        let targets = &self.0.webhook_targets;
         let url = targets.read(text).map_err(|fault| invalid("url", fault))?;
         targets.look_up(&url).await.map_err(|fault| invalid("url", fault))
     }
 }
 
-fn replayed(webhook: WebhookRow) -> Created<Registered> {
-    Created { thing: Registered { webhook, secret: None }, created: true, replayed: true }
+fn replayed(webhook: WebhookRow) -> Created<RegisteredWebhook> {
+    Created { thing: RegisteredWebhook { webhook, secret: None }, created: true, replayed: true }
 }
 
 /// What an earlier request with this key made.
@@ -191,10 +201,10 @@ async fn repeated(connection: &mut Connection, key: &WriteKey) -> Result<Option<
 
 fn check_types(types: Option<&[String]>) -> Result<(), Error> {
     let Some(types) = types else { return Ok(()) };
-    if types.is_empty() || types.len() > MOST_TYPES {
+    if types.is_empty() || types.len() > MAX_WEBHOOK_TYPES {
         return Err(invalid(
             "types",
-            format!("names {} types, needs 1 to {MOST_TYPES}; leave it out for all", types.len()),
+            format!("names {} types, needs 1 to {MAX_WEBHOOK_TYPES}; leave it out for all", types.len()),
         ));
     }
     let unknown = types.iter().enumerate().filter(|(_, name)| EventKind::parse(name).is_none());

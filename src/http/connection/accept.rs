@@ -2,7 +2,7 @@
 
 use super::context::{ConnectionContext, ServerContext};
 use super::descriptors;
-use super::outage::{Backoff, OutageLog};
+use super::outage::{AcceptBackoff, OutageLog};
 use super::refuse::refuse;
 use super::serve::serve_accepted;
 use crate::http::middleware::stack::HttpService;
@@ -47,7 +47,7 @@ pub async fn serve(listener: TcpListener, service: HttpService, shutdown: &Shutd
     };
     tokio::select! {
         () = acceptor.run() => {}
-        () = shutdown.begun() => {}
+        () = shutdown.requested() => {}
     }
 }
 
@@ -63,11 +63,11 @@ struct Acceptor {
 
 impl Acceptor {
     async fn run(&mut self) {
-        let mut backoff = Backoff::default();
+        let mut backoff = AcceptBackoff::default();
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    backoff = Backoff::default();
+                    backoff = AcceptBackoff::default();
                     self.admit(stream, peer).await;
                 }
                 // The client has gone before it was accepted.
@@ -89,7 +89,7 @@ impl Acceptor {
         // polls, which delivery holds.
         if u64::try_from(stream.as_raw_fd()).is_ok_and(|number| number < self.descriptor_limit) {
             let context = ConnectionContext { server: self.server.clone(), peer, close_requested: false };
-            self.server.shutdown.finish(serve_accepted(context, stream));
+            self.server.shutdown.spawn_to_completion(serve_accepted(context, stream));
             return;
         }
         if self.limit_outages.fail() {

@@ -4,9 +4,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long to wait after the first failure in a row.
-const FIRST_BACKOFF: Duration = Duration::from_millis(10);
+const FIRST_ACCEPT_BACKOFF: Duration = Duration::from_millis(10);
 /// How long to wait at most: clients in the kernel's queue do not wait longer than that for nothing.
-const MAX_BACKOFF: Duration = Duration::from_secs(1);
+const MAX_ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
 /// After how long without a failure the next one is another outage.
 const OUTAGE_GAP: Duration = Duration::from_secs(60);
 
@@ -26,21 +26,21 @@ impl OutageLog {
 }
 
 /// How long to wait between attempts: twice as long each time.
-pub struct Backoff {
+pub struct AcceptBackoff {
     next: Duration,
 }
 
-impl Default for Backoff {
+impl Default for AcceptBackoff {
     fn default() -> Self {
-        Self { next: FIRST_BACKOFF }
+        Self { next: FIRST_ACCEPT_BACKOFF }
     }
 }
 
-impl Backoff {
+impl AcceptBackoff {
     /// Answers how long to wait now.
     pub fn wait(&mut self) -> Duration {
         let now = self.next;
-        self.next = (now * 2).min(MAX_BACKOFF);
+        self.next = (now * 2).min(MAX_ACCEPT_BACKOFF);
         now
     }
 }

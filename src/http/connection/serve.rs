@@ -63,8 +63,8 @@ pub fn respond_and_serve(
     response: Response,
 ) {
     let server = context.server.clone();
-    server.shutdown.finish_on(&server.runtime, async move {
-        let close = context.close_requested || context.server.shutdown.has_begun();
+    server.shutdown.spawn_to_completion_on(&server.runtime, async move {
+        let close = context.close_requested || context.server.shutdown.is_requested();
         let bytes = head.into_bytes(response, close).await;
         let mut stream = match TcpStream::from_std(socket) {
             Ok(stream) => stream,
@@ -117,7 +117,7 @@ async fn serve(context: ConnectionContext, stream: TcpStream, early: Bytes, time
                 }
             },
             () = &mut overdue => return,
-            () = context.server.shutdown.begun(), if !draining => {
+            () = context.server.shutdown.requested(), if !draining => {
                 draining = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`, and what a request with one is compared by.
 
-use crate::domain::idempotency::Asked;
+use crate::domain::RequestIdentity;
 use crate::http::respond::problem::{Problem, malformed};
 use crate::ids::WriteId;
 use axum::extract::FromRequestParts;
@@ -24,8 +24,8 @@ impl IdempotentRequest {
     }
 
     /// Joins it with the body.
-    pub fn asked<'a>(&'a self, body: &'a [u8]) -> Asked<'a> {
-        Asked { key: self.key, method: self.method.as_str(), path: &self.path, body }
+    pub fn asked<'a>(&'a self, body: &'a [u8]) -> RequestIdentity<'a> {
+        RequestIdentity { key: self.key, method: self.method.as_str(), path: &self.path, body }
     }
 }
 

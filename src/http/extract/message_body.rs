@@ -2,8 +2,7 @@
 
 use super::body::{BodyMediaType, CompleteBody, MAX_BODY_BYTES};
 use super::json_body::parse;
-use crate::domain::invalid;
-use crate::domain::messages::Draft;
+use crate::domain::{MessageDraft, invalid};
 use crate::http::respond::problem::Problem;
 use crate::http::respond::problem_code::ProblemCode;
 use crate::ids::{AttachmentId, MessageId};
@@ -33,7 +32,7 @@ pub struct MessageRequest {
 
 /// A message as JSON, or a body that is the text itself: no sniffing, decoding or trimming.
 pub struct MessageBody {
-    pub draft: Draft,
+    pub draft: MessageDraft,
     /// As it came.
     pub bytes: Bytes,
 }
@@ -51,17 +50,17 @@ impl<S: Sync> FromRequest<S> for MessageBody {
     }
 }
 
-impl From<MessageRequest> for Draft {
+impl From<MessageRequest> for MessageDraft {
     fn from(request: MessageRequest) -> Self {
         let MessageRequest { text, reply_to, metadata, attachments } = request;
         Self { text, reply_to, metadata, attachments: attachments.unwrap_or_default() }
     }
 }
 
-fn raw(bytes: &[u8]) -> Result<Draft, Problem> {
+fn raw(bytes: &[u8]) -> Result<MessageDraft, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| Problem::new(ProblemCode::Malformed, "the text is not UTF-8"))?;
     if text.contains('\0') {
         return Err(invalid("text", "U+0000 is not taken").into());
     }
-    Ok(Draft { text: text.to_owned(), reply_to: None, metadata: None, attachments: Vec::new() })
+    Ok(MessageDraft { text: text.to_owned(), reply_to: None, metadata: None, attachments: Vec::new() })
 }

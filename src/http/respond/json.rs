@@ -1,6 +1,6 @@
 //! JSON responses.
 
-use crate::domain::conversations::Created;
+use crate::domain::Created;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};

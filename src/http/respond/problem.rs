@@ -4,7 +4,7 @@ use super::problem_code::ProblemCode;
 use crate::domain::Error;
 use crate::log::Cursor;
 use crate::store::StoreError;
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire::{self, FieldError, ResetCode};
 use axum::response::{IntoResponse, Response};
 use hyper::HeaderMap;
@@ -128,7 +128,7 @@ impl From<Error> for Problem {
             Error::Invalid(errors) => Self::new(ProblemCode::Invalid, detail).with_errors(errors),
             Error::Malformed(errors) => Self::new(ProblemCode::Malformed, detail).with_errors(errors),
             Error::Busy | Error::Unresolved | Error::TooMany => Self::new(ProblemCode::Unavailable, detail),
-            Error::Store(StoreError::Unreachable(_) | StoreError::Lost(_)) => {
+            Error::Store(StoreError::Unreachable(_) | StoreError::Unavailable(_)) => {
                 unavailable(&error, "the database cannot be reached, try again")
             }
             Error::Store(StoreError::Files(_)) => {
@@ -149,12 +149,12 @@ impl From<StoreError> for Problem {
 
 /// Logs the cause of a fault of the server, which the client is not told.
 fn internal(error: &Error) -> Problem {
-    tracing::error!(error = chain(error), "request failed");
+    tracing::error!(error = error_chain(error), "request failed");
     Problem::new(ProblemCode::Internal, "this is a fault of the server, its log has the cause under this request's id")
 }
 
 fn unavailable(error: &Error, detail: &str) -> Problem {
-    tracing::warn!(error = chain(error), "request failed");
+    tracing::warn!(error = error_chain(error), "request failed");
     Problem::new(ProblemCode::Unavailable, detail)
 }
 

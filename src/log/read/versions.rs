@@ -93,25 +93,38 @@ pub async fn blank(
     query.load(connection).await
 }
 
-/// Blanks the next edits from `oldest` on whose messages are kept no longer, so that nobody could delete them; answers how
-/// many there were.
+/// Finds the next edits after a position that still have a text although their message is no longer kept; at most
+/// `limit`, in order. It reads the log from `after` on and takes no lock.
 ///
 /// # Errors
 /// The query failed.
-pub async fn blank_orphans(connection: &mut Connection, oldest: Position, limit: i64) -> Result<usize, Error> {
+pub async fn orphaned_edits(connection: &mut Connection, after: Position, limit: i64) -> Result<Vec<Position>, Error> {
+    let query = sql::<BigInt>(
+        "SELECT e.position FROM events e
+          WHERE e.kind = 'message.edited' AND e.payload->>'text' IS NOT NULL
+            AND NOT EXISTS (SELECT FROM ids k WHERE k.id = e.message_id) AND e.position > ",
+    )
+    .bind::<BigInt, _>(after)
+    .sql(" ORDER BY e.position LIMIT ")
+    .bind::<BigInt, _>(limit);
+    query.load(connection).await
+}
+
+/// Blanks orphaned edits, without the log's lock. Rows that somebody else has locked are skipped: only the deletion of
+/// their conversation locks them, which blanks them itself, and which this must neither wait for nor deadlock with.
+///
+/// # Errors
+/// The query failed.
+pub async fn blank_orphaned_edits(connection: &mut Connection, edits: &[Position]) -> Result<(), Error> {
     let query = sql::<()>(concat!(
         "UPDATE events SET ",
         blank!(),
-        " WHERE position IN (
-            SELECT e.position FROM events e
-             WHERE e.kind = 'message.edited' AND e.payload->>'text' IS NOT NULL
-               AND NOT EXISTS (SELECT FROM ids k WHERE k.id = e.message_id) AND e.position >= "
+        " WHERE position IN (SELECT e.position FROM events e WHERE e.position = ANY("
     ))
-    .bind::<BigInt, _>(oldest)
-    .sql(" LIMIT ")
-    .bind::<BigInt, _>(limit)
-    .sql(")");
-    query.execute(connection).await
+    .bind::<Array<BigInt>, _>(edits)
+    .sql(") FOR UPDATE SKIP LOCKED)");
+    query.execute(connection).await?;
+    Ok(())
 }
 
 /// Reads all versions of a message after its first, in order: its edits.

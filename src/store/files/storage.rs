@@ -2,7 +2,7 @@ use super::bucket::Bucket;
 use super::directory;
 use super::error::storage_error;
 use super::object_writer::ObjectWriter;
-use crate::config::Storage;
+use crate::config::AttachmentStorage;
 use crate::ids::ObjectId;
 use crate::store::database::error::StoreError;
 use bytes::Bytes;
@@ -39,10 +39,12 @@ impl FileStorage {
     ///
     /// # Errors
     /// [`StoreError::Files`]: the settings make no sense.
-    pub fn open(storage: &Storage) -> Result<Self, StoreError> {
+    pub fn open(storage: &AttachmentStorage) -> Result<Self, StoreError> {
         Ok(Self(match storage {
-            Storage::Directory(directory) => Backend::Directory(std::path::absolute(directory).map_err(storage_error)?),
-            Storage::Bucket { name, prefix } => Backend::Bucket(Bucket::open(name, prefix)?),
+            AttachmentStorage::Directory(directory) => {
+                Backend::Directory(std::path::absolute(directory).map_err(storage_error)?)
+            }
+            AttachmentStorage::Bucket { name, prefix } => Backend::Bucket(Bucket::open(name, prefix)?),
         }))
     }
 

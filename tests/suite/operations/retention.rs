@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longwave::log::retention::{RetentionError, Retired, retire};
-use longwave::store::advisory_keys::RETENTION_KEY;
+use longwave::store::advisory_keys::{LOG_KEY, RETENTION_KEY};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio_postgres::Client;
@@ -362,4 +362,67 @@ async fn edit_of_a_dropped_message_loses_its_text() {
     let rows = setting.sql.query(texts, &[]).await.expect("the edits");
     let texts: Vec<Option<String>> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(texts, [None, Some("still young".to_owned())]);
+}
+
+/// Waits until a session waits for the advisory lock `key`, which fits into 32 bits or is of the log.
+async fn wait_for_waiter(sql: &Client, key: i64) {
+    let waiters = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                      AND (classid::bigint << 32) | objid::bigint = $1";
+    eventually("a session waits for the lock", SOON, async || {
+        let waiting: i64 = sql.query_one(waiters, &[&key]).await.expect("a count").get(0);
+        (waiting > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sends_are_answered_while_retention_erases_orphaned_edits() {
+    const HELD_KEY: i64 = 1;
+    let setting = Setting::start().await;
+    setting.anna.edit(setting.messages[0]["id"].as_str().expect("an id"), "secret of old").await.expect(200);
+    let hold = format!(
+        "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_advisory_xact_lock({HELD_KEY}); RETURN NEW; END $$;
+         CREATE TRIGGER hold BEFORE UPDATE ON events FOR EACH ROW WHEN (OLD.kind = 'message.edited')
+            EXECUTE FUNCTION hold();
+         SELECT pg_advisory_lock({HELD_KEY})"
+    );
+    setting.sql.batch_execute(&hold).await.expect("a trigger");
+    let (retired, sent) = tokio::join!(setting.retire(90), async {
+        wait_for_waiter(&setting.sql, HELD_KEY).await;
+        let sent = setting.anna.send(&setting.group, "meanwhile").await;
+        setting.sql.execute("SELECT pg_advisory_unlock($1)", &[&HELD_KEY]).await.expect("retention goes on");
+        sent
+    });
+    assert_eq!(sent.status, 201, "{}", sent.text());
+    retired.expect("retention");
+    assert_eq!(setting.number("SELECT count(*) FROM events WHERE payload->>'text' LIKE 'secret%'").await, 0);
+}
+
+#[tokio::test]
+async fn edit_that_found_its_message_before_it_was_dropped_loses_its_text_too() {
+    let setting = Setting::start().await;
+    let (mut deletion, mut edit) = (setting.app.sql().await, setting.app.sql().await);
+    let deletion = deletion.transaction().await.expect("a transaction");
+    deletion.execute("SELECT FROM ids WHERE position = 2 FOR UPDATE", &[]).await.expect("retention waits for it");
+    let (retired, ()) = tokio::join!(setting.retire(90), async {
+        let waits =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DELETE FROM ids%'
+                        AND datname = current_database()";
+        let deleting = async || (setting.number(waits).await > 0).then_some(());
+        eventually("retention removes ids", SOON, deleting).await;
+        let edit = edit.transaction().await.expect("a transaction");
+        edit.execute("SELECT log_lock(0)", &[]).await.expect("the log's lock");
+        let append = "INSERT INTO events (position, conversation_id, kind, message_id, sender_id, created_at, payload)
+                      SELECT (SELECT max(position) + 1 FROM events), conversation_id, 'message.edited', message_id,
+                             sender_id, now(), payload FROM events WHERE position = 2";
+        edit.execute(append, &[]).await.expect("an edit");
+        deletion.rollback().await.expect("retention goes on");
+        wait_for_waiter(&setting.sql, LOG_KEY.0).await;
+        edit.commit().await.expect("the edit is in the log");
+    });
+    retired.expect("retention");
+    let texts = "SELECT count(*) FROM events WHERE kind = 'message.edited' AND payload->>'text' IS NOT NULL";
+    assert_eq!(setting.number(texts).await, 0);
 }

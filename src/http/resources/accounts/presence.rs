@@ -1,6 +1,6 @@
 //! Who is connected.
 
-use crate::domain::presence::Standing;
+use crate::domain::UserPresence;
 use crate::http::app::App;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::query::{NoQuery, QueryParams};
@@ -49,8 +49,8 @@ pub struct LiveConnection {
     since: Timestamp,
 }
 
-impl From<Standing> for Presence {
-    fn from(standing: Standing) -> Self {
+impl From<UserPresence> for Presence {
+    fn from(standing: UserPresence) -> Self {
         let since = standing.since.map(Timestamp);
         Self { user: standing.user.into(), online: since.is_some(), since }
     }

@@ -1,7 +1,6 @@
 //! Sessions.
 
-use crate::domain::Error;
-use crate::domain::accounts::Credentials;
+use crate::domain::{Credentials, Error};
 use crate::http::app::App;
 use crate::http::extract::caller::{Anonymous, Authenticated};
 use crate::http::extract::json_body::JsonBody;

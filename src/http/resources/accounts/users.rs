@@ -1,7 +1,6 @@
 //! Users.
 
-use crate::domain::accounts::Registration;
-use crate::domain::directory::DirectoryKey;
+use crate::domain::{DirectoryKey, Registration};
 use crate::http::app::App;
 use crate::http::extract::caller::{Anonymous, Authenticated};
 use crate::http::extract::json_body::JsonBody;

@@ -1,7 +1,6 @@
 //! Conversations.
 
-use crate::domain::conversations::Wanted;
-use crate::domain::settings::Changes;
+use crate::domain::{ConversationDraft, ConversationPatch};
 use crate::http::app::App;
 use crate::http::extract::body::MAX_LIST_BODY_BYTES;
 use crate::http::extract::caller::Authenticated;
@@ -96,7 +95,7 @@ pub async fn create_conversation(
     JsonBody { value, bytes }: JsonBody<CreateConversation, MAX_LIST_BODY_BYTES>,
 ) -> Result<Response, Problem> {
     let CreateConversation { kind, title, members, history } = value;
-    let wanted = Wanted { kind, title, members, history };
+    let wanted = ConversationDraft { kind, title, members, history };
     Ok(json::created(app.domain.create_conversation(&caller, wanted, request.asked(&bytes)).await?))
 }
 
@@ -171,7 +170,7 @@ pub async fn update_conversation(
     JsonBody { value, .. }: JsonBody<UpdateConversation>,
 ) -> Result<Response, Problem> {
     let UpdateConversation { title, archived, muted } = value;
-    let changes = Changes { title, archived, muted };
+    let changes = ConversationPatch { title, archived, muted };
     Ok(json::ok(app.domain.update_conversation(&caller, id, changes).await?))
 }
 

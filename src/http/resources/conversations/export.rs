@@ -1,7 +1,6 @@
 //! Exports: a conversation as lines of JSON.
 
-use crate::domain::Error;
-use crate::domain::exporting::{Begun, Export};
+use crate::domain::{Error, Export, ExportStart};
 use crate::http::app::App;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::get_only::GetOnly;
@@ -11,7 +10,7 @@ use crate::http::extract::start::export_start;
 use crate::http::respond::problem::Problem;
 use crate::ids::ConversationId;
 use crate::log::Event;
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire::Encoded;
 use axum::body::Body;
 use axum::extract::State;
@@ -63,8 +62,8 @@ pub async fn export_conversation(
 ) -> Result<Response, Problem> {
     let after = export_start(&app, &caller, params.after.as_deref()).await?;
     let export = match app.domain.begin_export(caller, id, after).await? {
-        Begun::Export(export) => export,
-        Begun::Dead(code, fresh) => return Err(Problem::dead_cursor(code, fresh)),
+        ExportStart::Export(export) => export,
+        ExportStart::Dead(code, fresh) => return Err(Problem::dead_cursor(code, fresh)),
     };
     let disposition = format!("attachment; filename=\"conversation-{id}.ndjson\"");
     let headers = [(CONTENT_TYPE, "application/x-ndjson".to_owned()), (CONTENT_DISPOSITION, disposition)];
@@ -74,14 +73,14 @@ pub async fn export_conversation(
 /// A page is read when the one before it was taken, so that a client that reads slowly holds one.
 fn body(app: App, export: Export) -> Body {
     Body::from_stream(stream::try_unfold((app, export), async |(app, mut export)| {
-        if app.shutdown.has_begun() {
+        if app.shutdown.is_requested() {
             return Err(Error::Busy);
         }
         match export.next(&app.domain).await {
             Ok(events) if events.is_empty() => Ok(None),
             Ok(events) => Ok(Some((lines(events), (app, export)))),
             Err(error) => {
-                tracing::info!(error = chain(&error), "an export broke off");
+                tracing::info!(error = error_chain(&error), "an export broke off");
                 Err(error)
             }
         }

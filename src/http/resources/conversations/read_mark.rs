@@ -1,7 +1,6 @@
 //! Read marks.
 
-use crate::domain::Error;
-use crate::domain::history::Bound;
+use crate::domain::{Error, HistoryBound};
 use crate::http::app::App;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::json_body::JsonBody;
@@ -52,8 +51,8 @@ pub async fn put_read(
     JsonBody { value, .. }: JsonBody<PutRead>,
 ) -> Result<Response, Problem> {
     let reached = match (value.message_id, value.cursor) {
-        (Some(message), None) => Bound::Message(message),
-        (None, Some(cursor)) => Bound::Cursor(Cursor::parse(&cursor).ok_or(Error::CursorMalformed)?),
+        (Some(message), None) => HistoryBound::Message(message),
+        (None, Some(cursor)) => HistoryBound::Cursor(Cursor::parse(&cursor).ok_or(Error::CursorMalformed)?),
         _ => return Err(malformed("message_id", "is needed, or cursor, and not both")),
     };
     Ok(json::ok(app.domain.mark_read(&caller, id, reached).await?))

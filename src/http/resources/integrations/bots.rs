@@ -1,6 +1,6 @@
 //! Bots and their tokens.
 
-use crate::domain::bots::{Issued, Wanted, WantedToken};
+use crate::domain::{BotDraft, BotTokenDraft, IssuedBotToken};
 use crate::http::app::App;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::idempotent_request::IdempotentRequest;
@@ -98,8 +98,8 @@ impl From<BotTokenRow> for BotToken {
     }
 }
 
-impl From<Issued> for BotToken {
-    fn from(issued: Issued) -> Self {
+impl From<IssuedBotToken> for BotToken {
+    fn from(issued: IssuedBotToken) -> Self {
         Self { token: issued.secret, ..issued.token.into() }
     }
 }
@@ -139,7 +139,7 @@ pub async fn create_bot(
     JsonBody { value, bytes }: JsonBody<CreateBot>,
 ) -> Result<Response, Problem> {
     let CreateBot { name, display_name } = value;
-    let wanted = Wanted { name, display_name };
+    let wanted = BotDraft { name, display_name };
     Ok(json::created(app.domain.create_bot(&caller, wanted, request.asked(&bytes)).await?))
 }
 
@@ -202,7 +202,7 @@ pub async fn create_bot_token(
     JsonBody { value, bytes }: JsonBody<CreateBotToken>,
 ) -> Result<Response, Problem> {
     let CreateBotToken { name, expires_in } = value;
-    let wanted = WantedToken { name, expires_in };
+    let wanted = BotTokenDraft { name, expires_in };
     let created = app.domain.create_bot_token(&caller, &user, wanted, request.asked(&bytes)).await?;
     Ok(json::created_as(created, BotToken::from))
 }

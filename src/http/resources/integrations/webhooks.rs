@@ -1,6 +1,6 @@
 //! Webhooks.
 
-use crate::domain::webhooks::registry::{Registered, Wanted, WantedChanges};
+use crate::domain::{RegisteredWebhook, WebhookDraft, WebhookPatch};
 use crate::http::app::App;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::cursor_target::cursor_target;
@@ -119,8 +119,8 @@ impl From<webhooks::WebhookRow> for Webhook {
     }
 }
 
-impl From<Registered> for Webhook {
-    fn from(registered: Registered) -> Self {
+impl From<RegisteredWebhook> for Webhook {
+    fn from(registered: RegisteredWebhook) -> Self {
         Self { secret: registered.secret, ..registered.webhook.into() }
     }
 }
@@ -168,7 +168,7 @@ pub async fn create_webhook(
     JsonBody { value, bytes }: JsonBody<CreateWebhook>,
 ) -> Result<Response, Problem> {
     let CreateWebhook { url, conversation_id, types } = value;
-    let wanted = Wanted { url, conversation: conversation_id, types };
+    let wanted = WebhookDraft { url, conversation: conversation_id, types };
     let created = app.domain.create_webhook(&caller, wanted, request.asked(&bytes)).await?;
     Ok(json::created_as(created, Webhook::from))
 }
@@ -235,7 +235,7 @@ pub async fn patch_webhook(
     JsonBody { value, .. }: JsonBody<PatchWebhook>,
 ) -> Result<Response, Problem> {
     let PatchWebhook { url, types, state } = value;
-    let changed = app.domain.change_webhook(&caller, id, WantedChanges { url, types, state }).await?;
+    let changed = app.domain.change_webhook(&caller, id, WebhookPatch { url, types, state }).await?;
     Ok(json::ok(Webhook::from(changed)))
 }
 

@@ -1,7 +1,6 @@
 //! Attachments.
 
-use crate::domain::attachments::{Found, Label};
-use crate::domain::conversations::Created;
+use crate::domain::{Created, ReadableAttachment, UploadLabel};
 use crate::http::app::App;
 use crate::http::extract::body::{BodyReader, check_encoding};
 use crate::http::extract::caller::Authenticated;
@@ -14,7 +13,7 @@ use crate::http::respond::json;
 use crate::http::respond::problem::Problem;
 use crate::http::respond::range_request::{self, RangeConditions};
 use crate::ids::AttachmentId;
-use crate::telemetry::chain;
+use crate::telemetry::error_chain;
 use crate::wire::Attachment;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -77,7 +76,7 @@ pub async fn create_attachment(
         while let Some(bytes) = reader.next(MAX_UPLOAD_BYTES).await? {
             upload.write(&bytes).await?;
         }
-        let label = Label { name: name.as_deref(), media_type: media_type.map(str::trim) };
+        let label = UploadLabel { name: name.as_deref(), media_type: media_type.map(str::trim) };
         Ok::<Created<Attachment>, Problem>(upload.finish(label, idempotent.asked(&[])).await?)
     };
     let uploaded = uploaded.await;
@@ -138,12 +137,12 @@ pub async fn get_attachment(
     Ok(response)
 }
 
-async fn stream(app: &App, found: &Found, part: &Range<u64>) -> Result<Body, Problem> {
-    let pieces = app.domain.bytes_of(found, part.clone()).await?;
+async fn stream(app: &App, found: &ReadableAttachment, part: &Range<u64>) -> Result<Body, Problem> {
+    let pieces = app.domain.attachment_bytes(found, part.clone()).await?;
     // The head is sent by then: the connection breaks off, which tells the client that something is missing.
     let logged = pieces.inspect(|piece| {
         if let Err(error) = piece {
-            tracing::warn!(error = chain(error), "a download breaks off");
+            tracing::warn!(error = error_chain(error), "a download breaks off");
         }
     });
     Ok(Body::from_stream(logged))

@@ -1,7 +1,6 @@
 //! Responses to sends that wait until the message was delivered to somebody.
 
-use crate::domain::Caller;
-use crate::domain::conversations::Created;
+use crate::domain::{Caller, Created};
 use crate::http::app::App;
 use crate::http::respond::json;
 use crate::ids::UserId;
@@ -39,7 +38,7 @@ pub async fn respond(app: &App, caller: &Caller, sent: Created<Message>, wait: O
             let delivered = app.live.delivered(at, sent.thing.conversation_id, caller.user.id, time);
             tokio::select! {
                 delivered = delivered => delivered,
-                () = app.shutdown.begun() => Vec::new(),
+                () = app.shutdown.requested() => Vec::new(),
             }
         }
     };

@@ -1,7 +1,6 @@
 //! Messages of a conversation, and replies to a message.
 
-use crate::domain::Error;
-use crate::domain::history::{Bound, Wanted};
+use crate::domain::{Error, HistoryBound, HistoryQuery};
 use crate::http::app::App;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::page::{PageParams, PageRequest};
@@ -86,7 +85,7 @@ pub async fn list_messages(
         Direction::Asc => Order::OldestFirst,
         Direction::Desc => Order::NewestFirst,
     };
-    let wanted = Wanted {
+    let wanted = HistoryQuery {
         after: bound("after", token.after.as_deref())?,
         before: bound("before", token.before.as_deref())?,
         order,
@@ -136,11 +135,11 @@ fn first_page(params: HistoryParams) -> HistoryPageToken {
     HistoryPageToken { order: params.order.unwrap_or(default_order), before: params.before, after: params.after }
 }
 
-fn bound(field: &str, text: Option<&str>) -> Result<Option<Bound>, Problem> {
+fn bound(field: &str, text: Option<&str>) -> Result<Option<HistoryBound>, Problem> {
     let read = |text: &str| {
-        let message = MessageId::parse(text).map(Bound::Message);
+        let message = MessageId::parse(text).map(HistoryBound::Message);
         message
-            .or_else(|| Cursor::parse(text).map(Bound::Cursor))
+            .or_else(|| Cursor::parse(text).map(HistoryBound::Cursor))
             .ok_or_else(|| malformed(field, "is neither a cursor nor the id of a message"))
     };
     text.map(read).transpose()

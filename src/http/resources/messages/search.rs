@@ -1,6 +1,6 @@
 //! Searching.
 
-use crate::domain::search::{Wanted, Words};
+use crate::domain::{SearchQuery, SearchWords};
 use crate::http::app::App;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::page::PageRequest;
@@ -93,7 +93,7 @@ fn first_page(params: SearchParams) -> Result<SearchPageToken, Problem> {
     Ok(SearchPageToken { q, conversation_id, from, since, until, before: None })
 }
 
-fn wanted(token: &SearchPageToken, limit: usize) -> Result<Wanted, Problem> {
+fn wanted(token: &SearchPageToken, limit: usize) -> Result<SearchQuery, Problem> {
     let length = token.q.chars().count();
     if !SEARCH_QUERY_CHARS.contains(&length) {
         let (least, most) = (SEARCH_QUERY_CHARS.start(), SEARCH_QUERY_CHARS.end());
@@ -102,8 +102,8 @@ fn wanted(token: &SearchPageToken, limit: usize) -> Result<Wanted, Problem> {
     let conversation = token.conversation_id.as_deref().map(|id| {
         ConversationId::parse(id).ok_or_else(|| malformed("conversation_id", "is not a UUID in the 36-character form"))
     });
-    Ok(Wanted {
-        words: Words::parse(&token.q).ok_or_else(|| malformed("q", "has no word"))?,
+    Ok(SearchQuery {
+        words: SearchWords::parse(&token.q).ok_or_else(|| malformed("q", "has no word"))?,
         conversation: conversation.transpose()?,
         from: token.from.clone(),
         since: time("since", token.since.as_deref())?,

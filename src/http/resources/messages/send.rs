@@ -1,7 +1,7 @@
 //! Sending messages.
 
 use super::delivery_wait::{self, SentMessage};
-use crate::domain::messages::Draft;
+use crate::domain::MessageDraft;
 use crate::http::app::App;
 use crate::http::extract::body::MAX_LIST_BODY_BYTES;
 use crate::http::extract::caller::Authenticated;
@@ -103,7 +103,7 @@ pub async fn send_message(
     JsonBody { value, bytes }: JsonBody<SendMessage, MAX_LIST_BODY_BYTES>,
 ) -> Result<Response, Problem> {
     let SendMessage { to, text, reply_to, metadata, attachments } = value;
-    let draft: Draft = MessageRequest { text, reply_to, metadata, attachments }.into();
+    let draft: MessageDraft = MessageRequest { text, reply_to, metadata, attachments }.into();
     let sent = app.domain.send_to(&caller, &to, draft, request.asked(&bytes)).await?;
     Ok(delivery_wait::respond(&app, &caller, sent, wait).await)
 }

@@ -1,6 +1,6 @@
 //! Statistics.
 
-use crate::domain::statistics::{Overview, Wanted};
+use crate::domain::{DeploymentReport, StatisticsQuery};
 use crate::http::app::App;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::path::PathParam;
@@ -144,7 +144,7 @@ pub async fn get_deployment_statistics(
     QueryParams(params): QueryParams<StatisticsParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Overview { users, conversations, items } = app.domain.overview(&caller, params.wanted()?).await?;
+    let DeploymentReport { users, conversations, items } = app.domain.overview(&caller, params.wanted()?).await?;
     if csv::is_wanted(&headers) {
         return Ok(table(items));
     }
@@ -153,8 +153,8 @@ pub async fn get_deployment_statistics(
 }
 
 impl StatisticsParams {
-    fn wanted(self) -> Result<Wanted, Problem> {
-        Ok(Wanted {
+    fn wanted(self) -> Result<StatisticsQuery, Problem> {
+        Ok(StatisticsQuery {
             first: self.from.as_deref().map(|text| day("from", text)).transpose()?,
             last: self.to.as_deref().map(|text| day("to", text)).transpose()?,
             zone: self.tz.unwrap_or_else(|| "UTC".into()),

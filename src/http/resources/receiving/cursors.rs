@@ -1,6 +1,6 @@
 //! Cursors that the server stores by name.
 
-use crate::domain::cursors::Named;
+use crate::domain::NamedCursor;
 use crate::http::app::App;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::cursor_target::cursor_target;
@@ -46,8 +46,8 @@ struct CursorsPageToken {
     name: String,
 }
 
-impl From<Named> for StoredCursor {
-    fn from(named: Named) -> Self {
+impl From<NamedCursor> for StoredCursor {
+    fn from(named: NamedCursor) -> Self {
         Self {
             name: named.name,
             cursor: named.cursor.to_string(),

@@ -1,0 +1,235 @@
+//! Deleting an account: it is closed at once, and then all that is left of it goes, a part at a time.
+//!
+//! Closing is one change under the log's lock. What was on its way then, a send or an invitation that was admitted before,
+//! may still come through; so the account is looked at once more after [`LATE_WRITE_WINDOW`], before it counts as erased. A node that
+//! dies leaves the rest to the others.
+
+use crate::domain::auth::caller::Caller;
+use crate::domain::auth::passwords::PasswordCheck;
+use crate::domain::conversations::removal::MemberRemoval;
+use crate::domain::error::Error;
+use crate::domain::idempotency::request::fresh_key;
+use crate::domain::messages::current_version::is_deleted;
+use crate::domain::messages::delete::delete_under_lock;
+use crate::domain::service::Domain;
+use crate::domain::service::run_to_completion;
+use crate::ids::{ConversationId, Position, UserId};
+use crate::log::history::{self, Interval};
+use crate::log::{ApplyError, Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, read};
+use crate::store::users::UserRow;
+use crate::store::{Connection, account_deletions, users, webhooks};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a deleted account is called.
+const DELETED_DISPLAY_NAME: &str = "deleted user";
+/// Messages that are deleted at once: the log's lock is held meanwhile, some 50 ms.
+const MESSAGES_PER_ERASURE: usize = 50;
+/// Events that are looked through for them at once.
+const EVENTS_PER_SCAN: usize = 10_000;
+/// How long the answer waits for the last text to go. What is left then goes all the same.
+const ERASURE_WAIT: Duration = Duration::from_secs(30);
+/// How often it is looked for what a node that died has left behind, and for names to be freed.
+const ERASURE_POLL_INTERVAL: Duration = Duration::from_secs(60);
+/// After how long nothing that was admitted before can still come: longer than any request takes.
+const LATE_WRITE_WINDOW: Duration = Duration::from_secs(150);
+/// How long nobody else can take the name.
+const NAME_RESERVATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+impl Domain {
+    /// Deletes the caller's account. It answers when the last text is gone, or after a while.
+    ///
+    /// # Errors
+    /// [`Error::CredentialsWrong`]: the account has another password, or one at all, or none.
+    ///
+    /// # Cancel safety
+    /// What was begun is finished.
+    pub async fn delete_account(&self, caller: &Caller, password: Option<String>) -> Result<(), Error> {
+        self.check_password(caller.user.id, password).await?;
+        let (domain, user) = (self.clone(), caller.user.clone());
+        run_to_completion(async move { domain.close_account(user).await }).await
+    }
+
+    /// Erases what nodes that died have left behind, and frees names, until it is dropped.
+    pub async fn erase_the_deleted(&self) {
+        loop {
+            if let Err(error) = self.erase_all().await {
+                tracing::warn!(%error, "cannot erase deleted accounts");
+            }
+            tokio::time::sleep(ERASURE_POLL_INTERVAL.mul_f64(0.5 + fastrand::f64())).await;
+        }
+    }
+
+    async fn check_password(&self, user: UserId, password: Option<String>) -> Result<(), Error> {
+        let hash = users::password_hash(&mut *self.connection().await?, user).await?;
+        let right = match (password, hash) {
+            // Somebody else vouches for them.
+            (None, None) => true,
+            (Some(password), Some(hash)) => self.0.passwords.verify(password, Some(hash)).await != PasswordCheck::Wrong,
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if right { Ok(()) } else { Err(Error::CredentialsWrong) }
+    }
+
+    async fn close_account(&self, user: Arc<UserRow>) -> Result<(), Error> {
+        let closed = self.close(user.id).await?;
+        self.revocations().disable(&closed);
+        self.announce_the_ended().await;
+        let domain = self.clone();
+        let erasing = tokio::spawn(async move {
+            for user in closed {
+                domain.erase(user).await?;
+            }
+            Ok::<_, Error>(())
+        });
+        match tokio::time::timeout(ERASURE_WAIT, erasing).await {
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "an account is closed, but not erased yet"),
+            Ok(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            Ok(Ok(Ok(()))) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Closes an account with its bots, and answers which accounts that are.
+    async fn close(&self, user: UserId) -> Result<Vec<UserId>, Error> {
+        match self.0.log.change(AccountClosing { key: fresh_key(user), user }).await? {
+            ChangeOutcome::Applied(closed, _) => Ok(closed),
+            // An earlier attempt of this very change went through: the next look finds what else there is.
+            ChangeOutcome::Replayed(_) => Ok(vec![user]),
+        }
+    }
+
+    async fn erase_again(&self, user: UserId, settled: bool) -> Result<(), Error> {
+        // A bot or a webhook may have come that was asked for before.
+        self.close(user).await?;
+        self.erase(user).await?;
+        if settled {
+            account_deletions::set_erased(&mut *self.connection().await?, user).await?;
+        }
+        Ok(())
+    }
+
+    async fn erase_all(&self) -> Result<(), Error> {
+        let found = account_deletions::to_erase(&mut *self.connection().await?, LATE_WRITE_WINDOW).await?;
+        for (user, settled) in found {
+            // What is wrong with one must not keep the others.
+            if let Err(error) = self.erase_again(user, settled).await {
+                tracing::warn!(%error, %user, "cannot erase a deleted account");
+            }
+        }
+        Ok(account_deletions::free_names(&mut *self.connection().await?, NAME_RESERVATION).await?)
+    }
+
+    /// Removes the webhooks, ends the memberships and deletes the messages of a deleted account.
+    async fn erase(&self, user: UserId) -> Result<(), Error> {
+        let mut connection = self.connection().await?;
+        let user = Arc::new(users::by_id(&mut connection, user).await?.ok_or(Error::NotFound)?);
+        webhooks::delete_all(&mut connection, user.id).await?;
+        let memberships = account_deletions::current_memberships(&mut connection, user.id).await?;
+        drop(connection);
+        for conversation in memberships {
+            self.withdraw(&user, conversation).await?;
+        }
+        let memberships_ended = account_deletions::erasure_intervals(&mut *self.connection().await?, user.id).await?;
+        for (conversation, first, last) in memberships_ended {
+            let interval = Interval { first, last: last.unwrap_or(Position::MAX) };
+            self.erase_texts(&user, conversation, interval).await?;
+        }
+        Ok(())
+    }
+
+    async fn withdraw(&self, user: &Arc<UserRow>, conversation: ConversationId) -> Result<(), Error> {
+        let key = fresh_key(user.id);
+        let leaving = MemberRemoval { key, conversation, caller: user.clone(), user: (**user).clone(), for_good: true };
+        match self.0.log.change(leaving).await {
+            // Gone already: another node is at it, or the conversation was deleted.
+            Err(ChangeError::Rejected(Error::NotFound)) | Ok(_) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn erase_texts(
+        &self,
+        user: &Arc<UserRow>,
+        conversation: ConversationId,
+        mut interval: Interval,
+    ) -> Result<(), Error> {
+        while interval.first <= interval.last {
+            let mut connection = self.connection().await?;
+            let (found, reached) =
+                history::of_sender(&mut connection, conversation, interval, user.id, EVENTS_PER_SCAN).await?;
+            drop(connection);
+            for part in found.chunks(MESSAGES_PER_ERASURE) {
+                let key = fresh_key(user.id);
+                let erasing = MessageErasure { key, user: user.clone(), messages: part.to_vec() };
+                self.0.log.change(erasing).await?;
+            }
+            match reached {
+                Some(reached) => interval.first = reached.next(),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Closes an account.
+struct AccountClosing {
+    key: WriteKey,
+    user: UserId,
+}
+
+impl Change for AccountClosing {
+    type Output = Vec<UserId>;
+    type Rejection = Error;
+
+    fn key(&self) -> &WriteKey {
+        &self.key
+    }
+
+    fn apply<'a>(&'a self, connection: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, Vec<UserId>, Error> {
+        Box::pin(async move {
+            Ok((Vec::new(), account_deletions::delete(connection, self.user, DELETED_DISPLAY_NAME).await?))
+        })
+    }
+}
+
+/// Deletes messages of a deleted account, as far as they are not deleted.
+struct MessageErasure {
+    key: WriteKey,
+    user: Arc<UserRow>,
+    /// Where they stand.
+    messages: Vec<Position>,
+}
+
+impl Change for MessageErasure {
+    type Output = ();
+    type Rejection = Error;
+
+    fn size_bytes(&self) -> usize {
+        size_of_val(self) + size_of_val(self.messages.as_slice())
+    }
+
+    fn key(&self) -> &WriteKey {
+        &self.key
+    }
+
+    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
+        Box::pin(async move {
+            let created = read::events_at(connection, &self.messages)
+                .await
+                .map_err(|error| ApplyError::Rejected(error.into()))?;
+            let mut events = Vec::with_capacity(created.len());
+            for message in &created {
+                if is_deleted(connection, message).await? {
+                    continue;
+                }
+                let first = events.is_empty();
+                let key = if first { self.key.clone() } else { fresh_key(self.user.id) };
+                let locked = LockedHead { next: locked.next.plus(events.len()), ..locked };
+                events.push(delete_under_lock(connection, key, &self.user, message, locked).await?);
+            }
+            Ok((events, ()))
+        })
+    }
+}

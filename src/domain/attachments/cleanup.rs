@@ -1,0 +1,60 @@
+//! Removing bytes that nobody needs.
+
+use crate::domain::error::Error;
+use crate::domain::service::Domain;
+use crate::ids::ObjectId;
+use crate::log::epoch;
+use crate::store::{attachments, orphaned_objects};
+use crate::telemetry::error_chain;
+use std::time::Duration;
+
+/// How long an upload may wait for its message: somebody who writes it in the evening may send it in the morning.
+const UNSENT_ATTACHMENT_TTL: Duration = Duration::from_secs(24 * 3_600);
+/// How often to look, on each node, with as much again at random. It is a few probes of indexes that are nearly empty.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(5);
+/// Objects that are removed at once.
+const CLEANUP_BATCH: i64 = 100;
+/// How long other nodes leave a batch to the one that took it: longer than a storage that answers takes.
+const CLEANUP_LEASE: Duration = Duration::from_secs(600);
+
+impl Domain {
+    /// Removes bytes that nobody needs, for ever. All nodes may do so: each object is one node's.
+    pub async fn sweep_attachments(&self) {
+        loop {
+            tokio::time::sleep(CLEANUP_INTERVAL + CLEANUP_INTERVAL.mul_f64(fastrand::f64())).await;
+            if let Err(error) = self.sweep().await {
+                tracing::warn!(error = error_chain(&error), "cannot remove attachments that nobody needs");
+            }
+        }
+    }
+
+    async fn sweep(&self) -> Result<(), Error> {
+        let oldest = epoch::oldest_position(&mut *self.connection().await?).await?;
+        while attachments::release_retired(&mut *self.connection().await?, oldest, CLEANUP_BATCH).await? > 0 {}
+        while attachments::release_unsent(&mut *self.connection().await?, UNSENT_ATTACHMENT_TTL, CLEANUP_BATCH).await?
+            > 0
+        {}
+        loop {
+            let objects = orphaned_objects::claim(&mut *self.connection().await?, CLEANUP_LEASE, CLEANUP_BATCH).await?;
+            if objects.is_empty() {
+                return Ok(());
+            }
+            let removed = self.remove(&objects).await;
+            orphaned_objects::delete(&mut *self.connection().await?, &removed).await?;
+        }
+    }
+
+    /// Removes objects; answers those that are gone. The others are due again after the lease.
+    async fn remove(&self, objects: &[ObjectId]) -> Vec<ObjectId> {
+        let mut removed = Vec::with_capacity(objects.len());
+        for object in objects {
+            match self.0.files.remove(*object).await {
+                Ok(()) => removed.push(*object),
+                Err(error) => {
+                    tracing::warn!(error = error_chain(&error), %object, "cannot remove an attachment's bytes")
+                }
+            }
+        }
+        removed
+    }
+}

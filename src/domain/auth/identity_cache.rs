@@ -1,0 +1,166 @@
+//! Who calls: from a token or a ticket to a user, without a query for each request.
+
+use crate::domain::auth::caller::Caller;
+use crate::domain::error::Error;
+use crate::ids::UserId;
+use crate::store::bots::BotTokenSession;
+use crate::store::users::UserRow;
+use crate::store::{self, ANSWER, DataLoader, Pool, StoreError, users};
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a node trusts what it read of a user, and again what it then made of a token. Disabled users are noticed sooner, with the revocations.
+pub(super) const IDENTITY_TTL: Duration = Duration::from_secs(10);
+/// Tokens and users that are remembered at most; above it, all of them are forgotten. Those who only listen show theirs
+/// once, and what it takes to remember them is not given back to the machine.
+const MAX_CACHED_IDENTITIES: usize = 4_096;
+/// Users that are read at once.
+const MAX_IDENTITIES_PER_QUERY: usize = 1_000;
+
+/// How a token names its user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum IdentityKey {
+    Id(UserId),
+    Name(String),
+}
+
+/// Users that called lately. Those who come at the same time, and are not among them, are read in one query.
+pub struct IdentityCache {
+    /// By their tokens.
+    pub(super) callers: ExpiringCache<Box<str>, Caller>,
+    pub(super) users: ExpiringCache<IdentityKey, Arc<UserRow>>,
+    rounds: DataLoader<IdentityKey, Option<UserRow>>,
+    /// By the hashes of tokens.
+    pub(super) bots: DataLoader<Vec<u8>, Option<BotTokenSession>>,
+}
+
+impl IdentityCache {
+    /// Remembers nobody yet.
+    pub fn new(pool: Pool) -> Self {
+        let of_bots = pool.clone();
+        let bots = DataLoader::start(MAX_IDENTITIES_PER_QUERY, move |hashes| {
+            let pool = of_bots.clone();
+            async move { read_bots(&pool, hashes).await }
+        });
+        let rounds = DataLoader::start(MAX_IDENTITIES_PER_QUERY, move |asked| {
+            let pool = pool.clone();
+            async move { read(&pool, asked).await }
+        });
+        Self { callers: ExpiringCache::default(), users: ExpiringCache::default(), rounds, bots }
+    }
+
+    pub(super) async fn find(&self, who: IdentityKey) -> Result<Option<Arc<UserRow>>, Error> {
+        if let Some(user) = self.users.get(&who) {
+            return Ok(Some(user));
+        }
+        let known = self.users.changes();
+        Ok(self.rounds.load(who.clone()).await?.map(|user| self.remember(who, user, known)))
+    }
+
+    pub(super) fn remember(&self, who: IdentityKey, user: UserRow, known: u64) -> Arc<UserRow> {
+        let user = Arc::new(user);
+        self.users.put(who, user.clone(), known);
+        user
+    }
+
+    /// Forgets a user who has changed.
+    pub fn forget_user(&self, id: UserId) {
+        // The users first: of them the callers are made.
+        self.users.drop_those(|user| user.id == id);
+        self.callers.drop_those(|caller| caller.user.id == id);
+    }
+
+    pub(super) fn forget(&self) {
+        self.callers.forget();
+        self.users.forget();
+    }
+}
+
+/// What was read or checked within [`IDENTITY_TTL`].
+pub(super) struct ExpiringCache<K, V>(Mutex<CacheEntries<K, V>>);
+
+struct CacheEntries<K, V> {
+    entries: HashMap<K, (V, Instant)>,
+    /// How often something has changed: what was read before the last time may be old.
+    changes: u64,
+}
+
+impl<K, V> Default for ExpiringCache<K, V> {
+    fn default() -> Self {
+        Self(Mutex::new(CacheEntries { entries: HashMap::new(), changes: 0 }))
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> ExpiringCache<K, V> {
+    pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.lock().entries.get(key).filter(|(_, since)| since.elapsed() < IDENTITY_TTL).map(|(value, _)| value.clone())
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.lock().changes
+    }
+
+    /// Remembers what was read when there were so many `changes`, unless there has been one since.
+    pub(super) fn put(&self, key: K, value: V, changes: u64) {
+        let mut memory = self.lock();
+        if memory.changes != changes {
+            return;
+        }
+        if memory.entries.len() >= MAX_CACHED_IDENTITIES {
+            memory.entries.clear();
+        }
+        memory.entries.insert(key, (value, Instant::now()));
+    }
+
+    fn drop_those(&self, changed: impl Fn(&V) -> bool) {
+        let mut memory = self.lock();
+        memory.changes += 1;
+        memory.entries.retain(|_, (value, _)| !changed(value));
+    }
+
+    fn forget(&self) {
+        let mut memory = self.lock();
+        memory.entries.retain(|_, (_, since)| since.elapsed() < IDENTITY_TTL);
+        memory.entries.shrink_to_fit();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CacheEntries<K, V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow>>, StoreError> {
+    let (mut ids, mut names) = (Vec::new(), Vec::new());
+    for who in &asked {
+        match who {
+            IdentityKey::Id(id) => ids.push(*id),
+            IdentityKey::Name(name) => names.push(name.clone()),
+        }
+    }
+    let mut connection = pool.get().await?;
+    let found = tokio::time::timeout(ANSWER, users::by_ids_or_names(&mut connection, &ids, &names)).await;
+    let found = connection.settle(found)?;
+    let by_id: HashMap<_, _> = found.iter().map(|user| (user.id, user)).collect();
+    let by_name: HashMap<_, _> = found.iter().map(|user| (user.name.as_str(), user)).collect();
+    let answer = |who: &IdentityKey| match who {
+        IdentityKey::Id(id) => by_id.get(id).copied().cloned(),
+        IdentityKey::Name(name) => by_name.get(name.as_str()).copied().cloned(),
+    };
+    Ok(asked.iter().map(answer).collect())
+}
+
+async fn read_bots(pool: &Pool, hashes: Vec<Vec<u8>>) -> Result<Vec<Option<BotTokenSession>>, StoreError> {
+    let mut connection = pool.get().await?;
+    let found = tokio::time::timeout(ANSWER, store::bots::token_sessions(&mut connection, &hashes)).await;
+    connection.settle(found)
+}
+
+#[cfg(test)]
+#[path = "tests/identity_cache.rs"]
+mod tests;

@@ -1,0 +1,120 @@
+//! Who must be refused although their token is still good: revoked sessions and disabled users, pushed and polled.
+
+use crate::domain::common::wakeup::wait_for_wakeup;
+use crate::ids::{SessionId, UserId};
+use crate::store::{ANSWER, Pool, StoreError, sessions, users};
+use std::collections::{HashMap, HashSet};
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How often a node looks by itself.
+const REVOCATION_POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// How far each look reaches back beyond the last: transactions that commit late, and clocks that jump a little.
+const REVOCATION_POLL_OVERLAP: Duration = Duration::from_secs(60);
+/// How long a revoked session is remembered: longer than any access token of it lasts. Tokens of bots, which may last
+/// longer, are looked up again.
+const REVOKED_SESSION_TTL: Duration = Duration::from_secs(20 * 60);
+
+/// What this node knows of revocations.
+pub struct Revocations {
+    known: RwLock<RevokedIdentities>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct RevokedIdentities {
+    sessions: HashMap<SessionId, Instant>,
+    disabled: HashSet<UserId>,
+}
+
+impl Default for Revocations {
+    fn default() -> Self {
+        Self { known: RwLock::default(), changed: watch::Sender::new(()) }
+    }
+}
+
+impl Revocations {
+    /// Whether a token of this user and session must be refused.
+    pub fn has_ended(&self, user: UserId, session: Option<SessionId>) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.disabled.contains(&user) || session.is_some_and(|session| known.sessions.contains_key(&session))
+    }
+
+    /// Changes whenever something was revoked.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Takes in sessions that were revoked.
+    pub fn add(&self, sessions: impl IntoIterator<Item = SessionId>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let before = known.sessions.len();
+        let now = Instant::now();
+        for session in sessions {
+            known.sessions.entry(session).or_insert(now);
+        }
+        let news = known.sessions.len() > before;
+        drop(known);
+        if news {
+            self.changed.send_replace(());
+        }
+    }
+
+    /// Takes in that users were disabled.
+    pub fn disable(&self, users: &[UserId]) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).disabled.extend(users);
+        self.changed.send_replace(());
+    }
+
+    fn set_disabled(&self, users: HashSet<UserId>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.sessions.retain(|_, since| since.elapsed() < REVOKED_SESSION_TTL);
+        let news = !users.is_subset(&known.disabled);
+        known.disabled = users;
+        drop(known);
+        if news {
+            self.changed.send_replace(());
+        }
+    }
+
+    /// Follows what is revoked anywhere, until it is dropped.
+    pub async fn follow(&self, pool: &Pool, mut wakeups: watch::Receiver<u64>) {
+        let mut last_look = None;
+        loop {
+            let began = Instant::now();
+            match self
+                .look(
+                    pool,
+                    last_look.map_or(REVOKED_SESSION_TTL, |last: Instant| last.elapsed() + REVOCATION_POLL_OVERLAP),
+                )
+                .await
+            {
+                Ok(()) => last_look = Some(began),
+                Err(error) => tracing::warn!(%error, "cannot look for revoked sessions"),
+            }
+            wait_for_wakeup(&mut wakeups, REVOCATION_POLL_INTERVAL).await;
+        }
+    }
+
+    /// Takes in all that matters to tokens that are good now: what a node does before it serves.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn look_back(&self, pool: &Pool) -> Result<(), StoreError> {
+        self.look(pool, REVOKED_SESSION_TTL).await
+    }
+
+    async fn look(&self, pool: &Pool, window: Duration) -> Result<(), StoreError> {
+        let mut connection = pool.get().await?;
+        let read = async {
+            let revoked = sessions::revoked_within(&mut connection, window.min(REVOKED_SESSION_TTL)).await?;
+            Ok::<_, StoreError>((revoked, users::disabled(&mut connection).await?))
+        };
+        let read = tokio::time::timeout(ANSWER, read).await;
+        let (revoked, disabled) = connection.settle(read)?;
+        self.add(revoked);
+        self.set_disabled(disabled.into_iter().collect());
+        Ok(())
+    }
+}

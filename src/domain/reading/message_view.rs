@@ -1,0 +1,81 @@
+//! Messages as they are now, to somebody who reads them: what became of them where the reader sees it.
+//!
+//! To former members, that is what they were in their time, but for a deleted text, which is gone everywhere.
+
+use crate::domain::error::Error;
+use crate::ids::{ConversationId, MessageId, Position, UserId};
+use crate::log::history::Interval;
+use crate::log::{Event, read, versions};
+use crate::store::{Connection, EventKind, reactions};
+use crate::wire::{Message, Reaction};
+use std::collections::HashMap;
+
+/// What a reader sees of conversations.
+pub type VisibleIntervals = HashMap<ConversationId, Vec<Interval>>;
+
+/// Shows messages, each given by its `message.created`, in their order.
+///
+/// # Errors
+/// [`crate::store::StoreError`].
+pub async fn show(
+    connection: &mut Connection,
+    reader: UserId,
+    created: &[Event],
+    sights: &VisibleIntervals,
+) -> Result<Vec<Message>, Error> {
+    let superseded: Vec<Position> = created.iter().filter_map(|event| event.current).collect();
+    let current = if superseded.is_empty() { Vec::new() } else { read::events_at(connection, &superseded).await? };
+    let current: HashMap<_, _> = current.into_iter().map(|event| (event.message, event)).collect();
+    let mut reactions = count_reactions(connection, reader, created, sights).await?;
+    let mut messages = Vec::with_capacity(created.len());
+    for event in created {
+        let message = match current.get(&event.message) {
+            None => Message::told(event)?,
+            Some(end) if end.kind == EventKind::MessageDeleted => Message::told(event)?.deleted(end.created_at),
+            Some(edit) => {
+                let sight = sights.get(&event.conversation).map(Vec::as_slice).unwrap_or_default();
+                edited(connection, event, edit, sight).await?
+            }
+        };
+        let reactions = reactions.remove(&message.id).filter(|_| message.deleted_at.is_none()).unwrap_or_default();
+        messages.push(Message { reactions, ..message });
+    }
+    Ok(messages)
+}
+
+/// An edited message: its last version that the reader sees.
+async fn edited(
+    connection: &mut Connection,
+    created: &Event,
+    edit: &Event,
+    sight: &[Interval],
+) -> Result<Message, Error> {
+    if sight.iter().any(|interval| interval.contains(edit.position)) {
+        return Ok(Message::told(edit)?);
+    }
+    let Some(message) = created.message else { return Ok(Message::told(created)?) };
+    let seen = versions::last_edit_within(connection, message, sight).await?;
+    Ok(Message::told(seen.as_ref().unwrap_or(created))?)
+}
+
+async fn count_reactions(
+    connection: &mut Connection,
+    reader: UserId,
+    created: &[Event],
+    sights: &VisibleIntervals,
+) -> Result<HashMap<MessageId, Vec<Reaction>>, Error> {
+    let ids: Vec<_> = created.iter().filter_map(|event| event.message).collect();
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let seen: Vec<_> = sights
+        .iter()
+        .flat_map(|(id, intervals)| intervals.iter().map(move |interval| (*id, interval.first, interval.last)))
+        .collect();
+    for counted in reactions::count(connection, reader, &ids, &seen).await? {
+        let reaction = Reaction { emoji: counted.emoji, count: counted.count, mine: Some(counted.mine) };
+        found.entry(counted.message).or_default().push(reaction);
+    }
+    Ok(found)
+}

@@ -1,0 +1,173 @@
+//! Filling the index behind the log.
+
+use crate::domain::common::wakeup::wait_for_wakeup;
+use crate::domain::search::version::{MessageVersion, read_version};
+use crate::domain::search::{fold, ngrams};
+use crate::ids::Position;
+use crate::log::{Event, read, texts};
+use crate::shutdown::Shutdown;
+use crate::store::search::{self, IndexClaim, IndexProgress, IndexedVersion};
+use crate::store::{Connection, EventKind, Pool, StoreError};
+use diesel_async::AsyncConnection;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How often it is looked without being told: also, how soon after a node's death another one goes on.
+const INDEX_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How long what is sent may wait for more: what is sent meanwhile is taken in by the same batch.
+const INDEX_GATHER_TIME: Duration = Duration::from_secs(1);
+/// How many times as long as a batch took is rested after it, where more is behind: what is sent, delivered and read comes
+/// first, and what is found comes later.
+const REST_FACTOR: u32 = 4;
+/// How long one batch may take.
+const INDEX_BATCH_TIMEOUT: Duration = Duration::from_secs(60);
+/// Events of a batch.
+const MAX_EVENTS_PER_BATCH: usize = 500;
+/// Rows of a deleted conversation that are forgotten at once.
+const MAX_ROWS_FORGOTTEN: usize = 5_000;
+/// Numbers of a batch, but for a single event: 2 MiB, or some 3,000 usual messages.
+const MAX_NGRAMS_PER_BATCH: usize = 512 * 1024;
+
+/// How far the index is filled, as this node knows. Cheap to clone.
+#[derive(Clone)]
+pub struct Indexer(watch::Receiver<Option<Position>>);
+
+impl Indexer {
+    /// Starts to fill the index, whenever no other node does. `head` wakes it. The pool is its own, so that it waits for
+    /// nobody's request and nobody for it.
+    pub fn start(pool: Pool, head: watch::Receiver<Position>, shutdown: &Shutdown) -> Self {
+        let reached = watch::Sender::new(None);
+        let indexer = Self(reached.subscribe());
+        shutdown.spawn(run(pool, head, reached));
+        indexer
+    }
+
+    /// All events up to here can be found. `None` while nothing is known.
+    pub fn reached(&self) -> Option<Position> {
+        *self.0.borrow()
+    }
+}
+
+async fn run(pool: Pool, mut head: watch::Receiver<Position>, reached: watch::Sender<Option<Position>>) {
+    loop {
+        let began = Instant::now();
+        match attempt(&pool).await {
+            Ok(step) => {
+                reached.send_replace(Some(step.progress().position));
+                if matches!(step, IndexStep::Filled { more: true, .. }) {
+                    tokio::time::sleep(began.elapsed() * REST_FACTOR).await;
+                    continue;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = crate::telemetry::error_chain(&error), "cannot fill the index of texts")
+            }
+        }
+        tokio::time::sleep(INDEX_GATHER_TIME).await;
+        wait_for_wakeup(&mut head, INDEX_POLL_INTERVAL).await;
+    }
+}
+
+async fn attempt(pool: &Pool) -> Result<IndexStep, StoreError> {
+    let mut connection = pool.get().await?;
+    let filled = tokio::time::timeout(INDEX_BATCH_TIMEOUT, fill_if_behind(&mut connection)).await;
+    connection.settle(filled)
+}
+
+/// Looks first whether there is anything to do: the claim alone is a write.
+async fn fill_if_behind(connection: &mut Connection) -> Result<IndexStep, StoreError> {
+    let progress = search::progress(connection).await?;
+    if read::tail(connection, progress.position, 1).await?.events.is_empty() {
+        return Ok(IndexStep::Filled { progress, more: false });
+    }
+    fill(connection, IndexClaim::Try).await
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub enum IndexStep {
+    /// Another one is at work.
+    Busy(IndexProgress),
+    /// The index is filled up to here; whether there is more at once.
+    Filled { progress: IndexProgress, more: bool },
+}
+
+impl IndexStep {
+    /// How far the index is filled.
+    pub fn progress(self) -> IndexProgress {
+        match self {
+            Self::Busy(progress) | Self::Filled { progress, .. } => progress,
+        }
+    }
+}
+
+/// Takes the next events of the log into the index, in one transaction.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn fill(connection: &mut Connection, claim: IndexClaim) -> Result<IndexStep, StoreError> {
+    connection
+        .transaction(async |connection| {
+            let Some(mut progress) = search::claim(connection, claim).await? else {
+                return Ok(IndexStep::Busy(search::progress(connection).await?));
+            };
+            search::commit_asynchronously(connection).await?;
+            let events = read::tail(connection, progress.position, MAX_EVENTS_PER_BATCH as i64).await?.events;
+            let taken = match events.first() {
+                Some(first) if first.kind == EventKind::ConversationDeleted => forget(connection, first).await?,
+                _ => take(connection, &events).await?,
+            };
+            if let Some(last) = taken {
+                progress.position = last;
+                progress.rebuilding = progress.rebuilding.filter(|end| last < *end);
+                search::advance(connection, progress).await?;
+            }
+            let more = events.len() == MAX_EVENTS_PER_BATCH || taken != events.last().map(|event| event.position);
+            Ok(IndexStep::Filled { progress, more })
+        })
+        .await
+}
+
+/// Takes the first of the events in; answers the last of them.
+async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Position>, StoreError> {
+    let (mut rows, mut size, mut last) = (Vec::new(), 0, None);
+    for event in events {
+        if size > MAX_NGRAMS_PER_BATCH || event.kind == EventKind::ConversationDeleted {
+            break;
+        }
+        if let Some(row) = row(event) {
+            size += row.grams.len();
+            rows.push(row);
+        }
+        last = Some(event.position);
+    }
+    if !rows.is_empty() {
+        search::insert(connection, &rows).await?;
+        // What was blanked since it was read was not there yet to be forgotten.
+        search::exclude_deletions(connection).await?;
+        let positions: Vec<_> = rows.iter().map(|row| row.position).collect();
+        let blank = texts::without_text(connection, &positions).await?;
+        search::delete_versions(connection, &blank).await?;
+    }
+    Ok(last)
+}
+
+/// Forgets a part of a deleted conversation; answers the position of its end when nothing is left. It is a step of its
+/// own, because nobody who deletes a text may wait for so much.
+async fn forget(connection: &mut Connection, end: &Event) -> Result<Option<Position>, StoreError> {
+    let gram = ngrams::of_conversation(end.conversation);
+    let forgotten = search::delete_conversation(connection, end.conversation, gram, MAX_ROWS_FORGOTTEN).await?;
+    Ok((forgotten < MAX_ROWS_FORGOTTEN).then_some(end.position))
+}
+
+/// What the index holds of an event, if it is a read_version of a message with a text.
+fn row(event: &Event) -> Option<IndexedVersion> {
+    let MessageVersion { text, created, created_at } = read_version(event)?;
+    let mut grams = ngrams::of_text(&fold::fold(&text));
+    grams.push(ngrams::of_conversation(event.conversation));
+    // Only authors edit.
+    grams.push(ngrams::of_sender(event.sender));
+    grams.extend(ngrams::of_position(created));
+    let (position, conversation) = (event.position, event.conversation);
+    Some(IndexedVersion { position, created, message: event.message?, conversation, created_at, grams })
+}

@@ -1,0 +1,235 @@
+//! One run: the events that wait for one webhook, one after the other, until there are none, one fails, or others are due.
+
+use crate::domain::webhooks::backoff;
+use crate::domain::webhooks::sender::{RESPONSE_TIMEOUT, WebhookPostError, WebhookSender};
+use crate::ids::{LeaseId, WebhookId};
+use crate::log::epoch::{self, CursorStatus};
+use crate::log::read::{self, MAX_PAGE_EVENTS, MissedRange};
+use crate::log::{Cursor, Event};
+use crate::shutdown::Shutdown;
+use crate::store::webhook_leases::{self, DeliveryFailure, WebhookLease};
+use crate::store::webhooks::WebhookRow;
+use crate::store::{ANSWER, Connection, Pool, StoreError, WebhookState};
+use crate::telemetry::error_chain;
+use crate::wire::Encoded;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a lease lasts that nobody renews: an attempt and the queries around it. A node that dies is taken over then.
+const DELIVERY_LEASE: Duration = Duration::from_secs(30);
+/// How long a run may go on, so that others get its place.
+const MAX_RUN_TIME: Duration = Duration::from_secs(10);
+/// How long events that were read may wait: whoever deletes a message, or is logged out, expects it to be soon.
+const MAX_EVENT_AGE: Duration = Duration::from_secs(2);
+/// How long an attempt may go on after shutdown has begun.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
+
+/// What every delivery needs.
+pub struct DeliveryContext {
+    /// Connections that serve nothing else.
+    pub pool: Pool,
+    pub sender: WebhookSender,
+    pub shutdown: Shutdown,
+}
+
+/// What waits for a webhook.
+enum PendingEvents {
+    /// In order; none, if they were kept no longer when they were read.
+    Events(Vec<Event>),
+    /// Nothing up to here.
+    Nothing(Cursor),
+    /// The log cannot go on from the cursor.
+    Dead(CursorStatus),
+}
+
+/// Why a run goes on or not.
+#[derive(PartialEq, Eq)]
+enum RunStep {
+    On,
+    End,
+}
+
+/// Delivers what waits for a webhook, if nobody else does.
+pub async fn deliver_pending(context: &DeliveryContext, id: WebhookId) {
+    let lease = LeaseId::new();
+    let ended = match ask(context, move |c| Box::pin(webhook_leases::claim(c, id, lease, DELIVERY_LEASE))).await {
+        Ok(Some(webhook)) => deliver(context, webhook, lease).await,
+        Ok(None) => return,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        tracing::warn!(webhook = %id, error = error_chain(&error), "cannot go on with a webhook");
+    }
+    // If this does not come through, the lease ends by itself.
+    if let Err(error) = ask(context, move |c| Box::pin(webhook_leases::release(c, id, lease))).await {
+        tracing::warn!(webhook = %id, error = error_chain(&error), "cannot give the lease of a webhook back");
+    }
+}
+
+async fn deliver(context: &DeliveryContext, mut webhook: WebhookRow, lease: LeaseId) -> Result<(), StoreError> {
+    let began = Instant::now();
+    loop {
+        let right = WebhookLease { id: webhook.id, lease, turn: webhook.turn };
+        let read_at = Instant::now();
+        match batch(context, &webhook).await? {
+            PendingEvents::Nothing(cursor) => {
+                save(context, right, cursor, false).await?;
+                return Ok(());
+            }
+            PendingEvents::Dead(judgement) => return pause(context, right, judgement).await,
+            PendingEvents::Events(events) => {
+                if post_all(context, &webhook, right, events, read_at).await? == RunStep::End {
+                    return Ok(());
+                }
+            }
+        }
+        if began.elapsed() > MAX_RUN_TIME || context.shutdown.is_requested() {
+            return Ok(());
+        }
+        match ask(context, move |c| Box::pin(webhook_leases::renew(c, right, DELIVERY_LEASE))).await? {
+            Some(now) => webhook = now,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Posts events in order, as long as they are fresh.
+async fn post_all(
+    context: &DeliveryContext,
+    webhook: &WebhookRow,
+    right: WebhookLease,
+    events: Vec<Event>,
+    read_at: Instant,
+) -> Result<RunStep, StoreError> {
+    let (mut passed, mut failures) = (None, webhook.attempts);
+    for (index, event) in events.into_iter().enumerate() {
+        // However slow the database is, the first is as fresh as can be.
+        if index > 0 && read_at.elapsed() > MAX_EVENT_AGE || context.shutdown.is_requested() {
+            break;
+        }
+        let cursor = event.cursor();
+        if !is_wanted(webhook, &event) {
+            passed = Some(cursor);
+            continue;
+        }
+        match post(context, webhook, event).await {
+            None => return Ok(RunStep::End),
+            Some(Ok(())) => {
+                (passed, failures) = (None, 0);
+                if !save(context, right, cursor, true).await? {
+                    return Ok(RunStep::End);
+                }
+            }
+            Some(Err(failure)) => {
+                note(context, right, failures, &failure).await?;
+                return Ok(RunStep::End);
+            }
+        }
+    }
+    match passed {
+        Some(cursor) if !save(context, right, cursor, false).await? => Ok(RunStep::End),
+        _ => Ok(RunStep::On),
+    }
+}
+
+fn is_wanted(webhook: &WebhookRow, event: &Event) -> bool {
+    webhook.types.as_ref().is_none_or(|types| types.iter().any(|name| name == event.kind.as_str()))
+}
+
+/// Posts one event; `None` when the server shuts down before the target has answered.
+async fn post(context: &DeliveryContext, webhook: &WebhookRow, event: Event) -> Option<Result<(), WebhookPostError>> {
+    // The same at each attempt, and another in another history of the log.
+    let id = format!("{}_{}", webhook.id, event.cursor());
+    let encoded = Encoded::new(Arc::new(event));
+    let posting = context.sender.post(webhook, &id, Bytes::copy_from_slice(encoded.json()));
+    let late = WebhookPostError { text: "the target did not answer in time".into(), gone: false, retry_after: None };
+    tokio::select! {
+        posted = tokio::time::timeout(RESPONSE_TIMEOUT, posting) => Some(posted.unwrap_or(Err(late))),
+        () = async { context.shutdown.requested().await; tokio::time::sleep(SHUTDOWN_GRACE).await } => None,
+    }
+}
+
+async fn batch(context: &DeliveryContext, webhook: &WebhookRow) -> Result<PendingEvents, StoreError> {
+    let (owner, only) = (webhook.owner, webhook.conversation);
+    let cursor = Cursor { epoch: webhook.epoch, position: webhook.position };
+    ask(context, move |connection| {
+        Box::pin(async move {
+            let state = epoch::load(connection, cursor.position).await?;
+            match state.check(cursor) {
+                CursorStatus::Valid => {}
+                judgement => return Ok(PendingEvents::Dead(judgement)),
+            }
+            let span = MissedRange { after: cursor.position, upto: state.head().position, only };
+            let positions = read::missed_positions(connection, owner, span, MAX_PAGE_EVENTS).await?;
+            let events = read::events_page(connection, &positions).await?;
+            // Asked afterwards: retention tells what it will drop before it drops anything.
+            if cursor.position < epoch::oldest_position(connection).await?.previous() {
+                return Ok(PendingEvents::Dead(CursorStatus::Expired));
+            }
+            Ok(if positions.is_empty() { PendingEvents::Nothing(state.head()) } else { PendingEvents::Events(events) })
+        })
+    })
+    .await
+}
+
+async fn save(context: &DeliveryContext, right: WebhookLease, cursor: Cursor, taken: bool) -> Result<bool, StoreError> {
+    let place = (cursor.epoch, cursor.position);
+    ask(context, move |c| Box::pin(webhook_leases::save(c, right, place, taken, DELIVERY_LEASE))).await
+}
+
+/// Notes that a target refused an event, after so many failures in a row.
+async fn note(
+    context: &DeliveryContext,
+    right: WebhookLease,
+    failures: i32,
+    failure: &WebhookPostError,
+) -> Result<(), StoreError> {
+    let failures = u32::try_from(failures).unwrap_or(0).saturating_add(1);
+    let wait = backoff::wait(failures, failure.retry_after);
+    let patience = if failure.gone { Duration::ZERO } else { backoff::PAUSE_AFTER };
+    tracing::info!(webhook = %right.id, failures, wait_s = wait.as_secs(), error = failure.text, "a webhook failed");
+    fail(context, right, failure.text.clone(), wait, patience).await
+}
+
+/// Leaves a webhook alone whose cursor leads nowhere.
+async fn pause(context: &DeliveryContext, right: WebhookLease, judgement: CursorStatus) -> Result<(), StoreError> {
+    let error = match judgement {
+        CursorStatus::Expired => {
+            "events after the cursor are no longer kept: replay from `start`, `now` or a later cursor"
+        }
+        _ => "the log does not have the history of the cursor: replay from `start`, `now` or a good cursor",
+    };
+    fail(context, right, error.into(), Duration::ZERO, Duration::ZERO).await
+}
+
+async fn fail(
+    context: &DeliveryContext,
+    right: WebhookLease,
+    error: String,
+    wait: Duration,
+    patience: Duration,
+) -> Result<(), StoreError> {
+    let state = ask(context, move |connection| {
+        Box::pin(async move {
+            let failure = DeliveryFailure { error: &error, wait, patience };
+            webhook_leases::fail(connection, right, &failure).await
+        })
+    })
+    .await?;
+    if state == Some(WebhookState::Paused) {
+        tracing::warn!(webhook = %right.id, "a webhook is paused");
+    }
+    Ok(())
+}
+
+/// Asks PostgreSQL, not for longer than it may take.
+async fn ask<T>(
+    context: &DeliveryContext,
+    question: impl for<'a> FnOnce(&'a mut Connection) -> BoxFuture<'a, Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let mut connection = context.pool.get().await?;
+    let answered = tokio::time::timeout(ANSWER, question(&mut connection)).await;
+    connection.settle(answered)
+}

@@ -1,0 +1,158 @@
+//! Posting one event to one target, and what came of it.
+
+use crate::domain::webhooks::resolver::NoPublicAddress;
+use crate::domain::webhooks::target::TargetPolicy;
+use crate::domain::webhooks::{backoff, signing};
+use crate::store::webhooks::WebhookRow;
+use bytes::Bytes;
+use chrono::Utc;
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an attempt may take in all.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long an answer is read that is thrown away: only so that its connection can serve the next event.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bytes of an answer that are read at most.
+const MAX_DRAINED_BYTES: usize = 64 * 1024;
+/// How long a connection is kept for the next event.
+const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Posts events.
+#[derive(Clone)]
+pub struct WebhookSender {
+    targets: TargetPolicy,
+    client: Client,
+}
+
+/// Why nothing can be posted at all.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookSetupError {
+    #[error("TLS cannot be set up")]
+    Tls(#[from] rustls::Error),
+    #[error("the HTTP client cannot be set up")]
+    Client(#[from] reqwest::Error),
+}
+
+/// Why a target does not have an event.
+#[derive(Debug, PartialEq, Eq)]
+pub struct WebhookPostError {
+    /// For the owner; without the address and without anything that the target said.
+    pub text: String,
+    /// The target wants no more.
+    pub gone: bool,
+    pub retry_after: Option<Duration>,
+}
+
+impl WebhookSender {
+    /// Makes the client, which follows no redirect, asks no proxy, and resolves names by our own rules.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn new(targets: TargetPolicy) -> Result<Self, WebhookSetupError> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls()?)
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .dns_resolver(Arc::new(targets.resolver().clone()))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(RESPONSE_TIMEOUT)
+            .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+            .pool_max_idle_per_host(1)
+            .build()?;
+        Ok(Self { targets, client })
+    }
+
+    /// Posts an event under an id that stays the same at each attempt.
+    ///
+    /// # Errors
+    /// [`DeliveryFailure`]: the target does not have it, or did not say so.
+    pub async fn post(&self, webhook: &WebhookRow, id: &str, body: Bytes) -> Result<(), WebhookPostError> {
+        let url = self.targets.read(&webhook.url).map_err(|fault| failure(format!("the address {fault}")))?;
+        let now = Utc::now();
+        let signature = signing::sign(&webhook.secret, id, now.timestamp(), &body);
+        let request = self
+            .client
+            .post(url)
+            .header(CONTENT_TYPE, "application/json")
+            .header(USER_AGENT, concat!("longwave/", env!("CARGO_PKG_VERSION")))
+            .header("webhook-id", id)
+            .header("webhook-timestamp", now.timestamp())
+            .header("webhook-signature", signature)
+            .body(body);
+        match request.send().await {
+            Ok(response) => check_response(response).await,
+            Err(error) => Err(failure(describe(&error))),
+        }
+    }
+}
+
+/// TLS by the system's certificates. Where there are none, which a server that posts nothing may do without, no target
+/// of https can be trusted.
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
+}
+
+async fn check_response(response: Response) -> Result<(), WebhookPostError> {
+    let status = response.status();
+    let asked =
+        response.headers().get(RETRY_AFTER).and_then(|value| backoff::retry_after(value.to_str().ok()?, Utc::now()));
+    // What counts is the status. The rest may be endless.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain(response)).await;
+    if status.is_success() {
+        return Ok(());
+    }
+    let note = if status.is_redirection() { ", and redirects are not followed" } else { "" };
+    let text = format!("the target answered {}{note}", status.as_u16());
+    Err(WebhookPostError { text, gone: status == StatusCode::GONE, retry_after: asked })
+}
+
+async fn drain(mut response: Response) {
+    let mut left = MAX_DRAINED_BYTES;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        match left.checked_sub(chunk.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+fn failure(text: String) -> WebhookPostError {
+    WebhookPostError { text, gone: false, retry_after: None }
+}
+
+/// What went wrong, in our own words: those of the libraries may hold the address.
+fn describe(error: &reqwest::Error) -> String {
+    let text = if has_cause::<NoPublicAddress>(error) {
+        "the name has no address of the public internet"
+    } else if has_cause::<rustls::Error>(error) {
+        "TLS failed: is the certificate good for this name?"
+    } else if error.is_timeout() {
+        "the target did not answer in time"
+    } else if error.is_connect() {
+        "the target cannot be connected to"
+    } else {
+        "the target broke off, or does not speak HTTP"
+    };
+    text.into()
+}
+
+/// Whether an error is an `E`, or comes of one.
+fn has_cause<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    // What an I/O error wraps is not its source.
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<E>() || wrapped.is_some_and(|cause| has_cause::<E>(cause)) || error.source().is_some_and(has_cause::<E>)
+}
