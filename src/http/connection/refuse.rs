@@ -24,7 +24,9 @@ async fn write_refusal(mut stream: TcpStream) -> Result<()> {
     let response = DeferredHead::new().into_bytes(problem.into_response(), true).await;
     let mut discarded = [0; 4_096];
     // Clients take a response before their request for an error.
-    stream.read(&mut discarded).await?;
+    if stream.read(&mut discarded).await? == 0 {
+        return Ok(());
+    }
     stream.write_all(&response).await?;
     stream.shutdown().await?;
     // A socket that is closed with bytes unread is reset, and the reset overtakes the response.
