@@ -49,7 +49,7 @@ enum Data<'a> {
 impl<'a> EventObject<'a> {
     fn new(event: &'a log::Event) -> Result<Self, ShapeError> {
         let (name, data) = if matches!(event.kind, EventKind::MessageCreated | EventKind::MessageEdited) {
-            let message = Box::new(Message::told(event)?);
+            let message = Box::new(Message::from_event(event)?);
             (Cow::Owned(message.sender.name.clone()), Data::Message { message })
         } else {
             let payload = ChangePayload::parse(&event.payload)?;
