@@ -5,16 +5,16 @@
 //! of a busy conversation makes one event a second, and not one for each message. In large conversations, only the reader
 //! gets the event.
 
-use crate::domain::change_event::ChangeEvent;
+use crate::domain::change_event::change_payload;
 use crate::domain::error::Error;
 use crate::domain::idempotency::request::fresh_key;
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::epoch::{self, EpochHistory};
-use crate::log::{Change, ChangeFuture, LockedHead, Log, NewEvent, WriteKey};
-use crate::store::read_marks::{self, ReadMark};
+use crate::log::{EventPayload, FunctionChange, Log};
+use crate::store::read_marks::ReadMark;
 use crate::store::users::UserRow;
-use crate::store::{Connection, EventKind, members};
 use crate::wire::ReadData;
+use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,9 +134,7 @@ impl WriteLoop {
             replies.extend(pending.replies);
         }
         self.waiting -= replies.len();
-        let Some((first, _)) = marks.first() else { return };
-        let key = fresh_key(first.id);
-        let written = self.log.change(ReadMarkAdvance { key, marks }).await;
+        let written = write(&self.log, &marks).await;
         for reply in replies {
             // Who asked may have given up.
             let _ = reply.send(match &written {
@@ -147,52 +145,25 @@ impl WriteLoop {
     }
 }
 
-/// Writes marks, each place once.
-struct ReadMarkAdvance {
-    key: WriteKey,
-    marks: Vec<(Arc<UserRow>, ReadMark)>,
+/// Writes marks, each of another user or conversation, with their events.
+async fn write(log: &Log, marks: &[(Arc<UserRow>, ReadMark)]) -> Result<(), Error> {
+    let Some((first, _)) = marks.first() else { return Ok(()) };
+    let known = log.committed().map_or(Position::ZERO, |cursor| cursor.position);
+    let epochs = epoch::load(&mut *log.pool().get().await?, known).await?;
+    let places = marks
+        .iter()
+        .map(|(_, mark)| json!({"conversation": mark.conversation, "reader": mark.user, "read": mark.read.0}));
+    let change = FunctionChange {
+        key: fresh_key(first.id),
+        function: "change_read_marks",
+        arguments: json!({"marks": places.collect::<Vec<_>>(), "max_told": MAX_MEMBERS_FOR_SHARED_MARKS}),
+        payloads: marks.iter().map(|(user, mark)| payload(user, *mark, &epochs)).collect(),
+    };
+    log.change_by_function(change).await.map_err(|error| error.map(Error::from))?;
+    Ok(())
 }
 
-impl Change for ReadMarkAdvance {
-    type Output = ();
-    type Rejection = Error;
-
-    fn key(&self) -> &WriteKey {
-        &self.key
-    }
-
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
-        Box::pin(async move {
-            let wanted: Vec<_> = self.marks.iter().map(|(_, mark)| *mark).collect();
-            let moved = read_marks::advance(connection, &wanted).await?;
-            let mut conversations: Vec<_> = moved.iter().map(|mark| mark.conversation).collect();
-            conversations.sort_unstable();
-            conversations.dedup();
-            let large = members::larger_than(connection, &conversations, MAX_MEMBERS_FOR_SHARED_MARKS).await?;
-            let state = epoch::load(connection, locked.next.previous()).await.map_err(Error::from)?;
-            let users: HashMap<_, _> = self.marks.iter().map(|(user, _)| (user.id, user)).collect();
-            let mut events = Vec::with_capacity(moved.len());
-            for mark in moved {
-                let Some(user) = users.get(&mark.user) else { continue };
-                let key = if events.is_empty() { self.key.clone() } else { fresh_key(user.id) };
-                let alone = large.contains(&mark.conversation);
-                events.push(event(key, user, mark, alone, &state));
-            }
-            Ok((events, ()))
-        })
-    }
-}
-
-fn event(key: WriteKey, user: &UserRow, mark: ReadMark, alone: bool, state: &EpochHistory) -> NewEvent {
-    ChangeEvent {
-        key,
-        conversation: mark.conversation,
-        kind: EventKind::ConversationRead,
-        message: None,
-        actor: user,
-        data: &ReadData { user: user.clone().into(), read: state.cursor_at(mark.read).to_string() },
-        concerns: Vec::new(),
-        only_for: alone.then_some(user.id),
-    }
-    .event()
+fn payload(user: &UserRow, mark: ReadMark, epochs: &EpochHistory) -> EventPayload {
+    let data = ReadData { user: user.clone().into(), read: epochs.cursor_at(mark.read).to_string() };
+    change_payload(user, &data, Vec::new())
 }

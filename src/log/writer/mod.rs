@@ -12,6 +12,8 @@ pub(super) mod batch;
 pub(super) mod change;
 pub(super) mod commit_feed;
 pub(super) mod error;
+pub(super) mod function;
+pub(super) mod pending;
 pub(super) mod queue;
 pub(super) mod reconnecting;
 pub(super) mod retry;

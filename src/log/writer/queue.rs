@@ -1,8 +1,11 @@
-use super::change::{Change, ChangeError, ChangeOutcome, ErasedChange, QueuedChange};
+use super::change::{Change, ChangeError, ChangeOutcome, QueuedChange};
 use super::error::WriteError;
+use super::function::{FunctionChange, FunctionRejection, QueuedFunction};
+use super::pending::PendingChange;
 use crate::ids::Position;
 use crate::log::cursor::Cursor;
 use crate::log::event::{Event, NewEvent};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -30,7 +33,7 @@ pub struct QueuedSend {
 /// A write in the queue.
 pub enum QueueEntry {
     Send(QueuedSend),
-    Change(Box<dyn ErasedChange>),
+    Change(PendingChange),
 }
 
 /// The callers' end of the writer's queue. Cheap to clone.
@@ -59,7 +62,19 @@ impl Writer {
     pub async fn change<C: Change>(&self, change: C) -> Result<ChangeOutcome<C::Output>, ChangeError<C::Rejection>> {
         let (reply, answer) = oneshot::channel();
         let queued = QueuedChange { change, answer: None, reply };
-        self.enqueue(QueueEntry::Change(Box::new(queued))).map_err(ChangeError::Write)?;
+        self.enqueue(QueueEntry::Change(PendingChange::Transaction(Box::new(queued)))).map_err(ChangeError::Write)?;
+        wait(answer).await.map_err(ChangeError::Write)?
+    }
+
+    /// See [`crate::log::Log::change_by_function`].
+    pub async fn change_by_function(
+        &self,
+        change: FunctionChange,
+    ) -> Result<ChangeOutcome<Value>, ChangeError<FunctionRejection>> {
+        let (reply, answer) = oneshot::channel();
+        let queued = QueuedFunction { change, answer: None, reply };
+        let entry = QueueEntry::Change(PendingChange::Function(Box::new(queued)));
+        self.enqueue(entry).map_err(ChangeError::Write)?;
         wait(answer).await.map_err(ChangeError::Write)?
     }
 

@@ -97,20 +97,6 @@ pub async fn bind(
         .await
 }
 
-/// Lets go of the attachments of messages: nobody gets them from the commit on, and their bytes are removed soon after.
-/// It runs under the log's lock, as all that changes what is sent.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn release(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
-    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE message_id = ANY(")
-        .bind::<Array<Uuid>, _>(messages)
-        .sql(")")
-        .sql(DISCARDED);
-    query.execute(connection).await?;
-    Ok(())
-}
-
 /// Lets go of attachments of a conversation, as [`release`] does, at most `limit`; answers how many there were.
 ///
 /// # Errors

@@ -187,22 +187,6 @@ pub async fn exclude_deletions(connection: &mut Connection) -> Result<(), Error>
     connection.batch_execute("SELECT pg_advisory_xact_lock(search_lock_key())").await
 }
 
-/// Forgets messages whose texts are blanked in the same transaction, before or after. Call it as late as possible: the
-/// index is not filled meanwhile, and the few milliseconds in which it is are waited for here.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn delete_messages(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
-    connection.batch_execute("SELECT pg_advisory_xact_lock_shared(search_lock_key())").await?;
-    // A statement of its own: its snapshot is younger than the lock.
-    sql::<()>("DELETE FROM search WHERE message_id = ANY(")
-        .bind::<Array<Uuid>, _>(messages)
-        .sql(")")
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 /// Forgets versions whose texts are blanked in the same transaction, as [`delete_messages`] forgets messages.
 ///
 /// # Errors

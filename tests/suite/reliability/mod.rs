@@ -2,5 +2,6 @@
 
 mod durability;
 mod notifications;
+mod round_trips;
 mod standby;
 mod unknown_commits;
