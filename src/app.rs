@@ -1,7 +1,7 @@
 //! The whole server: builds it, runs it, stops it. `cli` and the tests start it by [`run`].
 
 use crate::config::{Config, DatabaseConfig, Switch};
-use crate::delivery::{self, Close, Epochs, Hub, Live, Tailer};
+use crate::delivery::{CatchUpLoader, CloseReason, Epochs, Hub, NodePresence, Tailer};
 use crate::domain::{Domain, Indexer, start_webhooks};
 use crate::http::{self, App, AppParts, NodeMetrics, RateLimits, UploadSlots};
 use crate::ids::Position;
@@ -95,7 +95,7 @@ async fn serve(
     ready();
     http::serve(listener, router, &serving).await;
     tracing::info!("shutting down");
-    hub.close_all(Close::Draining);
+    hub.close_all(CloseReason::Draining);
     if !serving.wait(DRAIN_TIMEOUT).await {
         tracing::warn!("some connections did not end in time");
     }
@@ -113,11 +113,11 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let state = epoch::load(&mut *pool.get().await?, Position::ZERO).await?;
     let judging = domain.clone();
     let gate = Box::new(move |user, session| judging.revocations().has_ended(user, session));
-    let (hub, questions, news) =
+    let (hub, queries, reports) =
         Hub::start(state.head(), config.streams_per_user as usize, gate).context("cannot start deliveries")?;
     let epochs = Epochs::new(hub.clone(), log.clone());
-    delivery::answer(hub.clone(), pool.clone(), epochs.clone(), questions, working);
-    let live = Live::start(hub.clone(), &log, news, working);
+    CatchUpLoader::start(hub.clone(), pool.clone(), epochs.clone(), queries, working);
+    let live = NodePresence::start(hub.clone(), &log, reports, working);
     // The tailer waits for nobody's slow request.
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
     let indexer = Indexer::start(Pool::new(url, 1), log.wakeups().head(), working);
@@ -155,6 +155,6 @@ async fn end_the_revoked(hub: Hub, domain: Domain) {
     let revocations = domain.revocations();
     let mut changes = revocations.changes();
     while changes.changed().await.is_ok() {
-        hub.close_the_ended();
+        hub.close_revoked();
     }
 }

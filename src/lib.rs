@@ -1,7 +1,7 @@
 //! Longwave: messaging over plain HTTP.
 //!
 //! The way of a message: `http::resources::messages` → `domain::messages` → `log::writer` → `log::writer::append` →
-//! PostgreSQL → `log::listener` → `delivery::tailer` → `delivery::hub` → `delivery::subscription` →
+//! PostgreSQL → `log::listener` → `delivery::tailer` → `delivery::hub` → `delivery::core` →
 //! `http::resources::receiving`. Imports only go down: `app` > `http` > `domain` | `delivery` > `wire` > `log` > `store` >
 //! the rest.
 

@@ -7,8 +7,8 @@
 -- It checks before it writes. It either answers `o_rejection`, and has written nothing; or it writes its rows and answers
 -- the events, the first of which will stand at `p_next`. No events: nothing had to change. `o_result` is for the caller.
 --
--- Answers one row for each event, at least one. `outcome` is that of log_judge_id(), or
---   5 rejected: `rejection` says why
+-- Answers one row for each event, at least one. `outcome` is that of log_judge_id(). A new change either has a `rejection`
+-- or was made. `position` is that of the event, or of the event of a known id.
 --
 -- Lock order: the log's lock, then rows of conversations, members, reactions and attachments, then rows of the log, then
 -- the lock of search.
@@ -51,8 +51,7 @@ BEGIN
         PERFORM pg_logical_emit_message(true, 'longwave', '');
     END IF;
     RETURN QUERY
-    SELECT CASE WHEN v_reason IS NULL THEN v_begun.o_outcome ELSE 5::smallint END, v_begun.o_epoch, v_begun.o_now,
-           v_reason, v_result::text, v_begun.o_position,
+    SELECT v_begun.o_outcome, v_begun.o_epoch, v_begun.o_now, v_reason, v_result::text, v_begun.o_position,
            NULL::uuid, NULL::text, NULL::uuid, NULL::uuid, NULL::json, NULL::uuid;
 END $$;
 COMMENT ON FUNCTION log_change(bigint, bigint, uuid, uuid, bytea, text, jsonb, text[]) IS

@@ -1,48 +1,41 @@
 //! From the log to the clients of this node.
 //!
-//! One [`tailer`](Tailer) follows the log and publishes to one [`Hub`], behind which one thread, the reactor, owns all
-//! streams and waiting polls: the [`audience`], their places in the [`ring`] of the last events, and their sockets. Who
-//! gets an event is decided in the order of the log: memberships change at the hub when their events pass by.
+//! One [`Tailer`] follows the log and publishes to one [`Hub`]. Behind the hub one thread, the event loop, owns all
+//! streams and waiting polls: the dispatcher in `core`, with each client's position in the log, and their sockets. Who
+//! gets an event is decided in the order of the log: memberships change in the dispatcher when their events pass.
 //!
-//! A subscription has a place in the log. What it misses below the ring is read from PostgreSQL; from the ring on, it
-//! catches up and is live in one step of the one thread, so that nothing can be lost or repeated in between. An event is
-//! encoded once for all who get it, and all that waits for a client goes in one write.
+//! A client first reads from PostgreSQL what it missed below the ring, the last events that are held in memory. From the
+//! ring on, it catches up and is live in one step of the one thread, so nothing can be lost or repeated in between. An
+//! event is encoded once for all who get it, and all that waits for a client goes in one write.
 //!
-//! Beside the log, [`Live`] knows who is connected anywhere, and tells other nodes what stands nowhere: who types, and who
-//! has been handed a message.
+//! Beside the log, [`NodePresence`] knows who is connected to any node, and tells other nodes what stands nowhere: who types,
+//! and who was sent an awaited message.
 //!
-//! Lifecycle: [`Hub::start`], then [`answer`] for its questions to PostgreSQL; [`Hub::close_all`] ends
-//! the subscriptions, [`Hub::stop`] the thread.
+//! Lifecycle: [`Hub::start`], then [`CatchUpLoader::start`] for its queries to PostgreSQL; [`Hub::close_all`] ends the
+//! subscriptions, [`Hub::stop`] the thread.
 
-mod answers;
-mod audience;
-mod behind;
-mod close;
-mod ephemeral;
-mod flush;
+mod command;
+mod core;
+mod event_loop;
 mod hub;
-mod live;
-mod membership;
-mod outlet;
-mod question;
-mod reactor;
-mod receipts;
-mod ring;
-mod roster;
-mod start;
-mod subscription;
+mod inbox;
+mod loader;
+mod presence;
+mod resume;
 mod tailer;
+mod waker;
 
-pub use audience::HEARTBEAT;
-pub use close::Close;
-pub use hub::Hub;
-pub use live::Live;
-pub use outlet::Outlet;
-pub use question::answer;
-pub use start::{After, Epochs, Refused, Start};
-pub use subscription::{Answer, Newcomer, Poll, Receiver, Subscriber};
-pub use tailer::Tailer;
+pub use self::core::catch_up::page::StartPoint;
+pub use self::core::dispatcher::HEARTBEAT;
+pub use self::core::subscriptions::close_reason::CloseReason;
+pub use self::core::subscriptions::receiver::{LongPoll, NewSubscription, PollAnswer, Receiver, Subscriber};
+pub use self::core::subscriptions::sink::Sink;
+pub use self::hub::Hub;
+pub use self::loader::CatchUpLoader;
+pub use self::presence::handle::NodePresence;
+pub use self::resume::{Epochs, ResumeError, ResumeFrom};
+pub use self::tailer::Tailer;
 
 #[cfg(test)]
-#[path = "samples_tests.rs"]
+#[path = "tests/samples.rs"]
 mod samples;

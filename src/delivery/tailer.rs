@@ -1,6 +1,6 @@
-//! Follows the log: batches of this node as they are handed over, all else by reading.
+//! Follows the log: this node's own batches as they are committed, all else by reading.
 
-use super::close::Close;
+use super::core::subscriptions::close_reason::CloseReason;
 use super::hub::Hub;
 use crate::ids::{Epoch, Position};
 use crate::log::read::{self, Tail};
@@ -13,20 +13,20 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How often the tailer looks without being told.
-const POLL: Duration = Duration::from_secs(1);
+/// How often the tailer looks at the log without being told to.
+const POLL_EVERY: Duration = Duration::from_secs(1);
 /// Events that are read at once.
-const PAGE: usize = 1_000;
+const MAX_TAIL_EVENTS: usize = 1_000;
 /// How long PostgreSQL may be silent before clients are sent away.
-const SILENCE: Duration = Duration::from_secs(15);
+const MAX_SILENCE: Duration = Duration::from_secs(15);
 
 /// The step that the tailer repeats: reading the log beyond a position.
-pub trait Source: Send + 'static {
+pub trait LogSource: Send + 'static {
     /// Reads at most `limit` events after `after`, with the present epoch.
     fn read(&mut self, after: Position, limit: usize) -> impl Future<Output = Result<Tail, StoreError>> + Send;
 }
 
-impl Source for Pool {
+impl LogSource for Pool {
     async fn read(&mut self, after: Position, limit: usize) -> Result<Tail, StoreError> {
         let mut connection = self.get().await?;
         let tail = tokio::time::timeout(ANSWER, read::tail(&mut connection, after, limit as i64)).await;
@@ -34,66 +34,76 @@ impl Source for Pool {
     }
 }
 
-/// How the tailer is doing.
+/// The handle of the task that follows the log.
 #[derive(Clone)]
 pub struct Tailer(watch::Receiver<Instant>);
+
+/// Whether the log may hold more than was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    CaughtUp,
+    More,
+}
 
 impl Tailer {
     /// Starts to follow the log from where the hub is.
     pub fn start(
         hub: Hub,
-        source: impl Source,
-        handed: CommitFeed,
+        source: impl LogSource,
+        commits: CommitFeed,
         head: watch::Receiver<Position>,
         shutdown: &Shutdown,
     ) -> Self {
         let contact = watch::Sender::new(Instant::now());
         let tailer = Self(contact.subscribe());
-        shutdown.spawn(Loop { hub, source, handed, head, contact }.run());
+        shutdown.spawn(TailerLoop { hub, source, commits, head, contact }.run());
         tailer
     }
 
     /// Whether the log was read lately.
     pub fn is_in_touch(&self) -> bool {
-        self.0.borrow().elapsed() < 3 * POLL
+        self.0.borrow().elapsed() < 3 * POLL_EVERY
     }
 }
 
-struct Loop<S> {
+struct TailerLoop<S> {
     hub: Hub,
     source: S,
-    handed: CommitFeed,
+    commits: CommitFeed,
+    /// The head of the log, as other nodes tell it.
     head: watch::Receiver<Position>,
     contact: watch::Sender<Instant>,
 }
 
-impl<S: Source> Loop<S> {
+impl<S: LogSource> TailerLoop<S> {
+    /// Catches up, follows this node's own commits, and catches up again when another node has written, somebody asks
+    /// for more than was published, or the time has come.
     async fn run(mut self) {
-        let mut poll = tokio::time::interval(POLL);
+        let mut poll = tokio::time::interval(POLL_EVERY);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut wanted = self.hub.wanted();
+        let mut requested = self.hub.requested();
         let mut is_told = false;
         loop {
-            let read = tokio::select! {
-                Some(batch) = self.handed.next() => !self.take(batch).await,
+            let lags = tokio::select! {
+                Some(batch) = self.commits.next() => !self.follow(batch).await,
                 Ok(()) = self.head.changed() => {
                     is_told = true;
                     false
                 }
-                Ok(()) = wanted.changed() => true,
+                Ok(()) = requested.changed() => true,
                 _ = poll.tick() => true,
             };
-            // What it was told of may be this node's own, which is handed over in a moment.
-            let looks = is_told && !self.handed.is_due();
+            // What another node seems to tell may be this node's own commit, which comes in a moment.
+            let looks = is_told && !self.commits.is_due();
             is_told &= !looks;
-            if read || looks && *self.head.borrow() > self.hub.published().position {
+            if lags || looks && *self.head.borrow() > self.hub.published().position {
                 self.catch_up().await;
             }
         }
     }
 
-    /// Publishes a handed batch if it is what comes next; answers whether there is nothing to read.
-    async fn take(&mut self, batch: Option<CommittedBatch>) -> bool {
+    /// Publishes a commit of this node if it comes next; returns false if the log must be read instead.
+    async fn follow(&mut self, batch: Option<CommittedBatch>) -> bool {
         let Some(committed) = batch else { return true };
         let at = self.hub.published();
         let (Some(first), Some(last)) = (committed.events.first(), committed.events.last()) else { return true };
@@ -108,19 +118,20 @@ impl<S: Source> Loop<S> {
         last.position <= at.position
     }
 
+    /// Reads the log to its end. If that fails for long, clients are sent away.
     async fn catch_up(&mut self) {
         loop {
-            match self.source.read(self.hub.published().position, PAGE).await {
+            match self.source.read(self.hub.published().position, MAX_TAIL_EVENTS).await {
                 Ok(tail) => {
                     self.contact.send_replace(Instant::now());
-                    if self.follow(tail).await < PAGE {
+                    if self.publish(tail).await == Progress::CaughtUp {
                         return;
                     }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot read the log");
-                    if self.contact.borrow().elapsed() > SILENCE {
-                        self.hub.close_all(Close::Unavailable);
+                    if self.contact.borrow().elapsed() > MAX_SILENCE {
+                        self.hub.close_all(CloseReason::Unavailable);
                     }
                     return;
                 }
@@ -128,26 +139,26 @@ impl<S: Source> Loop<S> {
         }
     }
 
-    /// Publishes what was read; answers how many events that were.
-    async fn follow(&mut self, tail: Tail) -> usize {
+    /// Publishes what was read.
+    async fn publish(&mut self, tail: Tail) -> Progress {
         let at = self.hub.published();
         let events: Vec<_> = tail.events.into_iter().map(Arc::new).collect();
-        let count = events.len();
+        let progress = if events.len() < MAX_TAIL_EVENTS { Progress::CaughtUp } else { Progress::More };
         if tail.epoch != at.epoch && !self.enter(at, tail.epoch, tail.first).await {
-            return PAGE;
+            return Progress::More;
         }
         let at = self.hub.published().position;
         if !follows(at, &events) {
             tracing::error!(at = at.0, "the log has a gap, clients must start anew");
             let position = events.last().map_or(at, |event| event.position);
             self.hub.rebase(Cursor { epoch: tail.epoch, position }).await;
-            return count;
+            return progress;
         }
         self.hub.publish(tail.epoch, events).await;
-        count
+        progress
     }
 
-    /// Goes over to another epoch; answers whether what was read still comes next.
+    /// Goes over to another epoch; returns whether what was read still comes next.
     async fn enter(&mut self, at: Cursor, epoch: Epoch, first: Position) -> bool {
         tracing::warn!(epoch = epoch.0, first = first.0, "the log has begun a new epoch");
         let lost = at.position >= first;
@@ -162,5 +173,5 @@ fn follows(at: Position, events: &[Arc<Event>]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "tailer_tests.rs"]
+#[path = "tests/tailer.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 use super::limits::rate_limits::RateLimits;
 use super::limits::upload_slots::UploadSlots;
 use super::node_metrics::NodeMetrics;
-use crate::delivery::{Epochs, Hub, Live, Tailer};
+use crate::delivery::{Epochs, Hub, NodePresence, Tailer};
 use crate::domain::Domain;
 use crate::shutdown::Shutdown;
 use std::ops::Deref;
@@ -33,7 +33,7 @@ pub struct AppParts {
     pub domain: Domain,
     pub uploads: UploadSlots,
     pub hub: Hub,
-    pub live: Live,
+    pub live: NodePresence,
     pub epochs: Epochs,
     pub tailer: Tailer,
     pub metrics: NodeMetrics,

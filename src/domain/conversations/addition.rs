@@ -48,18 +48,18 @@ impl Domain {
         let MemberAddition { key, conversation, caller, user, role } = addition;
         let found = conversations::by_id(&mut *self.connection().await?, *conversation).await?;
         let found = found.ok_or(Error::NotFound)?;
-        Ok(FunctionChange {
-            key: key.clone(),
-            function: "change_member",
-            arguments: json!({
+        Ok(FunctionChange::new(
+            key.clone(),
+            "change_member",
+            &json!({
                 "conversation": conversation,
                 "user": user.id,
                 "role": role,
                 "title": found.title,
                 "max_members": self.0.max_members,
             }),
-            payloads: vec![member_payload(caller, &found, user, role.unwrap_or(MemberRole::Member))],
-        })
+            vec![member_payload(caller, &found, user, role.unwrap_or(MemberRole::Member))],
+        ))
     }
 
     fn addition_error(&self, rejection: FunctionRejection) -> Error {

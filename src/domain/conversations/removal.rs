@@ -53,10 +53,10 @@ impl MemberRemoval {
         // Who is no member has no event either: the function says so.
         let mut payloads = vec![member_payload(&self.caller, &found, &self.user, role.unwrap_or(MemberRole::Member))];
         payloads.extend(successor.iter().map(|user| member_payload(&self.caller, &found, user, MemberRole::Owner)));
-        Ok(FunctionChange {
-            key: self.key.clone(),
-            function: "change_leave",
-            arguments: json!({
+        Ok(FunctionChange::new(
+            self.key.clone(),
+            "change_leave",
+            &json!({
                 "conversation": self.conversation,
                 "user": self.user.id,
                 "for_good": self.for_good,
@@ -65,7 +65,7 @@ impl MemberRemoval {
                 "title": found.title,
             }),
             payloads,
-        })
+        ))
     }
 
     /// Who becomes owner, if nobody else is.

@@ -22,16 +22,16 @@ impl Domain {
         let (created, sight) = visibility::message(&mut *self.connection().await?, caller, id).await?;
         sight.present()?;
         let left = Message::told(&created)?.deleted(TIME_OF_CHANGE);
-        let change = FunctionChange {
-            key: fresh_key(caller.user.id),
-            function: "change_deletion",
-            arguments: json!({
+        let change = FunctionChange::new(
+            fresh_key(caller.user.id),
+            "change_deletion",
+            &json!({
                 "conversation": created.conversation,
                 "message": id,
                 "created": created.position.0,
             }),
-            payloads: vec![change_payload(&caller.user, &MessageData { message: left }, Vec::new())],
-        };
+            vec![change_payload(&caller.user, &MessageData { message: left }, Vec::new())],
+        );
         self.0.log.change_by_function(change).await.map_err(|error| error.map(error_of))?;
         Ok(())
     }

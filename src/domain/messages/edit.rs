@@ -26,10 +26,10 @@ impl Domain {
         sight.present()?;
         check_author(&created, caller)?;
         let mentions = self.mentions(&text).await?;
-        let change = FunctionChange {
-            key: fresh_key(caller.user.id),
-            function: "change_text",
-            arguments: json!({
+        let change = FunctionChange::new(
+            fresh_key(caller.user.id),
+            "change_text",
+            &json!({
                 "conversation": created.conversation,
                 "message": id,
                 "created": created.position.0,
@@ -37,8 +37,8 @@ impl Domain {
                 "mentions": mentions,
                 "max_edits": MAX_EDITS,
             }),
-            payloads: vec![edited_payload(caller, &created, &text, mentions)?],
-        };
+            vec![edited_payload(caller, &created, &text, mentions)?],
+        );
         self.0.log.change_by_function(change).await.map_err(|error| error.map(error_of))?;
         self.message(caller, id).await
     }

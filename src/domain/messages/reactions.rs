@@ -41,10 +41,10 @@ impl Domain {
         sight.present()?;
         let user = (*caller.user).clone().into();
         let data = ReactionData { message_id: message, emoji: emoji.to_owned(), user };
-        let change = FunctionChange {
-            key: fresh_key(caller.user.id),
-            function: "change_reaction",
-            arguments: json!({
+        let change = FunctionChange::new(
+            fresh_key(caller.user.id),
+            "change_reaction",
+            &json!({
                 "conversation": created.conversation,
                 "message": message,
                 "created": created.position.0,
@@ -53,8 +53,8 @@ impl Domain {
                 "max_additions": MAX_ADDITIONS,
                 "max_emoji": MAX_EMOJI_PER_MESSAGE,
             }),
-            payloads: vec![change_payload(&caller.user, &data, Vec::new())],
-        };
+            vec![change_payload(&caller.user, &data, Vec::new())],
+        );
         self.0.log.change_by_function(change).await.map_err(|error| error.map(error_of))?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Where a stream, a poll or an export starts: `after`, and `Last-Event-ID`.
 
-use crate::delivery::After;
+use crate::delivery::ResumeFrom;
 use crate::domain::{Caller, Error};
 use crate::http::app::App;
 use crate::http::respond::problem::Problem;
@@ -27,7 +27,7 @@ impl<S: Sync> FromRequestParts<S> for LastEventId {
 /// Where a client wants to start, as far as it can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamStart {
-    After(After),
+    After(ResumeFrom),
     /// A `Last-Event-ID` that is no cursor of ours.
     Unreadable,
 }
@@ -40,12 +40,12 @@ impl LastEventId {
     pub async fn or_after(&self, app: &App, caller: &Caller, after: Option<&str>) -> Result<StreamStart, Problem> {
         if let Some(id) = &self.0 {
             let cursor = Cursor::parse(id);
-            return Ok(cursor.map_or(StreamStart::Unreadable, |cursor| StreamStart::After(After::Cursor(cursor))));
+            return Ok(cursor.map_or(StreamStart::Unreadable, |cursor| StreamStart::After(ResumeFrom::Cursor(cursor))));
         }
         let after = match after.unwrap_or_default() {
-            "" | "now" => After::Now,
-            "start" => After::Start,
-            text => After::Cursor(resolve_cursor(app, caller, text).await?),
+            "" | "now" => ResumeFrom::Now,
+            "start" => ResumeFrom::Start,
+            text => ResumeFrom::Cursor(resolve_cursor(app, caller, text).await?),
         };
         Ok(StreamStart::After(after))
     }

@@ -7,7 +7,7 @@ use super::history::Interval;
 use crate::ids::{ConversationId, MessageId, Position};
 use crate::log::event::Event;
 use crate::store::Connection;
-use crate::store::sql::{Sql, only, sql};
+use crate::store::sql::{Sql, sql};
 use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Uuid};
 use diesel_async::RunQueryDsl;

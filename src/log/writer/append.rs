@@ -2,9 +2,10 @@
 
 use super::batch::{AppendOutcome, AppendedBatch};
 use super::change::{ApplyOutcome, ErasedChange, LockedHead};
+use super::error::AttemptFault;
+use super::id_judgement::IdJudgement;
 use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
-use crate::log::event::{Event, NewEvent};
-use crate::log::read::events;
+use crate::log::event::{Event, NewEvent, WriteKey};
 use crate::store::sql::{only, sql};
 use crate::store::{Connection, EventKind, Time};
 use diesel::result::Error;
@@ -35,14 +36,17 @@ pub async fn apply(
     connection: &mut Connection,
     context: AppendContext,
     change: &mut dyn ErasedChange,
-) -> Result<(ApplyOutcome, Epoch), Error> {
+) -> Result<(ApplyOutcome, Epoch), AttemptFault> {
     connection.batch_execute("BEGIN").await?;
-    let (locked, epoch) = lock(connection, context).await?;
-    let outcome = match events::find_write(connection, change.key().id).await? {
-        Some(known) if known.owner != change.key().owner => ApplyOutcome::Taken,
-        Some(known) if known.mac != change.key().mac => ApplyOutcome::Reused,
-        Some(known) => ApplyOutcome::Replayed(known.position),
-        None => match change.apply(connection, locked).await? {
+    let Begun { locked, epoch, judgement } = begin(connection, context, change.key()).await?;
+    let outcome = match judgement {
+        IdJudgement::Taken => ApplyOutcome::Taken,
+        IdJudgement::Reused => ApplyOutcome::Reused,
+        IdJudgement::Known(position) => match change.staged_at(position) {
+            Some(events) => ApplyOutcome::Recovered(events),
+            None => ApplyOutcome::Replayed(position),
+        },
+        IdJudgement::New => match change.apply(connection, locked).await? {
             None => {
                 connection.batch_execute("ROLLBACK").await?;
                 return Ok((ApplyOutcome::Rejected, epoch));
@@ -50,13 +54,43 @@ pub async fn apply(
             Some(events) => ApplyOutcome::Applied(write(connection, context, locked, events).await?),
         },
     };
-    let wrote = matches!(&outcome, ApplyOutcome::Applied(events) if !events.is_empty());
-    if !wrote {
+    if let ApplyOutcome::Applied(events) = &outcome
+        && !events.is_empty()
+    {
+        change.stage(events);
+    } else {
         // Without a write, the commit would neither flush nor wait for the standby, and what was found might be lost.
         connection.batch_execute("SELECT pg_logical_emit_message(true, 'longwave', '')").await?;
     }
     connection.batch_execute("COMMIT").await?;
     Ok((outcome, epoch))
+}
+
+/// A transaction that holds the log's lock for a change.
+struct Begun {
+    locked: LockedHead,
+    epoch: Epoch,
+    judgement: IdJudgement,
+}
+
+async fn begin(connection: &mut Connection, context: AppendContext, key: &WriteKey) -> Result<Begun, Error> {
+    let query = sql::<(BigInt, Timestamptz, BigInt, SmallInt, Nullable<BigInt>)>(
+        "SELECT o_head, o_now, o_epoch, o_outcome, o_position FROM log_begin(",
+    )
+    .bind::<BigInt, _>(context.known)
+    .sql(", ")
+    .bind::<BigInt, _>(context.cluster)
+    .sql(", ")
+    .bind::<Uuid, _>(key.id)
+    .sql(", ")
+    .bind::<Uuid, _>(key.owner)
+    .sql(", ")
+    .bind::<Bytea, _>(&key.mac)
+    .sql(")");
+    let (head, now, epoch, outcome, position): (Position, Time, Epoch, i16, Option<Position>) =
+        only(query.load(connection).await?)?;
+    let judgement = IdJudgement::new(outcome, position)?;
+    Ok(Begun { locked: LockedHead { next: head.next(), now }, epoch, judgement })
 }
 
 /// Begins a new epoch, if this cluster or timeline is another than that of the last append.

@@ -1,8 +1,10 @@
 //! Changes that one SQL function decides and makes.
 
 use super::append::AppendContext;
+use super::capacity::QueueShare;
 use super::change::{ApplyOutcome, ChangeError, ChangeOutcome};
 use super::error::WriteError;
+use super::id_judgement::IdJudgement;
 use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId};
 use crate::log::event::{Event, EventPayload, WriteKey};
 use crate::store::sql::sql;
@@ -21,13 +23,25 @@ use tokio::sync::oneshot;
 /// the rules of its kind, and writes its rows.
 #[derive(Clone, Debug)]
 pub struct FunctionChange {
-    pub key: WriteKey,
-    /// The SQL function.
-    pub function: &'static str,
-    /// What it is given, as a JSON object.
-    pub arguments: Value,
-    /// Payloads of the events that it may append.
-    pub payloads: Vec<EventPayload>,
+    key: WriteKey,
+    function: &'static str,
+    /// A JSON object.
+    arguments: String,
+    payloads: Vec<EventPayload>,
+}
+
+impl FunctionChange {
+    /// A change by a SQL function, which is given `arguments`, a JSON object, and the payloads of the events that it may
+    /// append.
+    pub fn new(key: WriteKey, function: &'static str, arguments: &Value, payloads: Vec<EventPayload>) -> Self {
+        Self { key, function, arguments: arguments.to_string(), payloads }
+    }
+
+    /// Bytes of memory that it holds while it waits.
+    pub fn size_bytes(&self) -> usize {
+        let payloads: usize = self.payloads.iter().map(|payload| size_of_val(payload) + payload.0.len()).sum();
+        size_of_val(self) + self.arguments.len() + payloads
+    }
 }
 
 /// Why a SQL function made no change.
@@ -44,6 +58,7 @@ type FunctionReply = Result<ChangeOutcome<Value>, ChangeError<FunctionRejection>
 /// A [`FunctionChange`] in the queue, with where its answer goes.
 pub struct QueuedFunction {
     pub change: FunctionChange,
+    pub _share: QueueShare,
     /// What the function answered at the last attempt.
     pub answer: Option<Result<Value, FunctionRejection>>,
     pub reply: oneshot::Sender<FunctionReply>,
@@ -82,6 +97,17 @@ struct ChangeRow {
 }
 
 impl QueuedFunction {
+    /// The id of the write.
+    #[cfg(test)]
+    pub fn key(&self) -> &WriteKey {
+        &self.change.key
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
     /// Makes one attempt, which commits by itself.
     pub async fn attempt(
         &mut self,
@@ -91,22 +117,22 @@ impl QueuedFunction {
         // Rows are no answer until ReadyForQuery has come; `load` waits for it.
         let rows: Vec<ChangeRow> = self.query(connection, context).await?;
         let first = rows.as_slice().first().ok_or(Error::NotFound)?;
-        let (epoch, position) = (first.epoch, first.position.unwrap_or(Position::ZERO));
-        let outcome = match first.outcome {
-            0 => {
-                self.answer = Some(Ok(json(first.result.as_deref())?));
-                ApplyOutcome::Applied(rows.into_iter().filter_map(ChangeRow::event).map(Arc::new).collect())
-            }
-            1 => ApplyOutcome::Replayed(position),
-            2 => ApplyOutcome::Reused,
-            3 => ApplyOutcome::Taken,
-            5 => {
-                let reason = first.rejection.clone().unwrap_or_default();
-                let detail = json(first.result.as_deref())?;
-                self.answer = Some(Err(FunctionRejection { reason, detail }));
-                ApplyOutcome::Rejected
-            }
-            other => return Err(Error::DeserializationError(format!("unknown outcome {other}").into())),
+        let epoch = first.epoch;
+        let outcome = match IdJudgement::new(first.outcome, first.position)? {
+            IdJudgement::Known(position) => ApplyOutcome::Replayed(position),
+            IdJudgement::Reused => ApplyOutcome::Reused,
+            IdJudgement::Taken => ApplyOutcome::Taken,
+            IdJudgement::New => match &first.rejection {
+                Some(reason) => {
+                    let (reason, detail) = (reason.clone(), json(first.result.as_deref())?);
+                    self.answer = Some(Err(FunctionRejection { reason, detail }));
+                    ApplyOutcome::Rejected
+                }
+                None => {
+                    self.answer = Some(Ok(json(first.result.as_deref())?));
+                    ApplyOutcome::Applied(rows.into_iter().filter_map(ChangeRow::event).map(Arc::new).collect())
+                }
+            },
         };
         Ok((outcome, epoch))
     }
@@ -131,7 +157,7 @@ impl QueuedFunction {
         .sql(", ")
         .bind::<Text, _>(self.change.function)
         .sql(", ")
-        .bind::<Text, _>(self.change.arguments.to_string())
+        .bind::<Text, _>(&self.change.arguments)
         .sql("::jsonb, ")
         .bind::<Array<Text>, _>(payloads)
         .sql(")");
@@ -147,7 +173,9 @@ impl QueuedFunction {
             (Ok(ApplyOutcome::Reused), _) => Err(ChangeError::Write(WriteError::Reused)),
             (Ok(ApplyOutcome::Taken), _) => Err(ChangeError::Write(WriteError::Taken)),
             (Err(error), _) => Err(ChangeError::Write(error)),
-            (Ok(ApplyOutcome::Applied(_) | ApplyOutcome::Rejected), _) => Err(ChangeError::Write(WriteError::Failed)),
+            (Ok(ApplyOutcome::Applied(_) | ApplyOutcome::Recovered(_) | ApplyOutcome::Rejected), _) => {
+                Err(ChangeError::Write(WriteError::Failed))
+            }
         };
         // The caller may have given up.
         let _ = self.reply.send(reply);

@@ -1,12 +1,11 @@
 use super::append::{self, AppendContext};
 use super::change::{ApplyOutcome, ErasedChange};
-use super::error::WriteError;
+use super::error::{AttemptFault, WriteError};
 use super::function::QueuedFunction;
 use crate::ids::Epoch;
 #[cfg(test)]
 use crate::log::event::WriteKey;
 use crate::store::Connection;
-use diesel::result::Error;
 
 /// A change in the writer's queue.
 pub enum PendingChange {
@@ -22,7 +21,7 @@ impl PendingChange {
     pub fn key(&self) -> &WriteKey {
         match self {
             Self::Transaction(change) => change.key(),
-            Self::Function(change) => &change.change.key,
+            Self::Function(change) => change.key(),
         }
     }
 
@@ -30,7 +29,7 @@ impl PendingChange {
     pub fn is_abandoned(&self) -> bool {
         match self {
             Self::Transaction(change) => change.is_abandoned(),
-            Self::Function(change) => change.reply.is_closed(),
+            Self::Function(change) => change.is_abandoned(),
         }
     }
 
@@ -39,10 +38,10 @@ impl PendingChange {
         &mut self,
         connection: &mut Connection,
         context: AppendContext,
-    ) -> Result<(ApplyOutcome, Epoch), Error> {
+    ) -> Result<(ApplyOutcome, Epoch), AttemptFault> {
         match self {
             Self::Transaction(change) => append::apply(connection, context, change.as_mut()).await,
-            Self::Function(change) => change.attempt(connection, context).await,
+            Self::Function(change) => Ok(change.attempt(connection, context).await?),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::store::database::schema::attachments;
 use crate::store::database::sql::{Sql, seconds, sql};
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Interval, Uuid};
+use diesel::sql_types::{BigInt, Interval, Uuid};
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ pub async fn bind(
         .await
 }
 
-/// Lets go of attachments of a conversation, as [`release`] does, at most `limit`; answers how many there were.
+/// Removes attachments of a conversation, and notes their objects for removal; at most `limit`. Answers how many there were.
 ///
 /// # Errors
 /// As PostgreSQL has it.

@@ -1,7 +1,11 @@
 //! Faults on purpose: killed nodes, a killed PostgreSQL, lost commits, lost notifications, a standby.
 
+mod clocks;
 mod durability;
+mod error_classes;
+mod log_writer;
 mod notifications;
+mod query_timeouts;
 mod round_trips;
 mod standby;
 mod unknown_commits;

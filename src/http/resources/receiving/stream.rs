@@ -1,7 +1,7 @@
 //! Streams: Server-Sent Events, or one JSON object a line.
 
 use super::subscriber;
-use crate::delivery::{After, HEARTBEAT, Newcomer, Outlet, Receiver, Refused, Start, Subscriber};
+use crate::delivery::{HEARTBEAT, NewSubscription, Receiver, ResumeError, ResumeFrom, Sink, StartPoint, Subscriber};
 use crate::domain::{Caller, Error};
 use crate::http::app::App;
 use crate::http::connection::handover::{Handover, MayHandOver};
@@ -101,10 +101,10 @@ pub async fn get_stream(
     let subscriber = subscriber::subscriber(&caller, only, subscriber::rotation());
     let opening = opening(framing, start.from, reset, &subscriber);
     let hub = app.hub.clone();
-    let admit = move |outlet: Outlet, opening: Bytes| {
-        hub.admit(Newcomer {
+    let admit = move |sink: Sink, opening: Bytes| {
+        hub.admit(NewSubscription {
             subscriber,
-            receiver: Receiver::Stream { framing, outlet },
+            receiver: Receiver::Stream { framing, sink },
             from: start.from,
             epoch: start.epoch,
             opening: Some(opening),
@@ -114,13 +114,13 @@ pub async fn get_stream(
     let mut response = match permit.0 {
         Some(permit) => Handover::response(permit, move |connection| {
             let head = connection.head.stream_bytes();
-            let outlet = Outlet::Socket(TcpStream::from_std(connection.socket));
-            admit(outlet, join([&head].into_iter().chain(opening.iter().map(Frame::chunk))));
+            let sink = Sink::Socket(TcpStream::from_std(connection.socket));
+            admit(sink, join([&head].into_iter().chain(opening.iter().map(Frame::chunk))));
         }),
         None => {
             let (sender, mut receiver) = mpsc::channel(BODY_CHANNEL_CAPACITY);
             let opening: Vec<_> = opening.iter().map(Frame::plain).collect();
-            admit(Outlet::Body(sender), join(opening.iter()));
+            admit(Sink::Body(sender), join(opening.iter()));
             let body =
                 stream::poll_fn(move |context| receiver.poll_recv(context).map(|bytes| bytes.map(Ok::<_, Infallible>)));
             Response::new(Body::from_stream(body))
@@ -143,15 +143,15 @@ fn framing(headers: &HeaderMap) -> Framing {
 }
 
 /// Finds where a stream starts. An EventSource does not reconnect after an error, so a dead cursor is told inside.
-async fn begin(app: &App, start: StreamStart) -> Result<(Start, Option<ResetCode>), StoreError> {
+async fn begin(app: &App, start: StreamStart) -> Result<(StartPoint, Option<ResetCode>), StoreError> {
     let (after, unreadable) = match start {
         StreamStart::After(after) => (after, None),
-        StreamStart::Unreadable => (After::Now, Some(ResetCode::CursorUnknown)),
+        StreamStart::Unreadable => (ResumeFrom::Now, Some(ResetCode::CursorUnknown)),
     };
-    match Start::resume(&app.hub, &app.epochs, after).await {
+    match app.epochs.judge_for_stream(after).await {
         Ok(start) => Ok((start, unreadable)),
-        Err(Refused::Dead(code, fresh)) => Ok((fresh, Some(code))),
-        Err(Refused::Store(error)) => Err(error),
+        Err(ResumeError::Dead(code, fresh)) => Ok((fresh, Some(code))),
+        Err(ResumeError::Store(error)) => Err(error),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What streams and long polls share: who receives, until when, and of which conversation.
 
-use crate::delivery::{Close, Subscriber};
+use crate::delivery::{CloseReason, Subscriber};
 use crate::domain::Caller;
 use crate::http::app::App;
 use crate::http::respond::problem::{Problem, malformed};
@@ -13,12 +13,12 @@ const CLOSE_BEFORE_EXPIRY: Duration = Duration::from_secs(2);
 const ROTATE_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// When a stream is closed for its age.
-pub fn rotation() -> (Instant, Close) {
-    (Instant::now() + ROTATE_AFTER.mul_f64(1.0 + fastrand::f64() / 10.0), Close::Rotate)
+pub fn rotation() -> (Instant, CloseReason) {
+    (Instant::now() + ROTATE_AFTER.mul_f64(1.0 + fastrand::f64() / 10.0), CloseReason::Rotate)
 }
 
 /// The caller as a subscriber until `until`, or until their token expires.
-pub fn subscriber(caller: &Caller, only: Option<ConversationId>, until: (Instant, Close)) -> Subscriber {
+pub fn subscriber(caller: &Caller, only: Option<ConversationId>, until: (Instant, CloseReason)) -> Subscriber {
     let left = (caller.expires_at - chrono::Utc::now()).to_std().unwrap_or_default();
     let expires_at = Instant::now() + left.saturating_sub(CLOSE_BEFORE_EXPIRY);
     Subscriber {
@@ -26,7 +26,7 @@ pub fn subscriber(caller: &Caller, only: Option<ConversationId>, until: (Instant
         user: caller.user.id,
         session: caller.session,
         only,
-        until: if expires_at < until.0 { (expires_at, Close::Expired) } else { until },
+        until: if expires_at < until.0 { (expires_at, CloseReason::Expired) } else { until },
     }
 }
 

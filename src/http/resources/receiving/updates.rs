@@ -1,7 +1,9 @@
 //! Long polls.
 
 use super::subscriber;
-use crate::delivery::{After, Answer, Close, Newcomer, Poll, Receiver, Refused, Start};
+use crate::delivery::{
+    CloseReason, LongPoll, NewSubscription, PollAnswer, Receiver, ResumeError, ResumeFrom, StartPoint,
+};
 use crate::domain::Error;
 use crate::http::app::App;
 use crate::http::connection::handover::{Handover, MayHandOver, TakenConnection};
@@ -79,7 +81,7 @@ pub async fn get_updates(
         None => preferred.unwrap_or(DEFAULT_POLL_WAIT_S),
     };
     let limit = in_range("limit", params.limit, DEFAULT_POLL_LIMIT, 1..=MAX_POLL_LIMIT)?;
-    let until = (Instant::now() + Duration::from_secs(wait as u64), Close::Waited);
+    let until = (Instant::now() + Duration::from_secs(wait as u64), CloseReason::Waited);
     let wanted = last_event_id.or_after(&app, &caller, params.after.as_deref()).await?;
     let StreamStart::After(after) = wanted else { return Err(Error::CursorMalformed.into()) };
     let only = subscriber::only_conversation(&app, &caller, params.conversation.as_deref()).await?;
@@ -87,9 +89,9 @@ pub async fn get_updates(
     let subscriber = subscriber::subscriber(&caller, only, until);
     let hub = app.hub.clone();
     let admit = move |socket, asker, early, answer| {
-        hub.admit(Newcomer {
+        hub.admit(NewSubscription {
             subscriber,
-            receiver: Receiver::Poll(Box::new(Poll { limit, socket, asker, early, answer })),
+            receiver: Receiver::Poll(Box::new(LongPoll { limit, socket, asker, early, answer })),
             from: start.from,
             epoch: start.epoch,
             opening: None,
@@ -101,7 +103,7 @@ pub async fn get_updates(
         Some(permit) => Ok(Handover::response(permit, move |connection| {
             let TakenConnection { head, socket, early, context } = connection;
             let head = head.deferred();
-            let respond = move |mut answer: Answer| {
+            let respond = move |mut answer: PollAnswer| {
                 if let Some(socket) = answer.socket.take() {
                     respond_and_serve(
                         context,
@@ -128,26 +130,31 @@ pub async fn get_updates(
 }
 
 /// Finds where a poll starts; who does not wait gets all that was answered anywhere before.
-async fn find_start(app: &App, wait: usize, after: After) -> Result<Start, Problem> {
+async fn find_start(app: &App, wait: usize, after: ResumeFrom) -> Result<StartPoint, Problem> {
     let start = match wait {
-        0 => Start::find(&app.hub, &app.epochs, after).await,
-        _ => Start::resume(&app.hub, &app.epochs, after).await,
+        0 => app.epochs.judge_at_head(after).await,
+        _ => app.epochs.judge_for_stream(after).await,
     };
     start.map_err(refused)
 }
 
-fn respond(answer: &Answer, from: Cursor) -> Result<Response, Problem> {
+fn respond(answer: &PollAnswer, from: Cursor) -> Result<Response, Problem> {
     match answer.close {
-        Some(Close::Revoked) => Err(Error::SessionRevoked.into()),
-        Some(Close::Unavailable) => {
+        Some(CloseReason::Revoked) => Err(Error::SessionRevoked.into()),
+        Some(CloseReason::Unavailable) => {
             Err(Problem::new(ProblemCode::Unavailable, "the database cannot be reached, try again"))
         }
-        Some(Close::Draining) => Ok(closing(page(answer, from))),
-        Some(Close::Dead(code)) => Err(Problem::dead_cursor(code, answer.covered)),
+        Some(CloseReason::Draining) => Ok(closing(page(answer, from))),
+        Some(CloseReason::Dead(code)) => Err(Problem::dead_cursor(code, answer.covered)),
         // The next poll, from the same cursor, tells what this one cannot.
-        Some(Close::Waited | Close::Expired | Close::Slow | Close::Replaced | Close::Rotate) | None => {
-            Ok(page(answer, from))
-        }
+        Some(
+            CloseReason::Waited
+            | CloseReason::Expired
+            | CloseReason::Slow
+            | CloseReason::Replaced
+            | CloseReason::Rotate,
+        )
+        | None => Ok(page(answer, from)),
     }
 }
 
@@ -156,14 +163,14 @@ fn closing(mut response: Response) -> Response {
     response
 }
 
-fn page(answer: &Answer, from: Cursor) -> Response {
+fn page(answer: &PollAnswer, from: Cursor) -> Response {
     let json = EventsPage::encode(from, &answer.events, answer.covered, answer.more);
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
 }
 
-fn refused(refused: Refused) -> Problem {
+fn refused(refused: ResumeError) -> Problem {
     match refused {
-        Refused::Dead(code, fresh) => Problem::dead_cursor(code, fresh.from),
-        Refused::Store(error) => error.into(),
+        ResumeError::Dead(code, fresh) => Problem::dead_cursor(code, fresh.from),
+        ResumeError::Store(error) => error.into(),
     }
 }

@@ -3,20 +3,10 @@
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::store::database::connect::Connection;
 use crate::store::database::error::StoreError;
-use crate::store::database::schema::reactions;
 use crate::store::database::sql::sql;
 use diesel::prelude::*;
-use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid};
 use diesel_async::RunQueryDsl;
-
-/// What one user put under one message.
-#[derive(Clone, Copy, Debug)]
-pub struct ReactionKey<'a> {
-    pub message: MessageId,
-    pub emoji: &'a str,
-    pub user: UserId,
-}
 
 /// How often one emoji stands under a message.
 #[derive(Clone, Debug, Queryable)]
@@ -67,9 +57,4 @@ pub async fn count(
         .bind::<Array<Uuid>, _>(messages)
         .sql(") GROUP BY r.message_id, r.emoji ORDER BY r.message_id, min(r.added_at), r.emoji");
     Ok(query.load(connection).await?)
-}
-
-#[diesel::dsl::auto_type]
-fn standing(message: MessageId) -> _ {
-    reactions::table.filter(reactions::removed_at.is_null().and(reactions::message_id.eq(message)))
 }

@@ -3,12 +3,10 @@
 use crate::ids::{ConversationId, Position, UserId};
 use crate::store::database::connect::Connection;
 use crate::store::database::schema::{members, users};
-use crate::store::database::sql::sql;
 use crate::store::tables::accounts::users::UserRow;
 use crate::store::tables::messaging::members::Membership;
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Uuid};
 use diesel_async::RunQueryDsl;
 
 /// How far a member has read.

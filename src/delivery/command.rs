@@ -1,0 +1,35 @@
+//! What the thread behind the hub is told.
+
+use super::core::catch_up::page::{CatchUpPage, StartPoint, UserMemberships};
+use super::core::ephemeral::{PresenceNotice, TypingNotice};
+use super::core::receipts::AwaitedDelivery;
+use super::core::slots::SubscriptionKey;
+use super::core::subscriptions::close_reason::CloseReason;
+use super::core::subscriptions::receiver::NewSubscription;
+use super::core::subscriptions::subscription::QueryKind;
+use crate::ids::{ConnectionId, Epoch, UserId};
+use crate::log::{Cursor, Event};
+use crate::wire::ResetCode;
+use std::sync::Arc;
+
+/// A command to the thread behind the hub.
+pub enum Command {
+    Admit(Box<NewSubscription>),
+    Publish(Epoch, Vec<Arc<Event>>),
+    Rebase(Cursor),
+    CloseAll(CloseReason),
+    CloseRevoked,
+    /// What PostgreSQL answered to the dispatcher's queries.
+    Memberships(UserMemberships),
+    MembershipsFailed(Vec<UserId>),
+    Page(SubscriptionKey, ConnectionId, CatchUpPage),
+    Judgement(SubscriptionKey, ConnectionId, StartPoint, Option<ResetCode>),
+    QueryFailed(SubscriptionKey, ConnectionId, QueryKind),
+    /// Retention has overtaken a subscription.
+    Retired(SubscriptionKey, ConnectionId),
+    Typing(Box<TypingNotice>),
+    PresenceChanges(Vec<PresenceNotice>),
+    AwaitDelivery(AwaitedDelivery),
+    ReportAllStreams,
+    Stop,
+}

@@ -1,0 +1,293 @@
+//! Everybody who receives on this node, and what they get.
+//!
+//! The dispatcher puts the parts of this room together; each part keeps its own state. A subscription that lacks some of
+//! the past reads pages from the log up to where the [`super::recent::ring::Ring`] begins, takes the rest from there,
+//! and is live in the same step, so that nothing can be lost or repeated in between.
+
+mod query_results;
+mod serve;
+
+use super::catch_up::page::UserMemberships;
+use super::catch_up::queries::Queries;
+use super::catch_up::query::CatchUpQuery;
+use super::ephemeral::{Ephemera, PresenceNotice, TypingNotice, deliver_typing};
+use super::receipts::{AwaitedDelivery, Receipts};
+use super::recent::recent_log::RecentLog;
+use super::reports::{ClientReport, Reports, connection};
+use super::slots::SubscriptionKey;
+use super::subscriptions::close_reason::CloseReason;
+use super::subscriptions::receiver::{LongPoll, NewSubscription, Receiver};
+use super::subscriptions::subscription::{Phase, Subscription};
+use super::subscriptions::table::SubscriptionTable;
+use crate::ids::{Epoch, Position, SessionId, UserId};
+use crate::log::{Cursor, Event};
+use crate::shutdown::ShutdownGuard;
+use crate::wire::Encoded;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a stream is silent before a heartbeat: proxies cut what is silent for 30 s or more.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Whether a session or its user has ended.
+pub type RevocationCheck = Box<dyn Fn(UserId, Option<SessionId>) -> bool + Send>;
+
+/// How many clients receive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubscriptionCounts {
+    pub streams: usize,
+    pub polls: usize,
+}
+
+/// A poll that is over.
+pub struct FinishedPoll {
+    pub poll: Box<LongPoll>,
+    pub events: Vec<Arc<Encoded>>,
+    pub covered: Cursor,
+    pub more: bool,
+    pub close: Option<CloseReason>,
+    /// Keeps shutdown waiting until the answer is given.
+    pub held: ShutdownGuard,
+}
+
+/// Everybody who receives on this node, and what they get.
+pub struct Dispatcher {
+    recent: RecentLog,
+    table: SubscriptionTable,
+    queries: Queries,
+    /// Memberships that were read above the head; they are taken in once it gets there.
+    ahead: Vec<UserMemberships>,
+    finished_polls: Vec<FinishedPoll>,
+    ephemera: Ephemera,
+    receipts: Receipts,
+    reports: Reports,
+    is_revoked: RevocationCheck,
+    streams_per_user: usize,
+    draining: bool,
+    /// As of the last sweep.
+    counts: SubscriptionCounts,
+}
+
+impl Dispatcher {
+    /// Makes one without clients, at `head`. Queries to PostgreSQL leave by `ask`, which must not block.
+    pub fn new(
+        head: Cursor,
+        streams_per_user: usize,
+        is_revoked: RevocationCheck,
+        ask: impl Fn(CatchUpQuery) + Send + 'static,
+    ) -> Self {
+        Self {
+            recent: RecentLog::new(head),
+            table: SubscriptionTable::default(),
+            queries: Queries::new(ask),
+            ahead: Vec::new(),
+            finished_polls: Vec::new(),
+            ephemera: Ephemera::default(),
+            receipts: Receipts::default(),
+            reports: Reports::default(),
+            is_revoked,
+            streams_per_user,
+            draining: false,
+            counts: SubscriptionCounts::default(),
+        }
+    }
+
+    /// Reports on clients from now on. `send` must not block.
+    pub fn report_to(&mut self, send: impl Fn(ClientReport) + Send + 'static) {
+        self.reports = Reports::new(send);
+    }
+
+    /// How far the log was published here.
+    pub fn head(&self) -> Cursor {
+        self.recent.head()
+    }
+
+    /// The position above which all events are in memory.
+    pub fn floor(&self) -> Position {
+        self.recent.ring().floor()
+    }
+
+    /// How many clients receive, as of the last sweep.
+    pub fn counts(&self) -> SubscriptionCounts {
+        self.counts
+    }
+
+    /// Whether nothing can be done for anybody.
+    pub fn is_idle(&self) -> bool {
+        self.table.is_idle() && self.finished_polls.is_empty()
+    }
+
+    /// Takes the polls that are over.
+    pub fn take_finished_polls(&mut self) -> Vec<FinishedPoll> {
+        std::mem::take(&mut self.finished_polls)
+    }
+
+    /// A subscription.
+    pub fn subscription(&mut self, key: SubscriptionKey) -> Option<&mut Subscription> {
+        self.table.get_mut(key)
+    }
+
+    /// Admits a client. One that was revoked meanwhile ends at once.
+    pub fn admit(&mut self, new: NewSubscription, now: Instant) -> SubscriptionKey {
+        let (subscriber, epoch, head) = (new.subscriber, new.epoch, self.recent.head());
+        if matches!(new.receiver, Receiver::Stream { .. }) {
+            self.replace_oldest_streams(subscriber.user, now);
+        }
+        self.reports.send(ClientReport::Connected(connection(&subscriber, &new.receiver)));
+        let key = self.table.insert(new, self.recent.topics_mut(), now);
+        if let Some(subscription) = self.table.get_mut(key) {
+            if epoch != head.epoch {
+                self.queries.ask_judgement(key, subscription, now);
+            }
+            if (self.is_revoked)(subscriber.user, subscriber.session) {
+                subscription.close(CloseReason::Revoked, head, now);
+            } else if self.draining {
+                subscription.close(CloseReason::Draining, head, now);
+            }
+        }
+        self.table.queue(key);
+        key
+    }
+
+    /// Takes in the next events of the log. From now on they wait for whoever is live.
+    pub fn publish(&mut self, epoch: Epoch, events: &[Arc<Event>], now: Instant) {
+        for event in events {
+            let table = &mut self.table;
+            let event = Arc::new(Encoded::new(event.clone()));
+            let deletes = self.recent.append(event, |key, event, before| table.offer(key, event, before, now));
+            if deletes {
+                self.table.iter_mut().for_each(|(_, subscription)| subscription.read_ahead = None);
+            }
+        }
+        let head = events.last().map_or(self.recent.head(), |last| Cursor { epoch, position: last.position });
+        self.recent.finish_batch(head);
+        for memberships in std::mem::take(&mut self.ahead) {
+            self.take_memberships(memberships, now);
+        }
+    }
+
+    /// Goes on from `head`, where another history of the log begins: nothing that was known holds.
+    pub fn rebase(&mut self, head: Cursor, now: Instant) {
+        let before = self.recent.head();
+        self.recent.rebase(head);
+        self.ahead.clear();
+        self.receipts = Receipts::default();
+        for (key, subscription) in self.table.iter_mut() {
+            if subscription.phase == Phase::Live && subscription.pending.is_empty() && subscription.closing.is_none() {
+                subscription.cover(before);
+            }
+            subscription.drop_pending();
+            self.queries.ask_judgement(key, subscription, now);
+        }
+        self.table.queue_all();
+    }
+
+    /// Ends every subscription and, if the node is draining, those that come later.
+    pub fn close_all(&mut self, reason: CloseReason, now: Instant) {
+        self.draining |= reason == CloseReason::Draining;
+        let head = self.recent.head();
+        self.table.iter_mut().for_each(|(_, subscription)| subscription.close(reason, head, now));
+        self.table.queue_all();
+    }
+
+    /// Ends the subscriptions of sessions and users that have ended.
+    pub fn close_revoked(&mut self, now: Instant) {
+        let head = self.recent.head();
+        let mut ended = Vec::new();
+        for (key, subscription) in self.table.iter_mut() {
+            if (self.is_revoked)(subscription.subscriber.user, subscription.subscriber.session) {
+                subscription.close(CloseReason::Revoked, head, now);
+                ended.push(key);
+            }
+        }
+        ended.into_iter().for_each(|key| self.table.queue(key));
+    }
+
+    /// Does what is due by time: ends, heartbeats, and forgetting clients and users that are gone.
+    pub fn sweep(&mut self, now: Instant) {
+        let head = self.recent.head();
+        let (mut due, mut gone) = (Vec::new(), Vec::new());
+        let mut counts = SubscriptionCounts::default();
+        for (key, subscription) in self.table.iter_mut() {
+            let (until, reason) = subscription.subscriber.until;
+            // A poll first looks at what it missed, however long that takes.
+            if now >= until && (subscription.phase == Phase::Live || reason != CloseReason::Waited) {
+                subscription.close(reason, head, now);
+            }
+            if subscription.is_overdue(now) || subscription.is_gone() {
+                gone.push(key);
+                continue;
+            }
+            *(if subscription.is_stream() { &mut counts.streams } else { &mut counts.polls }) += 1;
+            // Spread over a second: what is written to all at the same time once would be so for ever after.
+            let early = Duration::from_millis(key as u64 % 64 * 15);
+            if now.saturating_duration_since(subscription.written_at) >= HEARTBEAT - early {
+                subscription.add_heartbeat();
+            }
+            if subscription.is_too_slow(now) {
+                subscription.close(CloseReason::Slow, head, now);
+            }
+            if subscription.retry_write() {
+                due.push(key);
+            }
+        }
+        gone.into_iter().for_each(|key| drop(self.remove(key, now)));
+        due.into_iter().for_each(|key| self.table.queue(key));
+        self.recent.topics_mut().forget_absent_users(now);
+        self.counts = counts;
+        self.ephemera.deliver_presence(self.recent.topics(), &mut self.table);
+        self.receipts.expire(now);
+    }
+
+    /// Removes a subscription, and with it its connection.
+    pub fn remove(&mut self, key: SubscriptionKey, now: Instant) -> Option<Subscription> {
+        let subscription = self.table.remove(key)?;
+        self.recent.topics_mut().unsubscribe(subscription.user, key, now);
+        self.reports.send(ClientReport::Disconnected(connection(&subscription.subscriber, &subscription.receiver)));
+        self.receipts.ended(&subscription, &self.recent, &self.reports);
+        Some(subscription)
+    }
+
+    /// Reports all streams of this node.
+    pub fn report_all_streams(&self) {
+        let streams = self.table.iter().filter(|subscription| subscription.is_stream());
+        let streams = streams.map(|stream| connection(&stream.subscriber, &stream.receiver));
+        self.reports.send(ClientReport::AllStreams(streams.collect()));
+    }
+
+    /// Delivers to the other members of a conversation that somebody types.
+    pub fn deliver_typing(&mut self, typing: &TypingNotice) {
+        deliver_typing(typing, self.recent.topics(), &mut self.table);
+    }
+
+    /// Takes in changes of presence, which are delivered in turn.
+    pub fn queue_presence(&mut self, changes: Vec<PresenceNotice>) {
+        self.ephemera.queue_presence(changes);
+    }
+
+    /// Reports from now on who is sent a message, and at once who was.
+    pub fn await_delivery(&mut self, awaited: AwaitedDelivery, now: Instant) {
+        self.receipts.await_delivery(awaited, &self.recent, &self.table, &self.reports, now);
+    }
+
+    /// Ends a user's oldest streams, so that one more is allowed.
+    fn replace_oldest_streams(&mut self, user: UserId, now: Instant) {
+        let topics = self.recent.topics();
+        let Some(user) = topics.find_user(user) else { return };
+        let is_open = |key: &SubscriptionKey| {
+            let subscription = self.table.get(*key);
+            subscription.is_some_and(|subscription| subscription.is_stream() && subscription.closing.is_none())
+        };
+        let streams: Vec<_> = topics.user(user).subscriptions.iter().copied().filter(is_open).collect();
+        for key in &streams[..(streams.len() + 1).saturating_sub(self.streams_per_user)] {
+            if let Some(subscription) = self.table.get_mut(*key) {
+                subscription.close(CloseReason::Replaced, self.recent.head(), now);
+            }
+            self.table.queue(*key);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/dispatcher.rs"]
+mod tests;
