@@ -37,8 +37,8 @@ impl Writes<'_> {
         self.count("removal of a member", 204, anna.remove_member(group, "bert")).await;
         self.count("addition of a member", 201, anna.put_member(group, "bert", json!({}))).await;
         self.count("another role", 200, anna.put_member(group, "bert", json!({"role": "owner"}))).await;
-        // The last owner leaves, and bert becomes one: two events.
         self.count("a role taken back", 200, anna.put_member(group, "bert", json!({"role": "member"}))).await;
+        // The last owner leaves, and bert becomes one: two events.
         self.count("leaving", 204, anna.remove_member(group, "me")).await;
         self.count("addition by the successor", 201, bert.put_member(group, "anna", json!({"role": "owner"}))).await;
         self.count("a role given up", 200, anna.put_member(group, "bert", json!({"role": "member"}))).await;
