@@ -10,8 +10,9 @@ DECLARE
     v_known ids;
 BEGIN
     SELECT head, now INTO o_head, o_now FROM log_lock(p_known);
-    -- From here on every writer waits for this transaction, so it must not wait for long itself.
-    PERFORM set_config('lock_timeout', '3s', true);
+    -- From here on every writer waits for this transaction, so it must not wait for long itself: 1 s for a row that another
+    -- session holds, which then fails this change alone.
+    PERFORM set_config('lock_timeout', '1s', true);
     o_epoch := log_enter_epoch(p_cluster, o_head);
     SELECT * INTO v_known FROM ids WHERE id = p_id;
     o_outcome := log_judge_id(v_known, p_owner, p_mac);

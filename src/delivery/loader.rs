@@ -12,7 +12,7 @@ use crate::ids::{ConnectionId, Position, UserId};
 use crate::log::read::{self, MissedRange};
 use crate::log::{Cursor, Event, epoch};
 use crate::shutdown::Shutdown;
-use crate::store::{ANSWER, Pool, StoreError};
+use crate::store::{Pool, StoreError};
 use crate::wire::Encoded;
 use bytes::BytesMut;
 use futures_util::FutureExt;
@@ -120,10 +120,8 @@ async fn load_memberships(hub: Hub, pool: Pool, mut asked: mpsc::UnboundedReceiv
 }
 
 async fn memberships(hub: &Hub, pool: &Pool, users: &[UserId]) -> Result<UserMemberships, StoreError> {
-    let mut connection = pool.get().await?;
-    let everyone = read::open_memberships(&mut connection, users, hub.published().position);
-    let everyone = tokio::time::timeout(ANSWER, everyone).await;
-    let everyone = connection.settle(everyone)?;
+    let known = hub.published().position;
+    let everyone = pool.ask(async |connection| read::open_memberships(connection, users, known).await).await?;
     let mut by_user: HashMap<_, _> = users.iter().map(|user| (*user, Vec::new())).collect();
     for (user, conversation) in everyone.memberships {
         by_user.entry(user).or_default().push(conversation);
@@ -188,13 +186,11 @@ async fn find(
         PageShape::Bytes(..) => MAX_FOUND_AHEAD,
         PageShape::Events(limit) => limit + 1,
     };
-    let mut connection = pool.get().await?;
-    let found = async {
-        let found = read::missed_positions(&mut connection, user, span, limit).await?;
-        Ok::<_, StoreError>((found, epoch::oldest_position(&mut connection).await?))
-    };
-    let found = tokio::time::timeout(ANSWER, found).await;
-    let (found, oldest) = connection.settle(found)?;
+    let finding = pool.ask(async |connection| {
+        let found = read::missed_positions(connection, user, span, limit).await?;
+        Ok::<_, StoreError>((found, epoch::oldest_position(connection).await?))
+    });
+    let (found, oldest) = finding.await?;
     if span.after < oldest.previous() {
         return Err(PageError::Retired);
     }
@@ -235,13 +231,11 @@ fn prefetch(pool: Pool, positions: Vec<Position>) -> Prefetch {
 /// Reads the first of the events at `positions`, as many as make a page; returns also the oldest position that was kept
 /// when they were read.
 async fn read_events(pool: Pool, positions: Vec<Position>) -> Result<(Position, Vec<Event>), StoreError> {
-    let mut connection = pool.get().await?;
-    let events = async {
-        let events = read::events_page(&mut connection, &positions).await?;
-        Ok::<_, StoreError>((epoch::oldest_position(&mut connection).await?, events))
-    };
-    let events = tokio::time::timeout(ANSWER, events).await;
-    connection.settle(events)
+    let reading = pool.ask(async |connection| {
+        let events = read::events_page(connection, &positions).await?;
+        Ok::<_, StoreError>((epoch::oldest_position(connection).await?, events))
+    });
+    reading.await
 }
 
 /// Adds an event to a page if it fits.

@@ -21,7 +21,7 @@ impl Domain {
     pub async fn delete_message(&self, caller: &Caller, id: MessageId) -> Result<(), Error> {
         let (created, sight) = visibility::message(&mut *self.connection().await?, caller, id).await?;
         sight.present()?;
-        let left = Message::told(&created)?.deleted(TIME_OF_CHANGE);
+        let left = Message::from_deleted(&created, TIME_OF_CHANGE)?;
         let change = FunctionChange::new(
             fresh_key(caller.user.id),
             "change_deletion",
@@ -58,7 +58,7 @@ pub async fn delete_under_lock(
 ) -> Result<NewEvent, ApplyError<Error>> {
     let message = created.message.ok_or(ApplyError::Rejected(Error::NotFound))?;
     versions::delete(connection, message, created.position, locked.next).await?;
-    let left = Message::told(created).map_err(Error::from)?.deleted(locked.now);
+    let left = Message::from_deleted(created, locked.now).map_err(Error::from)?;
     let event = ChangeEvent {
         key,
         conversation: created.conversation,

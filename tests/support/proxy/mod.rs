@@ -31,7 +31,7 @@ pub struct Proxy {
     task: JoinHandle<()>,
 }
 
-/// What shall go wrong, and what has.
+/// The faults to inject, and counts of those that happened.
 #[derive(Default)]
 pub struct Faults {
     links: Mutex<Vec<Weak<Link>>>,
