@@ -1,4 +1,5 @@
-//! Which user PostgreSQL runs as: ourselves, or for root (whom PostgreSQL refuses) somebody lesser.
+//! The user that PostgreSQL runs as: that of this process, or another one if this process runs as root, which PostgreSQL
+//! refuses.
 
 use std::fs;
 use std::io;
@@ -11,18 +12,18 @@ use rustix::process::geteuid;
 
 use super::error::EmbeddedError;
 
-/// Who runs PostgreSQL when root starts us, best first.
-const USERS: [&str; 2] = ["postgres", "nobody"];
+/// The users that may run PostgreSQL when this process runs as root, best first.
+const POSTGRES_USERS: [&str; 2] = ["postgres", "nobody"];
 
 /// The user that runs PostgreSQL and owns its files.
 #[derive(Clone, Debug)]
 pub(super) struct RunAs {
-    /// Whom to become, if not ourselves.
-    user: Option<User>,
+    /// The user to switch to; `None`: the user of this process.
+    user: Option<SystemUser>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct User {
+struct SystemUser {
     name: String,
     uid: u32,
     gid: u32,
@@ -44,9 +45,9 @@ impl RunAs {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let user = match owner {
             Some(owner) if owner.uid() != 0 => {
-                Some(User { name: name_of(&passwd, owner.uid()), uid: owner.uid(), gid: owner.gid() })
+                Some(SystemUser { name: name_of(&passwd, owner.uid()), uid: owner.uid(), gid: owner.gid() })
             }
-            _ => USERS.iter().find_map(|name| look_up(&passwd, name)),
+            _ => POSTGRES_USERS.iter().find_map(|name| look_up(&passwd, name)),
         };
         match user {
             Some(user) => Ok(RunAs { user: Some(user) }),
@@ -54,7 +55,7 @@ impl RunAs {
         }
     }
 
-    /// Returns whether this is another user than ourselves.
+    /// Returns whether this is another user than that of this process.
     pub(super) fn is_other(&self) -> bool {
         self.user.is_some()
     }
@@ -121,12 +122,12 @@ impl RunAs {
 }
 
 /// Finds a user by name in the text of `/etc/passwd`.
-fn look_up(passwd: &str, name: &str) -> Option<User> {
+fn look_up(passwd: &str, name: &str) -> Option<SystemUser> {
     let mut fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let fields = fields.find(|fields| fields[0] == name)?;
     // macOS writes the ids of nobody as -2.
     let id = |field: &&str| field.parse::<i64>().ok().map(|id| id as u32);
-    Some(User { name: name.to_owned(), uid: fields.get(2).and_then(id)?, gid: fields.get(3).and_then(id)? })
+    Some(SystemUser { name: name.to_owned(), uid: fields.get(2).and_then(id)?, gid: fields.get(3).and_then(id)? })
 }
 
 /// Returns the name of a user id, or the id in words for one without a name.

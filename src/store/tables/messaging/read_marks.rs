@@ -19,11 +19,8 @@ pub struct ReadMark {
     pub read: Position,
 }
 
-/// Moves read marks forward, each pair of conversation and user named once; answers those that moved, in no order. Who is
-/// not a member is passed over.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Moves read marks forward and returns those that moved, in no order. A pair of conversation and user may occur once.
+/// Users who are not members are skipped.
 pub async fn advance(connection: &mut Connection, marks: &[ReadMark]) -> Result<Vec<ReadMark>, Error> {
     let conversations: Vec<_> = marks.iter().map(|mark| mark.conversation).collect();
     let users: Vec<_> = marks.iter().map(|mark| mark.user).collect();
@@ -43,11 +40,7 @@ pub async fn advance(connection: &mut Connection, marks: &[ReadMark]) -> Result<
     query.load(connection).await
 }
 
-/// Present members with their accounts and how far they have read, in order of joining, after one of them, at most
-/// `limit`.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists at most `limit` present members with their accounts and read marks, in order of joining, after `after`.
 pub async fn readers(
     connection: &mut Connection,
     conversation: ConversationId,
