@@ -1,8 +1,9 @@
 use super::appender::Appender;
 use super::batch::{AppendOutcome, AppendedBatch, SendBatch};
-use super::change::{ApplyOutcome, ErasedChange};
+use super::change::ApplyOutcome;
 use super::commit_feed::{self, CommitFeed, CommitFeedSender, CommittedBatch};
 use super::error::{AttemptError, WriteError};
+use super::pending::PendingChange;
 use super::queue::{QueueEntry, QueuedSend, SendOutcome, Writer};
 use super::retry::RetryState;
 use crate::ids::Epoch;
@@ -83,7 +84,10 @@ impl<A: Appender> WriterTask<A> {
                 Ok(done) => return self.answer(batch, done, &retry),
                 Err(AttemptError::Refused(cause)) if batch.sends.len() == 1 => {
                     tracing::error!(cause, "PostgreSQL refused an event");
-                    return batch.sends.into_iter().for_each(|send| reply(send.reply, Err(retry.refused())));
+                    return batch
+                        .sends
+                        .into_iter()
+                        .for_each(|send| reply(send.reply, Err(retry.ended_by(WriteError::Failed))));
                 }
                 // One bad event must fail alone.
                 Err(AttemptError::Refused(_)) => {
@@ -130,11 +134,11 @@ impl<A: Appender> WriterTask<A> {
     }
 
     /// Applies a change, again and again while its outcome is unknown.
-    async fn change(&mut self, mut change: Box<dyn ErasedChange>) {
+    async fn change(&mut self, mut change: PendingChange) {
         let mut retry = RetryState::new(self.appender.known());
         while retry.is_unknown() || !change.is_abandoned() {
             self.commits.begin();
-            let changed = self.appender.change(change.as_mut()).await;
+            let changed = self.appender.change(&mut change).await;
             if let Ok((ApplyOutcome::Applied(events), epoch)) = &changed {
                 self.publish(*epoch, events.clone());
             }
@@ -143,7 +147,12 @@ impl<A: Appender> WriterTask<A> {
                 Ok((outcome, _)) => return change.finish(Ok(outcome)),
                 Err(AttemptError::Refused(cause)) => {
                     tracing::error!(cause, "PostgreSQL refused a change");
-                    return change.finish(Err(retry.refused()));
+                    return change.finish(Err(retry.ended_by(WriteError::Failed)));
+                }
+                // Each attempt holds the log's lock while it waits for the row, so there is no other one.
+                Err(AttemptError::Locked(cause)) => {
+                    tracing::warn!(cause, "a change waited too long for a row");
+                    return change.finish(Err(retry.ended_by(WriteError::Locked)));
                 }
                 Err(error) => {
                     if retry.give_up(&error, change.is_abandoned()) {

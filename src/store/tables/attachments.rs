@@ -7,7 +7,7 @@ use crate::store::database::schema::attachments;
 use crate::store::database::sql::{Sql, seconds, sql};
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Interval, Uuid};
+use diesel::sql_types::{BigInt, Interval, Uuid};
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
 
@@ -85,18 +85,7 @@ pub async fn bind(
         .await
 }
 
-/// Deletes the attachments of messages: nobody can download them after the commit, and their bytes are removed soon after.
-/// Runs under the log's lock.
-pub async fn release(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
-    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE message_id = ANY(")
-        .bind::<Array<Uuid>, _>(messages)
-        .sql(")")
-        .sql(RECORD_ORPHANED_OBJECTS);
-    query.execute(connection).await?;
-    Ok(())
-}
-
-/// Deletes at most `limit` attachments of a conversation, as [`release`] does. Returns how many it deleted.
+/// Deletes at most `limit` attachments of a conversation, and records their objects as orphaned. Returns how many it deleted.
 pub async fn release_part(
     connection: &mut Connection,
     conversation: ConversationId,

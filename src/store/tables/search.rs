@@ -1,8 +1,9 @@
 //! The search index: which versions of messages may contain the words of a search, and up to which position it is filled.
 //!
 //! Filling and deleting must not miss each other. A transaction that fills the index claims the row of `search_progress`
-//! and calls [`exclude_deletions`] before it ends. A transaction that blanks texts calls [`delete_messages`]. Both take the
-//! same advisory lock, so the later of the two sees what the earlier did, and no blanked text stays in the index.
+//! and calls [`exclude_deletions`] before it ends. A transaction that blanks texts removes them from the index, by the SQL
+//! function `delete_message` or by [`delete_blanked_versions`]. Both sides take the same advisory lock, so the later of the
+//! two sees what the earlier did, and no blanked text stays in the index.
 
 use crate::ids::{ConversationId, MessageId, Position};
 use crate::store::database::connect::Connection;
@@ -166,20 +167,8 @@ pub async fn exclude_deletions(connection: &mut Connection) -> Result<(), Error>
     connection.batch_execute("SELECT pg_advisory_xact_lock(search_lock_key())").await
 }
 
-/// Removes messages from the index whose texts the same transaction blanks. Call it as late as possible: until the
-/// transaction ends, nothing else can fill the index. It waits for a batch that is being indexed, some milliseconds.
-pub async fn delete_messages(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
-    connection.batch_execute("SELECT pg_advisory_xact_lock_shared(search_lock_key())").await?;
-    // A statement of its own: its snapshot is younger than the lock.
-    sql::<()>("DELETE FROM search WHERE message_id = ANY(")
-        .bind::<Array<Uuid>, _>(messages)
-        .sql(")")
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Removes versions from the index whose texts the same transaction blanks, with the locking of [`delete_messages`].
+/// Removes versions from the index whose texts the same transaction blanks. Call it as late as possible: it waits for the few
+/// milliseconds in which the indexer writes a batch, and the indexer waits for it.
 pub async fn delete_blanked_versions(connection: &mut Connection, positions: &[Position]) -> Result<(), Error> {
     connection.batch_execute("SELECT pg_advisory_xact_lock_shared(search_lock_key())").await?;
     delete_versions(connection, positions).await

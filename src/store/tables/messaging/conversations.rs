@@ -55,15 +55,6 @@ pub async fn by_direct_key(connection: &mut Connection, key: &[u8]) -> Result<Op
         .optional()
 }
 
-/// Removes the key by which a group is found by its set of members, because the members have changed.
-pub async fn clear_direct_key(connection: &mut Connection, id: ConversationId) -> Result<(), Error> {
-    diesel::update(conversations::table.find(id))
-        .set(conversations::direct_key.eq(None::<Vec<u8>>))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 /// Counts the conversations that are not deleted.
 pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
     kept().count().get_result(connection).await

@@ -62,34 +62,6 @@ pub async fn join(
     Ok(())
 }
 
-/// Ends a membership at a position.
-pub async fn leave(
-    connection: &mut Connection,
-    conversation: ConversationId,
-    user: UserId,
-    at: Position,
-) -> Result<(), Error> {
-    diesel::update(present().filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user))))
-        .set(members::left_at.eq(at))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Changes the role of a member.
-pub async fn set_role(
-    connection: &mut Connection,
-    conversation: ConversationId,
-    user: UserId,
-    role: MemberRole,
-) -> Result<(), Error> {
-    diesel::update(present().filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user))))
-        .set(members::role.eq(role))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 /// Finds the present membership of a user.
 pub async fn current(
     connection: &mut Connection,
