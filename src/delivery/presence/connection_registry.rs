@@ -12,7 +12,7 @@ use super::shared::PresenceShared;
 use crate::delivery::command::Command;
 use crate::delivery::core::ephemeral::PresenceNotice;
 use crate::delivery::hub::Hub;
-use crate::ids::{ConversationId, NodeId, UserId};
+use crate::ids::{ConversationId, NodeId, Position, UserId};
 use crate::log::read;
 use crate::store::connections::{self, ConnectionChanges};
 use crate::store::users::UserRow;
@@ -217,7 +217,7 @@ impl ConnectionRegistry {
     async fn tell(&self, some: &HashMap<UserId, bool>) -> Result<(), StoreError> {
         let ids: Vec<_> = some.keys().copied().collect();
         let accounts = ask!(self.pool, users::by_ids_or_names, &ids, &[])?;
-        let everyone = ask!(self.pool, read::open_memberships, &ids, self.hub.published().position)?;
+        let everyone = ask!(self.pool, read::open_memberships, &ids, self.hub.published().position, Position::MAX)?;
         let mut conversations: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
         for (user, conversation) in everyone.memberships {
             conversations.entry(user).or_default().push(conversation);
