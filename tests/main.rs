@@ -1,5 +1,5 @@
 //! The tests of the whole server: real nodes on real ports, a real PostgreSQL, and the API as a client sees it.
 
-mod readme;
+mod documents;
 mod suite;
 mod support;

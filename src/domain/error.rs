@@ -95,7 +95,7 @@ impl From<ChangeError<Error>> for Error {
 impl From<Error> for ApplyError<Error> {
     fn from(error: Error) -> Self {
         match error {
-            Error::Store(StoreError::Query(error) | StoreError::Lost(error)) => Self::Database(error),
+            Error::Store(StoreError::Query(error) | StoreError::Unavailable(error)) => Self::Database(error),
             rejection => Self::Rejected(rejection),
         }
     }

@@ -7,15 +7,14 @@ mod accounts;
 mod attachments;
 mod auth;
 mod change_event;
+mod common;
 mod conversations;
 mod error;
 mod idempotency;
 mod messages;
-mod pagination;
 mod reading;
 mod search;
 mod service;
-mod validation;
 mod webhooks;
 
 pub use accounts::administration::{mint_token, set_admin};

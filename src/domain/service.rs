@@ -8,7 +8,8 @@ use crate::domain::auth::access_tokens::AccessTokenSigner;
 use crate::domain::auth::identity_cache::IdentityCache;
 use crate::domain::auth::passwords::Passwords;
 use crate::domain::auth::revocations::Revocations;
-use crate::domain::conversations::read_mark_writer::ReadMarkWriter;
+use crate::domain::conversations::read_mark_queue::ReadMarkQueue;
+use crate::domain::conversations::read_mark_writer::start_read_mark_queue;
 use crate::domain::idempotency::request::RequestFingerprinter;
 use crate::domain::webhooks::target::TargetPolicy;
 use crate::log::Log;
@@ -38,7 +39,7 @@ pub(super) struct DomainParts {
     pub revocations: Revocations,
     /// A permit for each search that may run.
     pub search_permits: Semaphore,
-    pub read_marks: ReadMarkWriter,
+    pub read_marks: ReadMarkQueue,
     pub max_members: usize,
     pub registration: Switch,
     pub webhook_targets: TargetPolicy,
@@ -61,7 +62,7 @@ impl Domain {
         let revocations = Revocations::default();
         revocations.look_back(log.pool()).await?;
         let identities = IdentityCache::new(log.pool().clone());
-        let read_marks = ReadMarkWriter::start(log.clone());
+        let read_marks = start_read_mark_queue(log.clone());
         Ok(Self(Arc::new(DomainParts {
             log,
             files,
@@ -89,6 +90,11 @@ impl Domain {
     pub async fn follow_revocations(&self) {
         let wakeups = self.0.log.wakeups().sessions();
         self.0.revocations.follow(self.pool(), wakeups).await;
+    }
+
+    /// Whether this node can still write to the log.
+    pub fn is_writing(&self) -> bool {
+        self.0.log.is_writing()
     }
 
     pub(super) fn pool(&self) -> &Pool {

@@ -68,6 +68,11 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// Bytes of memory that it holds.
+    pub(super) fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.key.mac.len() + self.payload.0.len() + size_of_val(self.mentions.as_slice())
+    }
+
     /// The event as it stands in the log.
     pub(super) fn at(self, position: Position, epoch: Epoch, created_at: Time) -> Event {
         Event {

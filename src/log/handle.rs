@@ -58,6 +58,11 @@ impl Log {
         self.writer.committed()
     }
 
+    /// Whether this node can still write: not after its writer has ended, which only a panic in it or a shutdown does.
+    pub fn is_writing(&self) -> bool {
+        self.writer.is_running()
+    }
+
     /// How many writes of this node wait for the log.
     pub fn queued(&self) -> usize {
         self.writer.queued()

@@ -3,11 +3,12 @@
 use crate::ids::Position;
 use crate::shutdown::Shutdown;
 use crate::store::{Driver, StoreError, connect};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, watch};
 use tokio_postgres::{AsyncMessage, Client, Notification};
+use tokio_util::task::AbortOnDropHandle;
 
 /// Carries the new head of the log after each append.
 const LOG_CHANNEL: &str = "longwave_log";
@@ -19,6 +20,8 @@ pub const LIVE_CHANNEL: &str = "longwave_live";
 const MAX_LIVE_MESSAGES: usize = 1_024;
 /// How often the connection must prove that it is alive: TCP alone never notices a silent peer that it asks nothing.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// How long it may take to prove it, or to be opened.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Wakes those who follow the log. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +59,7 @@ pub fn start(url: String, shutdown: &Shutdown) -> Wakeups {
     let live = broadcast::Sender::new(MAX_LIVE_MESSAGES);
     let senders =
         WakeupSenders { head: watch::Sender::new(Position::ZERO), sessions: watch::Sender::new(0), live: live.clone() };
+    let senders = Arc::new(senders);
     let wakeups = Wakeups { head: senders.head.subscribe(), sessions: senders.sessions.subscribe(), live };
     shutdown.spawn(async move {
         loop {
@@ -68,29 +72,28 @@ pub fn start(url: String, shutdown: &Shutdown) -> Wakeups {
     wakeups
 }
 
-async fn listen(url: &str, senders: &WakeupSenders) -> Result<(), StoreError> {
-    let (client, driver) = connect(url).await?;
-    let (sender, mut notifications) = mpsc::unbounded_channel();
-    let driver = tokio::spawn(drive(driver, sender));
-    let _abort = AbortOnDrop(driver);
+async fn listen(url: &str, senders: &Arc<WakeupSenders>) -> Result<(), StoreError> {
+    let (client, driver) = within(connect(url)).await??;
+    let mut driver = AbortOnDropHandle::new(tokio::spawn(drive(driver, senders.clone())));
     check_alive(&client, &format!("LISTEN {LOG_CHANNEL}; LISTEN {SESSIONS_CHANNEL}; LISTEN {LIVE_CHANNEL}")).await?;
     // Notifications of the time without a connection are lost, so everybody is woken once.
     senders.head.send_modify(|_| {});
     senders.sessions.send_modify(|count| *count += 1);
     loop {
-        match tokio::time::timeout(KEEPALIVE_INTERVAL, notifications.recv()).await {
-            Ok(Some(notification)) => senders.notify(&notification),
-            Ok(None) => return Err(StoreError::Unreachable("the connection ended".into())),
-            Err(_) => check_alive(&client, "").await?,
+        tokio::select! {
+            _ = &mut driver => return Err(StoreError::Unreachable("the connection ended".into())),
+            () = tokio::time::sleep(KEEPALIVE_INTERVAL) => check_alive(&client, "").await?,
         }
     }
 }
 
 async fn check_alive(client: &Client, statement: &str) -> Result<(), StoreError> {
-    match tokio::time::timeout(KEEPALIVE_INTERVAL, client.batch_execute(statement)).await {
-        Ok(done) => done.map_err(|error| StoreError::Unreachable(error.into())),
-        Err(_) => Err(StoreError::Unreachable("no answer within 5 s".into())),
-    }
+    within(client.batch_execute(statement)).await?.map_err(|error| StoreError::Unreachable(error.into()))
+}
+
+async fn within<T>(answer: impl Future<Output = T>) -> Result<T, StoreError> {
+    let answer = tokio::time::timeout(KEEPALIVE_TIMEOUT, answer).await;
+    answer.map_err(|_| StoreError::Unreachable("no answer within 5 s".into()))
 }
 
 impl WakeupSenders {
@@ -106,20 +109,12 @@ impl WakeupSenders {
     }
 }
 
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn drive(mut driver: Driver, notifications: mpsc::UnboundedSender<Notification>) {
+/// Polls the connection to its end, and passes on what it hears. Nothing waits here: of the head and of the sessions only
+/// the newest matters, and the oldest live messages give way to newer ones.
+async fn drive(mut driver: Driver, senders: Arc<WakeupSenders>) {
     while let Some(Ok(message)) = poll_fn(|context| driver.poll_message(context)).await {
-        if let AsyncMessage::Notification(notification) = message
-            && notifications.send(notification).is_err()
-        {
-            return;
+        if let AsyncMessage::Notification(notification) = message {
+            senders.notify(&notification);
         }
     }
 }

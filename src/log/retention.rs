@@ -10,7 +10,7 @@ use super::read::versions;
 use crate::ids::Position;
 use crate::store::advisory_keys::{LOG_KEY, RETENTION_KEY};
 use crate::store::sql::{only, sql};
-use crate::store::{Connection, StoreError, Time, connect};
+use crate::store::{Connection, DrivenConnection, StoreError, Time, open_connection};
 use diesel::prelude::Queryable;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
@@ -103,13 +103,11 @@ pub async fn retire(
 }
 
 /// Opens a connection that holds the right to retire until it closes.
-async fn open(url: &str) -> Result<Connection, RetentionError> {
-    let (client, driver) = connect(url).await?;
-    let connection = Connection::try_from_client_and_connection(client, driver).await;
-    let mut connection = connection.map_err(|error| StoreError::Unreachable(Box::new(error)))?;
+async fn open(url: &str) -> Result<DrivenConnection, RetentionError> {
+    let mut connection = open_connection(url).await?;
     connection.batch_execute(RETENTION_SESSION_SETTINGS).await?;
     let query = sql::<Bool>("SELECT pg_try_advisory_lock(").bind::<BigInt, _>(RETENTION_KEY.0).sql(")");
-    if only(query.load(&mut connection).await?)? { Ok(connection) } else { Err(RetentionError::AtWork) }
+    if only(query.load(&mut *connection).await?)? { Ok(connection) } else { Err(RetentionError::AtWork) }
 }
 
 /// Moves the oldest position that is kept up to the first partition that stays.

@@ -15,11 +15,12 @@ pub mod files;
 mod tables;
 
 pub use database::advisory_keys;
-pub use database::connect::{Connection, Driver, connect};
+pub use database::connect::{Connection, DrivenConnection, Driver, connect, open_connection};
 pub use database::data_loader::DataLoader;
 pub use database::durability_barrier::durability_barrier;
 pub use database::enums::{ConversationKind, EventKind, History, MemberRole, Transport, UserRole, WebhookState};
 pub use database::error::StoreError;
+pub use database::error_class::{ErrorClass, classify, sqlstate};
 pub use database::migrations::{self, migrate, revert_all};
 pub use database::pool::{ANSWER, Pool, PooledConnection};
 pub use database::sql::{self, Time};

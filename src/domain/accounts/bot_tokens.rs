@@ -3,13 +3,13 @@
 use crate::domain::accounts::user_names;
 use crate::domain::auth::caller::Caller;
 use crate::domain::auth::secrets::{hash_secret, random_bytes};
+use crate::domain::common::pagination::truncate_to_page;
+use crate::domain::common::validation::check_line;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
 use crate::domain::idempotency::key::{check_repeat, check_unused};
 use crate::domain::idempotency::request::RequestIdentity;
-use crate::domain::pagination::truncate_to_page;
 use crate::domain::service::Domain;
-use crate::domain::validation::check_line;
 use crate::ids::{SessionId, UserId};
 use crate::log::WriteKey;
 use crate::store::bots::{self, BotTokenRow, NewBotToken};

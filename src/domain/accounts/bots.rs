@@ -5,13 +5,13 @@
 
 use crate::domain::accounts::user_names;
 use crate::domain::auth::caller::Caller;
+use crate::domain::common::pagination::truncate_to_page;
+use crate::domain::common::validation::check_line;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
 use crate::domain::idempotency::key::{check_repeat, check_unused};
 use crate::domain::idempotency::request::RequestIdentity;
-use crate::domain::pagination::truncate_to_page;
 use crate::domain::service::Domain;
-use crate::domain::validation::check_line;
 use crate::ids::UserId;
 use crate::log::WriteKey;
 use crate::store::bots::{self, BotInsertion, BotOrigin};

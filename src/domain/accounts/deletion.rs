@@ -206,6 +206,10 @@ impl Change for MessageErasure {
     type Output = ();
     type Rejection = Error;
 
+    fn size_bytes(&self) -> usize {
+        size_of_val(self) + size_of_val(self.messages.as_slice())
+    }
+
     fn key(&self) -> &WriteKey {
         &self.key
     }

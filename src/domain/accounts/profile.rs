@@ -3,10 +3,10 @@
 use crate::domain::auth::caller::Caller;
 use crate::domain::auth::passwords;
 use crate::domain::auth::passwords::PasswordCheck;
+use crate::domain::common::validation::check_line;
 use crate::domain::error::Error;
 use crate::domain::service::Domain;
 use crate::domain::service::run_to_completion;
-use crate::domain::validation::check_line;
 use crate::store::{sessions, users};
 use crate::wire;
 use diesel_async::AsyncConnection;

@@ -7,7 +7,7 @@ use crate::domain::auth::caller::Caller;
 use crate::domain::error::Error;
 use crate::domain::idempotency::created::Created;
 use crate::domain::idempotency::request::RequestIdentity;
-use crate::domain::service::Domain;
+use crate::domain::service::{Domain, run_to_completion};
 use crate::ids::{AttachmentId, ObjectId, UserId, WriteId};
 use crate::log::{WriteKey, read};
 use crate::store::attachments::{self, AttachmentRow};
@@ -136,7 +136,7 @@ impl Upload {
             conversation_id: None,
             position: None,
         };
-        tokio::spawn(store.claim(attachment, key)).await.map_err(|_| Error::WriteFailed)?
+        run_to_completion(store.claim(attachment, key)).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who must be refused although their token is still good: revoked sessions and disabled users, pushed and polled.
 
+use crate::domain::common::wakeup::wait_for_wakeup;
 use crate::ids::{SessionId, UserId};
 use crate::store::{ANSWER, Pool, StoreError, sessions, users};
 use std::collections::{HashMap, HashSet};
@@ -92,8 +93,7 @@ impl Revocations {
                 Ok(()) => last_look = Some(began),
                 Err(error) => tracing::warn!(%error, "cannot look for revoked sessions"),
             }
-            // Woken or not, it looks.
-            let _ = tokio::time::timeout(REVOCATION_POLL_INTERVAL, wakeups.changed()).await;
+            wait_for_wakeup(&mut wakeups, REVOCATION_POLL_INTERVAL).await;
         }
     }
 

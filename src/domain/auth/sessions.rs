@@ -2,8 +2,8 @@
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::auth::secrets::{hash_secret, new_secret};
+use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::error::Error;
-use crate::domain::pagination::truncate_to_page;
 use crate::domain::service::Domain;
 use crate::domain::service::run_to_completion;
 use crate::ids::{SessionId, UserId};

@@ -2,12 +2,12 @@
 
 use crate::domain::accounts::user_names;
 use crate::domain::auth::caller::Caller;
+use crate::domain::common::validation::check_line;
 use crate::domain::conversations::creation::{ConversationCreation, CreatedConversation, direct_key};
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
 use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::service::Domain;
-use crate::domain::validation::check_line;
 use crate::ids::ConversationId;
 use crate::log::ChangeOutcome;
 use crate::store::{ConversationKind, History};

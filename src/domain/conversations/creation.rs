@@ -57,6 +57,11 @@ impl Change for ConversationCreation {
     type Output = CreatedConversation;
     type Rejection = Error;
 
+    fn size_bytes(&self) -> usize {
+        let message = self.message.as_ref().map_or(0, ValidatedMessage::size_bytes);
+        size_of_val(self) + size_of_val(self.others.as_slice()) + message
+    }
+
     fn key(&self) -> &WriteKey {
         &self.key
     }

@@ -2,11 +2,11 @@
 
 use crate::domain::accounts::user_names;
 use crate::domain::auth::caller::Caller;
+use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::conversations::addition::{AddedMember, MemberAddition};
 use crate::domain::conversations::removal::MemberRemoval;
 use crate::domain::error::Error;
 use crate::domain::idempotency::request::fresh_key;
-use crate::domain::pagination::truncate_to_page;
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::{ConversationId, Position, UserId};

@@ -6,6 +6,7 @@ pub(super) mod creation;
 pub(super) mod deletion;
 pub(super) mod members;
 pub(super) mod membership_change;
+pub(super) mod read_mark_queue;
 pub(super) mod read_mark_writer;
 pub(super) mod read_marks;
 pub(super) mod removal;

@@ -1,9 +1,9 @@
 //! Moving read marks, and showing them.
 
 use crate::domain::auth::caller::Caller;
+use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::conversations::read_mark_writer::MAX_MEMBERS_FOR_SHARED_MARKS;
 use crate::domain::error::Error;
-use crate::domain::pagination::truncate_to_page;
 use crate::domain::reading::history::HistoryBound;
 use crate::domain::reading::{history, visibility};
 use crate::domain::service::Domain;

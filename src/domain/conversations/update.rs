@@ -2,11 +2,11 @@
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::change_event::ChangeEvent;
+use crate::domain::common::validation::check_line;
 use crate::domain::error::Error;
 use crate::domain::idempotency::request::fresh_key;
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
-use crate::domain::validation::check_line;
 use crate::ids::ConversationId;
 use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, NewEvent, WriteKey};
 use crate::store::conversations::ConversationRow;

@@ -1,8 +1,8 @@
 //! Conversations: making, listing, looking at one.
 
 use crate::domain::auth::caller::Caller;
+use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::error::Error;
-use crate::domain::pagination::truncate_to_page;
 use crate::domain::reading::message_view::VisibleIntervals;
 use crate::domain::reading::{message_view, visibility};
 use crate::domain::service::Domain;

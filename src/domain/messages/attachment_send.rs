@@ -26,6 +26,10 @@ impl Change for AttachmentSend {
         &self.key
     }
 
+    fn size_bytes(&self) -> usize {
+        size_of_val(self) + self.message.size_bytes()
+    }
+
     fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             if members::current(connection, self.conversation, self.sender.id).await?.is_none() {

@@ -39,6 +39,12 @@ impl MessageDraft {
 }
 
 impl ValidatedMessage {
+    /// Bytes of memory that it holds beside itself.
+    pub fn size_bytes(&self) -> usize {
+        let metadata = self.draft.metadata.as_ref().map_or(0, |metadata| metadata.get().len());
+        self.draft.text.len() + metadata + size_of_val(self.mentions.as_slice())
+    }
+
     /// Joins a draft that was checked with the users whom its text mentions.
     pub fn new(draft: MessageDraft, mentions: Vec<UserId>) -> Self {
         Self { draft, mentions }

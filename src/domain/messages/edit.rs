@@ -53,6 +53,10 @@ impl Change for MessageEdit {
         &self.key
     }
 
+    fn size_bytes(&self) -> usize {
+        size_of_val(self) + self.text.len() + size_of_val(self.mentions.as_slice())
+    }
+
     fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
             let (created, sight) = visibility::message(connection, &self.caller, self.message).await?;

@@ -61,6 +61,9 @@ impl Domain {
         let id = MessageId(key.id.0);
         match self.0.log.send(message.event(key, id, conversation, &caller.user, Vec::new())).await? {
             SendOutcome::Appended(event) => sent(&event),
+            SendOutcome::Recovered(position) => {
+                Ok(Created { replayed: false, ..self.replayed_message(caller, position).await? })
+            }
             SendOutcome::Replayed(position) => self.replayed_message(caller, position).await,
         }
     }

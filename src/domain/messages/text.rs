@@ -1,7 +1,7 @@
 //! What texts and titles may hold.
 
+use crate::domain::common::validation::check_length;
 use crate::domain::error::{Error, invalid};
-use crate::domain::validation::check_length;
 use crate::wire::FieldError;
 use serde_json::value::RawValue;
 

@@ -1,8 +1,8 @@
 //! Reading messages: one, a conversation's, their versions and the answers to them.
 
 use crate::domain::auth::caller::Caller;
+use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::error::Error;
-use crate::domain::pagination::truncate_to_page;
 use crate::domain::reading::visibility::ConversationAccess;
 use crate::domain::reading::{message_view, visibility};
 use crate::domain::service::Domain;

@@ -1,8 +1,8 @@
 //! Named cursors: where a device, a bot or an export has got to. They move when told, and forward unless told otherwise.
 
 use crate::domain::auth::caller::Caller;
+use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::error::Error;
-use crate::domain::pagination::truncate_to_page;
 use crate::domain::service::Domain;
 use crate::ids::{Position, UserId};
 use crate::log::Cursor;

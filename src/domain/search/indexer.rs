@@ -1,5 +1,6 @@
 //! Filling the index behind the log.
 
+use crate::domain::common::wakeup::wait_for_wakeup;
 use crate::domain::search::version::{MessageVersion, read_version};
 use crate::domain::search::{fold, ngrams};
 use crate::ids::Position;
@@ -63,8 +64,7 @@ async fn run(pool: Pool, mut head: watch::Receiver<Position>, reached: watch::Se
             }
         }
         tokio::time::sleep(INDEX_GATHER_TIME).await;
-        // Whoever told the news may be gone: then it is looked now and then.
-        let _ = tokio::time::timeout(INDEX_POLL_INTERVAL, head.changed()).await;
+        wait_for_wakeup(&mut head, INDEX_POLL_INTERVAL).await;
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::auth::secrets::random_bytes;
+use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
 use crate::domain::idempotency::key::{check_repeat, check_unused};
 use crate::domain::idempotency::request::RequestIdentity;
-use crate::domain::pagination::truncate_to_page;
 use crate::domain::reading::named_cursors::{CursorTarget, resolve_target};
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;

@@ -1,5 +1,6 @@
 //! Looking for webhooks that have something to deliver, and starting runs for them.
 
+use crate::domain::common::wakeup::wait_for_wakeup;
 use crate::domain::service::Domain;
 use crate::domain::webhooks::delivery::{DeliveryContext, deliver_pending};
 use crate::domain::webhooks::sender::{WebhookSender, WebhookSetupError};
@@ -75,9 +76,8 @@ async fn follow(scheduler: Arc<Scheduler>, wakeups: Wakeups) {
             .await;
         // Woken or not, it looks.
         tokio::select! {
-            _ = head.changed() => {}
+            () = wait_for_wakeup(&mut head, SCHEDULE_POLL_INTERVAL) => {}
             () = scheduler.ended.notified() => {}
-            () = tokio::time::sleep(SCHEDULE_POLL_INTERVAL) => {}
         }
     }
 }

@@ -128,7 +128,7 @@ impl From<Error> for Problem {
             Error::Invalid(errors) => Self::new(ProblemCode::Invalid, detail).with_errors(errors),
             Error::Malformed(errors) => Self::new(ProblemCode::Malformed, detail).with_errors(errors),
             Error::Busy | Error::Unresolved | Error::TooMany => Self::new(ProblemCode::Unavailable, detail),
-            Error::Store(StoreError::Unreachable(_) | StoreError::Lost(_)) => {
+            Error::Store(StoreError::Unreachable(_) | StoreError::Unavailable(_)) => {
                 unavailable(&error, "the database cannot be reached, try again")
             }
             Error::Store(StoreError::Files(_)) => {

@@ -2,6 +2,7 @@
 
 use super::batch::{AppendOutcome, AppendedBatch};
 use super::change::{ApplyOutcome, ErasedChange, LockedHead};
+use super::error::AttemptFault;
 use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
 use crate::log::event::{Event, NewEvent};
 use crate::log::read::events;
@@ -35,13 +36,16 @@ pub async fn apply(
     connection: &mut Connection,
     context: AppendContext,
     change: &mut dyn ErasedChange,
-) -> Result<(ApplyOutcome, Epoch), Error> {
+) -> Result<(ApplyOutcome, Epoch), AttemptFault> {
     connection.batch_execute("BEGIN").await?;
     let (locked, epoch) = lock(connection, context).await?;
     let outcome = match events::find_write(connection, change.key().id).await? {
         Some(known) if known.owner != change.key().owner => ApplyOutcome::Taken,
         Some(known) if known.mac != change.key().mac => ApplyOutcome::Reused,
-        Some(known) => ApplyOutcome::Replayed(known.position),
+        Some(known) => match change.staged_at(known.position) {
+            Some(events) => ApplyOutcome::Recovered(events),
+            None => ApplyOutcome::Replayed(known.position),
+        },
         None => match change.apply(connection, locked).await? {
             None => {
                 connection.batch_execute("ROLLBACK").await?;
@@ -50,8 +54,11 @@ pub async fn apply(
             Some(events) => ApplyOutcome::Applied(write(connection, context, locked, events).await?),
         },
     };
-    let wrote = matches!(&outcome, ApplyOutcome::Applied(events) if !events.is_empty());
-    if !wrote {
+    if let ApplyOutcome::Applied(events) = &outcome
+        && !events.is_empty()
+    {
+        change.stage(events);
+    } else {
         // Without a write, the commit would neither flush nor wait for the standby, and what was found might be lost.
         connection.batch_execute("SELECT pg_logical_emit_message(true, 'longwave', '')").await?;
     }

@@ -1,8 +1,11 @@
-use super::error::WriteError;
+use super::capacity::QueueShare;
+use super::error::{AttemptFault, WriteError};
 use crate::ids::Position;
 use crate::log::event::{Event, NewEvent, WriteKey};
 use crate::store::{Connection, Time};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -15,6 +18,11 @@ pub trait Change: Send + Sync + 'static {
 
     /// The id of the write. One of its events must carry it.
     fn key(&self) -> &WriteKey;
+
+    /// Bytes of memory that it holds while it waits. A change that carries a text or a list must count them.
+    fn size_bytes(&self) -> usize {
+        size_of_val(self)
+    }
 
     /// Checks, writes rows, and answers the events, the first of which will stand at `locked.next`. No events: nothing
     /// had to change. It runs again, from the start, when the outcome of an attempt is unknown.
@@ -75,7 +83,11 @@ pub trait ErasedChange: Send {
         &'a mut self,
         connection: &'a mut Connection,
         locked: LockedHead,
-    ) -> BoxFuture<'a, Result<Option<Vec<NewEvent>>, diesel::result::Error>>;
+    ) -> BoxFuture<'a, Result<Option<Vec<NewEvent>>, AttemptFault>>;
+    /// Keeps the events of this attempt, which are about to be committed.
+    fn stage(&mut self, events: &[Arc<Event>]);
+    /// The events of the last attempt, if one of them stands at `position`.
+    fn staged_at(&self, position: Position) -> Option<Vec<Arc<Event>>>;
     /// Answers the caller.
     fn finish(self: Box<Self>, outcome: Result<ApplyOutcome, WriteError>);
 }
@@ -83,7 +95,11 @@ pub trait ErasedChange: Send {
 /// How a change ended.
 #[derive(Debug)]
 pub enum ApplyOutcome {
+    /// By this attempt.
     Applied(Vec<Arc<Event>>),
+    /// By an earlier attempt of the same call, whose answer was lost.
+    Recovered(Vec<Arc<Event>>),
+    /// By an earlier request.
     Replayed(Position),
     Rejected,
     Reused,
@@ -95,7 +111,11 @@ type ChangeReply<C> = Result<ChangeOutcome<<C as Change>::Output>, ChangeError<<
 /// A [`Change`] in the queue, with where its answer goes.
 pub struct QueuedChange<C: Change> {
     pub change: C,
+    pub _share: QueueShare,
+    /// What the last attempt answered.
     pub answer: Option<Result<C::Output, C::Rejection>>,
+    /// What the last attempt was about to commit.
+    pub staged: Vec<Arc<Event>>,
     pub reply: oneshot::Sender<ChangeReply<C>>,
 }
 
@@ -112,31 +132,47 @@ impl<C: Change> ErasedChange for QueuedChange<C> {
         &'a mut self,
         connection: &'a mut Connection,
         locked: LockedHead,
-    ) -> BoxFuture<'a, Result<Option<Vec<NewEvent>>, diesel::result::Error>> {
+    ) -> BoxFuture<'a, Result<Option<Vec<NewEvent>>, AttemptFault>> {
+        self.staged.clear();
         Box::pin(async move {
-            match self.change.apply(connection, locked).await {
-                Ok((events, output)) => {
+            // A panic must fail this change alone, and not the task that writes for the whole node.
+            let applied = AssertUnwindSafe(async { self.change.apply(connection, locked).await }).catch_unwind().await;
+            match applied {
+                Ok(Ok((events, output))) => {
                     self.answer = Some(Ok(output));
                     Ok(Some(events))
                 }
-                Err(ApplyError::Rejected(rejection)) => {
+                Ok(Err(ApplyError::Rejected(rejection))) => {
                     self.answer = Some(Err(rejection));
                     Ok(None)
                 }
-                Err(ApplyError::Database(error)) => Err(error),
+                Ok(Err(ApplyError::Database(error))) => Err(error.into()),
+                Err(_) => Err(AttemptFault::Panicked),
             }
         })
     }
 
+    fn stage(&mut self, events: &[Arc<Event>]) {
+        self.staged = events.to_vec();
+    }
+
+    fn staged_at(&self, position: Position) -> Option<Vec<Arc<Event>>> {
+        self.staged.iter().any(|event| event.position == position).then(|| self.staged.clone())
+    }
+
     fn finish(self: Box<Self>, outcome: Result<ApplyOutcome, WriteError>) {
         let reply = match (outcome, self.answer) {
-            (Ok(ApplyOutcome::Applied(events)), Some(Ok(output))) => Ok(ChangeOutcome::Applied(output, events)),
+            (Ok(ApplyOutcome::Applied(events) | ApplyOutcome::Recovered(events)), Some(Ok(output))) => {
+                Ok(ChangeOutcome::Applied(output, events))
+            }
             (Ok(ApplyOutcome::Replayed(position)), _) => Ok(ChangeOutcome::Replayed(position)),
             (Ok(ApplyOutcome::Rejected), Some(Err(rejection))) => Err(ChangeError::Rejected(rejection)),
             (Ok(ApplyOutcome::Reused), _) => Err(ChangeError::Write(WriteError::Reused)),
             (Ok(ApplyOutcome::Taken), _) => Err(ChangeError::Write(WriteError::Taken)),
             (Err(error), _) => Err(ChangeError::Write(error)),
-            (Ok(ApplyOutcome::Applied(_) | ApplyOutcome::Rejected), _) => Err(ChangeError::Write(WriteError::Failed)),
+            (Ok(ApplyOutcome::Applied(_) | ApplyOutcome::Recovered(_) | ApplyOutcome::Rejected), _) => {
+                Err(ChangeError::Write(WriteError::Failed))
+            }
         };
         // The caller may have given up.
         let _ = self.reply.send(reply);

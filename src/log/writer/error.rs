@@ -16,6 +16,16 @@ pub enum WriteError {
     Failed,
 }
 
+/// What ended an attempt on an open connection.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptFault {
+    #[error(transparent)]
+    Database(#[from] diesel::result::Error),
+    /// The code of the change panicked. Nothing was committed, and the connection is in an unknown state.
+    #[error("the change panicked")]
+    Panicked,
+}
+
 /// Why an attempt did not end in a commit.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {

@@ -9,6 +9,7 @@
 pub(super) mod append;
 pub(super) mod appender;
 pub(super) mod batch;
+mod capacity;
 pub(super) mod change;
 pub(super) mod commit_feed;
 pub(super) mod error;

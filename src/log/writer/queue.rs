@@ -1,3 +1,4 @@
+use super::capacity::{QueueCapacity, QueueShare};
 use super::change::{Change, ChangeError, ChangeOutcome, ErasedChange, QueuedChange};
 use super::error::WriteError;
 use crate::ids::Position;
@@ -17,6 +18,8 @@ pub(super) const CALLER_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum SendOutcome {
     /// The event was appended by this call.
     Appended(Arc<Event>),
+    /// The event was appended by this call, in an attempt whose answer was lost; it stands here.
+    Recovered(Position),
     /// The same request was written before; its event stands here.
     Replayed(Position),
 }
@@ -24,6 +27,7 @@ pub enum SendOutcome {
 /// A send in the queue.
 pub struct QueuedSend {
     pub event: NewEvent,
+    pub _share: QueueShare,
     pub reply: oneshot::Sender<Result<SendOutcome, WriteError>>,
 }
 
@@ -37,6 +41,7 @@ pub enum QueueEntry {
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<QueueEntry>,
+    pub(super) capacity: QueueCapacity,
     committed: watch::Receiver<Option<Cursor>>,
 }
 
@@ -45,20 +50,22 @@ impl Writer {
     /// what it has committed.
     pub fn new(committed: watch::Receiver<Option<Cursor>>) -> (Self, mpsc::Receiver<QueueEntry>) {
         let (queue, entries) = mpsc::channel(MAX_QUEUED_WRITES);
-        (Self { queue, committed }, entries)
+        (Self { queue, capacity: QueueCapacity::default(), committed }, entries)
     }
 
     /// See [`crate::log::Log::send`].
     pub async fn send(&self, event: NewEvent) -> Result<SendOutcome, WriteError> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(QueueEntry::Send(QueuedSend { event, reply }))?;
+        let share = self.capacity.reserve(event.size_bytes())?;
+        self.enqueue(QueueEntry::Send(QueuedSend { event, _share: share, reply }))?;
         wait(answer).await?
     }
 
     /// See [`crate::log::Log::change`].
     pub async fn change<C: Change>(&self, change: C) -> Result<ChangeOutcome<C::Output>, ChangeError<C::Rejection>> {
         let (reply, answer) = oneshot::channel();
-        let queued = QueuedChange { change, answer: None, reply };
+        let share = self.capacity.reserve(change.size_bytes()).map_err(ChangeError::Write)?;
+        let queued = QueuedChange { change, _share: share, answer: None, staged: Vec::new(), reply };
         self.enqueue(QueueEntry::Change(Box::new(queued))).map_err(ChangeError::Write)?;
         wait(answer).await.map_err(ChangeError::Write)?
     }
@@ -71,6 +78,11 @@ impl Writer {
     /// How many writes wait.
     pub fn queued(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Whether the writer's task runs. When it has ended, every write is refused as [`WriteError::Busy`].
+    pub fn is_running(&self) -> bool {
+        !self.queue.is_closed()
     }
 
     pub(super) fn enqueue(&self, entry: QueueEntry) -> Result<(), WriteError> {

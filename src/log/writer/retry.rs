@@ -1,4 +1,5 @@
 use super::error::{AttemptError, WriteError};
+use crate::ids::Position;
 use std::time::Duration;
 
 /// The delay before the second attempt, before jitter.
@@ -11,16 +12,26 @@ const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
 pub struct RetryState {
     /// Whether an earlier attempt may have been committed, or may still be.
     unknown: bool,
+    /// What was seen committed before the first attempt.
+    known_before: Position,
     delay: Duration,
 }
 
-impl Default for RetryState {
-    fn default() -> Self {
-        Self { unknown: false, delay: MIN_RETRY_DELAY }
-    }
-}
-
 impl RetryState {
+    /// Begins with no attempt made. `known` is the highest position that was seen committed.
+    pub fn new(known: Position) -> Self {
+        Self { unknown: false, known_before: known, delay: MIN_RETRY_DELAY }
+    }
+
+    /// Whether a write that was found at `position` was made by an earlier attempt, and not by an earlier request.
+    ///
+    /// It was, if an attempt may have been committed and the event stands above all that was seen before the first one.
+    /// One case looks the same: another node has committed the same request of the same client, and this node has not seen
+    /// a commit since. Then two requests under one key ran nearly at the same time, and both learn that they made it.
+    pub fn is_own(&self, position: Position) -> bool {
+        self.unknown && position > self.known_before
+    }
+
     /// Whether an earlier attempt may have been committed, or may still be.
     pub fn is_unknown(&self) -> bool {
         self.unknown

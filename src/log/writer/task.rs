@@ -44,7 +44,7 @@ impl<A: Appender> WriterTask<A> {
             match entry {
                 QueueEntry::Send(send) => {
                     let batch = self.gather(send);
-                    self.append(batch, RetryState::default()).await;
+                    self.append(batch, RetryState::new(self.appender.known())).await;
                 }
                 QueueEntry::Change(change) => self.change(change).await,
             }
@@ -80,7 +80,7 @@ impl<A: Appender> WriterTask<A> {
                 self.commits.end();
             }
             match appended {
-                Ok(done) => return self.answer(batch, done),
+                Ok(done) => return self.answer(batch, done, &retry),
                 Err(AttemptError::Refused(cause)) if batch.sends.len() == 1 => {
                     tracing::error!(cause, "PostgreSQL refused an event");
                     return batch.sends.into_iter().for_each(|send| reply(send.reply, Err(retry.refused())));
@@ -105,7 +105,7 @@ impl<A: Appender> WriterTask<A> {
         }
     }
 
-    fn answer(&self, batch: SendBatch, done: AppendedBatch) {
+    fn answer(&self, batch: SendBatch, done: AppendedBatch, retry: &RetryState) {
         let mut events = Vec::with_capacity(batch.sends.len());
         let mut replies = Vec::with_capacity(batch.sends.len());
         for (send, outcome) in batch.sends.into_iter().zip(done.outcomes) {
@@ -115,6 +115,7 @@ impl<A: Appender> WriterTask<A> {
                     events.push(event.clone());
                     Ok(SendOutcome::Appended(event))
                 }
+                AppendOutcome::Known(position) if retry.is_own(position) => Ok(SendOutcome::Recovered(position)),
                 AppendOutcome::Known(position) => Ok(SendOutcome::Replayed(position)),
                 AppendOutcome::Reused => Err(WriteError::Reused),
                 AppendOutcome::Taken => Err(WriteError::Taken),
@@ -130,7 +131,7 @@ impl<A: Appender> WriterTask<A> {
 
     /// Applies a change, again and again while its outcome is unknown.
     async fn change(&mut self, mut change: Box<dyn ErasedChange>) {
-        let mut retry = RetryState::default();
+        let mut retry = RetryState::new(self.appender.known());
         while retry.is_unknown() || !change.is_abandoned() {
             self.commits.begin();
             let changed = self.appender.change(change.as_mut()).await;

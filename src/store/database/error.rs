@@ -1,14 +1,16 @@
-use diesel::result::{DatabaseErrorKind, Error};
+use super::error_class::{ErrorClass, classify};
+use diesel::result::Error;
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No connection could be had.
+    /// No connection could be had, or no answer came in time.
     #[error("cannot reach PostgreSQL")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The connection broke, or the server turned read-only.
-    #[error("lost PostgreSQL")]
-    Lost(#[source] Error),
+    /// PostgreSQL cannot do it now: the connection broke, the query took too long, or the server is read-only or short of
+    /// something. [`classify`] says which.
+    #[error("PostgreSQL cannot answer now")]
+    Unavailable(#[source] Error),
     /// PostgreSQL refused the query: a fault of ours.
     #[error("query failed")]
     Query(#[source] Error),
@@ -25,25 +27,14 @@ pub enum StoreError {
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
-        match &error {
-            Error::DatabaseError(
-                DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::ReadOnlyTransaction,
-                _,
-            )
-            | Error::BrokenTransactionManager => Self::Lost(error),
-            Error::DatabaseError(DatabaseErrorKind::Unknown, information)
-                if information.message().starts_with("terminating connection") =>
-            {
-                Self::Lost(error)
-            }
-            _ => Self::Query(error),
+        match classify(&error) {
+            ErrorClass::Data => Self::Query(error),
+            ErrorClass::Lost
+            | ErrorClass::ReadOnly
+            | ErrorClass::Timeout
+            | ErrorClass::LockNotAvailable
+            | ErrorClass::Conflict
+            | ErrorClass::Shortage => Self::Unavailable(error),
         }
     }
-}
-
-/// Whether `error` is a violation of the constraint `name`.
-pub fn violates(error: &Error, name: &str) -> bool {
-    matches!(error, Error::DatabaseError(_, information) if information.constraint_name() == Some(name))
 }

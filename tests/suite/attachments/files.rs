@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::support::{Answer, FileStore, Raw, User};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0";
-const MOST: usize = 25 * 1024 * 1024;
+const MAX_ATTACHMENT_BYTES: usize = 25 * 1024 * 1024;
 
 /// Uploads a text and answers its id.
 async fn uploaded(user: &User, text: &str) -> String {
@@ -58,9 +58,9 @@ async fn upload_is_downloaded_unchanged_from_any_node() {
 async fn upload_of_25_mib_is_accepted_and_one_byte_more_is_too_large() {
     let (app, files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
-    let bytes: Vec<u8> = (0..MOST).map(|index| (index / 7) as u8).collect();
+    let bytes: Vec<u8> = (0..MAX_ATTACHMENT_BYTES).map(|index| (index / 7) as u8).collect();
     let attachment = anna.upload(bytes.clone(), &[]).await.expect(201);
-    assert_eq!(attachment["size"], MOST);
+    assert_eq!(attachment["size"], MAX_ATTACHMENT_BYTES);
     assert_bytes(&anna.attachment(&id(&attachment), &[]).await, 200, &bytes);
     let more = [bytes.as_slice(), b"x"].concat();
     anna.upload(more.clone(), &[]).await.problem(413, "body_too_large");

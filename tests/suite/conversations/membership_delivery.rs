@@ -6,12 +6,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{Reader, Received, TestApp, User, cursors, expected_events, query};
 
-const CHURNS: usize = 8;
+const MEMBERSHIPS: usize = 8;
 const THE_END: &str = "the end";
 
-/// Adds and removes a user until `CHURNS` memberships have ended, and adds them a last time.
-async fn churn(owner: User, user: User, group: String) {
-    for round in 0..CHURNS {
+/// Adds and removes a user until [`MEMBERSHIPS`] memberships have ended, and adds them a last time.
+async fn join_and_leave_repeatedly(owner: User, user: User, group: String) {
+    for round in 0..MEMBERSHIPS {
         owner.on(round % 2).put_member(&group, &user.id, json!({})).await.expect(201);
         let said = user.on(fastrand::usize(..2)).send(&group, "me too").await;
         said.expect(201);
@@ -24,14 +24,14 @@ async fn churn(owner: User, user: User, group: String) {
     owner.put_member(&group, &user.id, json!({})).await.expect(201);
 }
 
-async fn talk(user: User, group: String, stop: CancellationToken) {
+async fn send_until_stopped(user: User, group: String, stop: CancellationToken) {
     while !stop.is_cancelled() {
         user.say(&group, "talk").await;
     }
 }
 
 /// Reads everything from the beginning to the end by polls.
-async fn everything(user: &User) -> Vec<Value> {
+async fn poll_from_start(user: &User) -> Vec<Value> {
     let mut after = "start".to_owned();
     let mut events: Vec<Value> = Vec::new();
     while events.last().is_none_or(|event| event["data"]["message"]["text"] != THE_END) {
@@ -57,7 +57,7 @@ async fn whole_history(user: &User, group: &str) -> Vec<Value> {
 }
 
 /// Cuts the memberships of `user` out of all events of a conversation, as its owner saw them.
-fn inside<'a>(all: &'a [Value], user: &User) -> Vec<&'a Value> {
+fn within_memberships<'a>(all: &'a [Value], user: &User) -> Vec<&'a Value> {
     let mut member = false;
     let mut events = Vec::new();
     for event in all {
@@ -88,29 +88,29 @@ async fn delivery_to_members_who_come_and_go_has_exactly_the_events_of_their_mem
             reader.read_with_random_faults(2, is_the_end).await;
             reader
         });
-        churners.spawn(churn(anna.clone(), user.clone(), group.clone()));
+        churners.spawn(join_and_leave_repeatedly(anna.clone(), user.clone(), group.clone()));
     }
-    let talkers =
-        [(&anna, 0), (&zoe, 1)].map(|(user, node)| tokio::spawn(talk(user.on(node), group.clone(), stop.clone())));
+    let talkers = [(&anna, 0), (&zoe, 1)]
+        .map(|(user, node)| tokio::spawn(send_until_stopped(user.on(node), group.clone(), stop.clone())));
     churners.join_all().await;
     stop.cancel();
     for talker in talkers {
         talker.await.expect("it talks");
     }
     anna.say(&group, THE_END).await;
-    let (all, sql) = (everything(&anna).await, app.sql().await);
+    let (all, sql) = (poll_from_start(&anna).await, app.sql().await);
     for reader in readers.join_all().await {
         let user = reader.user();
-        let expected = inside(&all, user);
+        let expected = within_memberships(&all, user);
         assert_eq!(
             expected.iter().filter(|event| event["type"] == "member.left" && concerns(event, user)).count(),
-            CHURNS
+            MEMBERSHIPS
         );
         let positions: Vec<_> =
             expected.iter().map(|event| cursors::position(event["cursor"].as_str().expect("a cursor"))).collect();
         assert_eq!(expected_events::visible_to(&sql, &user.id).await, positions, "{}", user.name);
         expected_events::assert_received(&user.name, &reader.events, &positions);
-        assert_eq!(everything(&user.on(1)).await.iter().collect::<Vec<_>>(), expected, "{} by polls", user.name);
+        assert_eq!(poll_from_start(&user.on(1)).await.iter().collect::<Vec<_>>(), expected, "{} by polls", user.name);
         let created = expected.iter().filter(|event| event["type"] == "message.created");
         let created: Vec<_> = created.map(|event| event["data"]["message"]["id"].clone()).collect();
         assert_eq!(whole_history(&user.on(0), &group).await, created, "{} in history", user.name);

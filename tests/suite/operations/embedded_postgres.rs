@@ -13,7 +13,7 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
 /// How long a condition may take to come true on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CONDITION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A data directory that does not exist yet, and goes with the test.
 struct Directory(PathBuf);
@@ -61,12 +61,12 @@ async fn connect(url: &str) -> Client {
     try_connect(url).await.unwrap()
 }
 
-async fn keep_a_note(url: &str) {
+async fn write_note(url: &str) {
     let sql = "CREATE TABLE notes (text text); INSERT INTO notes VALUES ('kept')";
     connect(url).await.batch_execute(sql).await.unwrap();
 }
 
-async fn read_the_note(url: &str) -> Result<String, tokio_postgres::Error> {
+async fn read_note(url: &str) -> Result<String, tokio_postgres::Error> {
     let client = try_connect(url).await?;
     let row = client.query_one("SELECT text FROM notes", &[]).await?;
     Ok(row.get(0))
@@ -78,7 +78,7 @@ async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    let met = tokio::time::timeout(PATIENCE, poll).await;
+    let met = tokio::time::timeout(CONDITION_TIMEOUT, poll).await;
     met.unwrap_or_else(|_| panic!("waited in vain until {what}"));
 }
 
@@ -89,10 +89,10 @@ async fn embedded_cluster_keeps_its_data_across_starts() {
     let tell = |line: &str| told.lock().unwrap().push(line.to_owned());
 
     let first = Embedded::start(&directory.options(), tell).await.unwrap();
-    keep_a_note(first.url()).await;
+    write_note(first.url()).await;
     first.stop().await.unwrap();
     let second = Embedded::start(&directory.options(), tell).await.unwrap();
-    assert_eq!(read_the_note(second.url()).await.unwrap(), "kept");
+    assert_eq!(read_note(second.url()).await.unwrap(), "kept");
     second.stop().await.unwrap();
 
     let told = told.into_inner().unwrap();
@@ -155,14 +155,14 @@ async fn dropped_handle_stops_postgresql_and_frees_the_directory() {
 async fn stale_files_of_a_killed_postgresql_do_not_hinder_a_start() {
     let directory = Directory::new();
     let embedded = directory.start().await;
-    keep_a_note(embedded.url()).await;
+    write_note(embedded.url()).await;
     kill_process(directory.postmaster().unwrap(), Signal::KILL).unwrap();
     embedded.stop().await.unwrap();
     assert!(directory.postmaster().is_some(), "its pid file is left");
     assert!(directory.0.join("longwave.lock").exists(), "the lock file is left");
 
     let embedded = directory.start().await;
-    assert_eq!(read_the_note(embedded.url()).await.unwrap(), "kept");
+    assert_eq!(read_note(embedded.url()).await.unwrap(), "kept");
     embedded.stop().await.unwrap();
 }
 
@@ -187,7 +187,7 @@ async fn stale_pid_file_with_the_pid_of_another_process_does_not_hinder_a_start(
 async fn killed_postgresql_is_restarted_on_the_same_url() {
     let directory = Directory::new();
     let embedded = directory.start().await;
-    keep_a_note(embedded.url()).await;
+    write_note(embedded.url()).await;
     // A backend that is busy outlives its postmaster for a moment.
     let busy = connect(embedded.url()).await;
     let query = tokio::spawn(async move { busy.simple_query("SELECT pg_sleep(60)").await });
@@ -195,7 +195,7 @@ async fn killed_postgresql_is_restarted_on_the_same_url() {
         let killed = directory.postmaster();
         kill_process(killed.unwrap(), Signal::KILL).unwrap();
         until("it is back", async || {
-            directory.postmaster() != killed && read_the_note(embedded.url()).await.is_ok_and(|text| text == "kept")
+            directory.postmaster() != killed && read_note(embedded.url()).await.is_ok_and(|text| text == "kept")
         })
         .await;
     }
@@ -307,7 +307,7 @@ mod parent_death {
             }
             panic!("the server ended before it listened");
         };
-        tokio::time::timeout(PATIENCE, listening).await.expect("a server that listens");
+        tokio::time::timeout(CONDITION_TIMEOUT, listening).await.expect("a server that listens");
         child
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Database, TestApp, User, cursors, query};
 
-async fn setting(app: &TestApp) -> (User, User, String) {
+async fn two_members(app: &TestApp) -> (User, User, String) {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     (anna, bert, group)
@@ -17,7 +17,7 @@ fn texts(events: &[Value]) -> Vec<&str> {
 #[tokio::test]
 async fn named_cursor_is_stored_listed_and_deleted() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let first = bert.now().await;
     let put = bert.put("/v1/cursors/phone", json!({"cursor": first})).await.expect(200);
     assert_eq!((&put["name"], &put["cursor"], &put["lag"]), (&json!("phone"), &json!(first), &json!(0)));
@@ -37,7 +37,7 @@ async fn named_cursor_is_stored_listed_and_deleted() {
 #[tokio::test]
 async fn named_cursor_moves_backward_only_on_rewind() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let first = bert.now().await;
     anna.say(&group, "one").await;
     let second = bert.now().await;
@@ -60,7 +60,7 @@ async fn named_cursor_moves_backward_only_on_rewind() {
 #[tokio::test]
 async fn racing_devices_leave_the_furthest_cursor() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut all = Vec::new();
     for number in 0..20 {
         anna.say(&group, &number.to_string()).await;
@@ -80,7 +80,7 @@ async fn racing_devices_leave_the_furthest_cursor() {
 #[tokio::test]
 async fn reading_moves_no_named_cursor_and_streams_start_at_one() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let put = bert.put("/v1/cursors/phone", json!({"cursor": "now"})).await.expect(200);
     anna.say(&group, "one").await;
     anna.say(&group, "two").await;
@@ -99,7 +99,7 @@ async fn reading_moves_no_named_cursor_and_streams_start_at_one() {
 #[tokio::test]
 async fn cursor_of_an_older_epoch_is_valid_below_the_first_position_of_the_next() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let first = bert.now().await;
     anna.say(&group, "one").await;
     let last = bert.now().await;
@@ -129,7 +129,7 @@ async fn begin_epoch(app: &TestApp) {
 #[tokio::test]
 async fn cursor_below_the_oldest_kept_position_is_expired() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let old = bert.poll("start").await["from"].as_str().expect("a cursor").to_owned();
     for text in ["one", "two", "three"] {
         anna.say(&group, text).await;

@@ -1,11 +1,11 @@
-//! Streams and waiting polls leave the HTTP library with their connection: what comes before, between and behind them on
-//! the same connection is answered as if they did not.
+//! Hand-over: the connections of streams and waiting polls are taken out of the HTTP library. Requests before, between
+//! and after them on the same connection are answered as if they were not.
 
 use serde_json::{Value, json};
 
 use crate::support::{Raw, SOON, TestApp, User, query, within};
 
-async fn setting(app: &TestApp) -> (User, User, String) {
+async fn two_members(app: &TestApp) -> (User, User, String) {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     (anna, bert, group)
@@ -28,7 +28,7 @@ fn name(me: &Value) -> &str {
 async fn polls_share_a_connection_with_pipelined_requests() {
     const POLLS: usize = 200;
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut raw = Raw::connect(&bert).await;
     let mut cursor = bert.now().await;
     let mut seen = Vec::new();
@@ -56,7 +56,7 @@ async fn polls_share_a_connection_with_pipelined_requests() {
 #[tokio::test]
 async fn request_before_a_poll_is_answered_before_the_poll_waits() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut raw = Raw::connect(&bert).await;
     let (me, poll) = (raw.get("/v1/me", ""), raw.get(&updates(&bert.now().await, "55"), ""));
     raw.write(&(me.clone() + &me + &poll + &me)).await;
@@ -71,7 +71,7 @@ async fn request_before_a_poll_is_answered_before_the_poll_waits() {
 #[tokio::test]
 async fn response_headers_of_a_handed_over_connection_are_the_usual_ones() {
     let app = TestApp::start().await;
-    let (_, bert, _) = setting(&app).await;
+    let (_, bert, _) = two_members(&app).await;
     let mut raw = Raw::connect(&bert).await;
     raw.write(&raw.get(&updates("now", "1"), "")).await;
     let answer = raw.answer().await;
@@ -99,7 +99,7 @@ async fn response_headers_of_a_handed_over_connection_are_the_usual_ones() {
 #[tokio::test]
 async fn stream_is_the_last_response_of_its_connection() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut raw = Raw::connect(&bert).await;
     let (stream, me) = (raw.get("/v1/stream", ""), raw.get("/v1/me", ""));
     raw.write(&(stream + &me)).await;
@@ -116,7 +116,7 @@ async fn stream_is_the_last_response_of_its_connection() {
 #[tokio::test]
 async fn half_closed_client_counts_as_gone() {
     let app = TestApp::start().await;
-    let (_, bert, _) = setting(&app).await;
+    let (_, bert, _) = two_members(&app).await;
     for path in [updates("now", "55"), "/v1/stream".to_owned()] {
         let mut raw = Raw::connect(&bert).await;
         raw.write(&raw.get(&path, "")).await;
@@ -129,7 +129,7 @@ async fn half_closed_client_counts_as_gone() {
 #[tokio::test]
 async fn http_1_0_client_gets_an_unchunked_stream_and_polls() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut raw = Raw::connect(&bert).await;
     raw.write(&raw.request("GET", "/v1/stream", "1.0", "")).await;
     let (status, head) = raw.head().await;
@@ -148,7 +148,7 @@ async fn http_1_0_client_gets_an_unchunked_stream_and_polls() {
 #[tokio::test]
 async fn body_of_a_get_is_never_read_as_the_next_request() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let hidden = "GET /healthz HTTP/1.1\r\nHost: node\r\n\r\n";
     let chunked = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
     let bodies = [
@@ -172,7 +172,7 @@ async fn body_of_a_get_is_never_read_as_the_next_request() {
 #[tokio::test]
 async fn client_that_pipelines_too_much_during_a_poll_is_cut() {
     let app = TestApp::start().await;
-    let (_, bert, _) = setting(&app).await;
+    let (_, bert, _) = two_members(&app).await;
     for path in [updates("now", "55"), "/v1/stream".to_owned()] {
         let mut raw = Raw::connect(&bert).await;
         raw.write(&raw.get(&path, "")).await;
@@ -188,7 +188,7 @@ async fn client_that_pipelines_too_much_during_a_poll_is_cut() {
 #[tokio::test]
 async fn poll_with_connection_close_closes_its_connection() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut raw = Raw::connect(&bert).await;
     let before = bert.now().await;
     raw.write(&raw.get(&updates(&before, "55"), "Connection: close\r\n")).await;

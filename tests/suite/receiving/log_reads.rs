@@ -54,8 +54,8 @@ async fn memberships_of_many_users_are_read_with_the_head() {
     }
 }
 
-/// Lets users talk in several groups, which one of them leaves and joins again.
-async fn talk(app: &TestApp) -> [User; 2] {
+/// Makes two users with messages in several groups, one of whom leaves the groups and joins again.
+async fn users_with_history(app: &TestApp) -> [User; 2] {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let mut groups = Vec::new();
     for _ in 0..4 {
@@ -78,7 +78,7 @@ async fn talk(app: &TestApp) -> [User; 2] {
 #[tokio::test]
 async fn missed_events_are_read_in_pages_of_any_size() {
     let app = TestApp::start().await;
-    let users = talk(&app).await;
+    let users = users_with_history(&app).await;
     let sql = app.sql().await;
     let pool = Pool::new(app.database.url(), 1);
     let mut connection = pool.get().await.expect("a connection");
@@ -131,7 +131,7 @@ async fn missed_page_ends_at_its_byte_limit_and_has_at_least_one_event() {
 
 /// Users in many, in some and in one of sixty conversations, most of which they leave and join again, and a log of 600
 /// in which many events stand at the ends of memberships, and some are for one member alone.
-const RANDOM: &str = "
+const RANDOM_MEMBERSHIPS_SQL: &str = "
     SELECT setseed(0.7);
     INSERT INTO users (id, name, display_name)
     SELECT md5('user' || u)::uuid, 'user' || u, '' FROM generate_series(1, 3) u;
@@ -154,8 +154,8 @@ const RANDOM: &str = "
                                      AND coalesce(m.left_at >= position, true) ORDER BY random() LIMIT 1)
      WHERE position % 5 = 0;";
 
-/// What a user missed, as its definition has it, and as it is found, for spans of all lengths.
-const COMPARED: &str = "
+/// The missed events of users by a plain query and by the function of the server, for ranges of all lengths.
+const COMPARISON_SQL: &str = "
     SELECT user_id::text, p_after, p_upto, p_only::text, most,
            log_missed(user_id, p_after, p_upto, p_only, most) AS found,
            ARRAY(SELECT e.position FROM events e
@@ -175,8 +175,8 @@ const COMPARED: &str = "
 async fn missed_events_equal_those_of_a_plain_query() {
     let database = Database::migrated().await;
     let sql = database.client().await;
-    sql.batch_execute(RANDOM).await.expect("random data");
-    let rows = sql.query(COMPARED, &[]).await.expect("both answers");
+    sql.batch_execute(RANDOM_MEMBERSHIPS_SQL).await.expect("random data");
+    let rows = sql.query(COMPARISON_SQL, &[]).await.expect("both answers");
     let (mut found, mut empty) = (0, 0);
     for row in &rows {
         let (positions, expected): (Vec<i64>, Vec<i64>) = (row.get("found"), row.get("expected"));

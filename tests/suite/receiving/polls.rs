@@ -16,9 +16,9 @@ fn cursor(batch: &Value) -> &str {
 }
 
 /// Less than a poll waits that has nothing to answer: one that answers sooner did not wait it out.
-const BEFORE_ITS_TIME: Duration = Duration::from_secs(20);
+const LESS_THAN_THE_WAIT: Duration = Duration::from_secs(20);
 
-async fn setting(app: &TestApp) -> (User, User, String) {
+async fn two_members(app: &TestApp) -> (User, User, String) {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     (anna, bert, group)
@@ -37,14 +37,14 @@ fn waiting_poll(user: &User, after: &str, wait: &str) -> tokio::task::JoinHandle
 #[tokio::test]
 async fn poll_answers_existing_events_at_once() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let start = bert.now().await;
     for text in ["one", "two"] {
         anna.say(&group, text).await;
     }
     let begin = Instant::now();
     let batch = bert.updates(&query(&[("after", &start)])).await.expect(200);
-    assert!(begin.elapsed() < BEFORE_ITS_TIME, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < LESS_THAN_THE_WAIT, "{:?}", begin.elapsed());
     assert_eq!((texts(&batch), &batch["has_more"], &batch["from"]), (vec!["one", "two"], &json!(false), &json!(start)));
     assert_eq!(bert.poll(cursor(&batch)).await["events"], json!([]));
     let (events, end) = bert.on(1).collect(&start, 2).await;
@@ -54,14 +54,14 @@ async fn poll_answers_existing_events_at_once() {
 #[tokio::test]
 async fn poll_waits_for_an_event_from_any_node() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut after = bert.now().await;
     for round in 0..4 {
         let poll = waiting_poll(&bert.on(round % 2), &after, "55");
         anna.on(round / 2).say(&group, "news").await;
         let (batch, waited) = poll.await.expect("an answer");
         assert_eq!(texts(&batch), ["news"]);
-        assert!(waited < BEFORE_ITS_TIME, "{waited:?}");
+        assert!(waited < LESS_THAN_THE_WAIT, "{waited:?}");
         cursor(&batch).clone_into(&mut after);
     }
 }
@@ -69,11 +69,11 @@ async fn poll_waits_for_an_event_from_any_node() {
 #[tokio::test]
 async fn poll_without_events_ends_after_its_wait() {
     let app = TestApp::start().await;
-    let (anna, bert, _group) = setting(&app).await;
+    let (anna, bert, _group) = two_members(&app).await;
     let start = bert.now().await;
     let (batch, waited) = waiting_poll(&bert, &start, "1").await.expect("an answer");
     assert_eq!((&batch["events"], &batch["has_more"], &batch["from"]), (&json!([]), &json!(false), &json!(start)));
-    assert!(waited >= Duration::from_millis(950) && waited < BEFORE_ITS_TIME, "{waited:?}");
+    assert!(waited >= Duration::from_millis(950) && waited < LESS_THAN_THE_WAIT, "{waited:?}");
     anna.say(&anna.create_group(&[]).await, "not for bert").await;
     let (batch, _) = waiting_poll(&bert, &start, "1").await.expect("an answer");
     assert_eq!(batch["events"], json!([]));
@@ -84,21 +84,21 @@ async fn poll_without_events_ends_after_its_wait() {
 #[tokio::test]
 async fn poll_clamps_prefer_wait_and_the_query_overrides_it() {
     let app = TestApp::start().await;
-    let (_anna, bert, _group) = setting(&app).await;
+    let (_anna, bert, _group) = two_members(&app).await;
     for (path, prefer) in
         [("/v1/updates", "wait=1"), ("/v1/updates?wait=1", "wait=50"), ("/v1/updates?wait=0", "wait=9999")]
     {
         let begin = Instant::now();
         let request = bert.request(reqwest::Method::GET, path).header("prefer", prefer);
         assert_eq!(bert.answer(request).await.expect(200)["events"], json!([]));
-        assert!(begin.elapsed() < BEFORE_ITS_TIME, "{path} {prefer}: {:?}", begin.elapsed());
+        assert!(begin.elapsed() < LESS_THAN_THE_WAIT, "{path} {prefer}: {:?}", begin.elapsed());
     }
 }
 
 #[tokio::test]
 async fn poll_batch_at_its_limit_says_so_and_its_cursor_continues() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut after = bert.now().await;
     for number in 0..7 {
         anna.say(&group, &number.to_string()).await;
@@ -121,7 +121,7 @@ async fn poll_batch_at_its_limit_says_so_and_its_cursor_continues() {
 #[tokio::test]
 async fn poll_starts_at_start_at_now_or_at_the_default() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     anna.say(&group, "hello").await;
     let all = bert.poll("start").await;
     let kinds: Vec<_> = all["events"].as_array().expect("events").iter().map(|event| &event["type"]).collect();
@@ -136,7 +136,7 @@ async fn poll_starts_at_start_at_now_or_at_the_default() {
 #[tokio::test]
 async fn poll_prefers_last_event_id_over_after_and_ignores_an_empty_one() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let first = bert.now().await;
     anna.say(&group, "one").await;
     let second = bert.now().await;
@@ -154,7 +154,7 @@ async fn poll_prefers_last_event_id_over_after_and_ignores_an_empty_one() {
 #[tokio::test]
 async fn poll_with_a_dead_cursor_answers_gone_with_a_fresh_cursor() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let head = bert.now().await;
     for dead in [cursors::moved(&head, 1000), cursors::foreign(&head), cursors::moved(&head, 1 << 60)] {
         for node in 0..2 {
@@ -177,7 +177,7 @@ async fn poll_with_a_dead_cursor_answers_gone_with_a_fresh_cursor() {
 #[tokio::test]
 async fn poll_of_one_conversation_has_its_events_only() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let other = anna.create_group(&[&bert]).await;
     let start = bert.now().await;
     for (conversation, text) in [(&other, "no"), (&group, "one"), (&other, "no"), (&group, "two")] {
@@ -199,7 +199,7 @@ async fn poll_of_one_conversation_has_its_events_only() {
 #[tokio::test]
 async fn waiting_polls_are_answered_by_a_draining_node() {
     let mut app = TestApp::start().await;
-    let (_anna, bert, _group) = setting(&app).await;
+    let (_anna, bert, _group) = two_members(&app).await;
     let mut stream = bert.ready_stream("").await;
     let poll = tokio::spawn({
         let bert = bert.clone();

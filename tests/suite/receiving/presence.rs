@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::support::{PrivateCluster, Received, SOON, Stream, TestApp, User, eventually, query, within};
 
-/// A node that was killed takes its users offline within this.
-const DEATH: Duration = Duration::from_secs(30);
+/// The time within which the users of a killed node are offline.
+const OFFLINE_WITHIN: Duration = Duration::from_secs(30);
 
 fn seen(told: &Received) -> (&str, bool) {
     let data = &told.value["data"];
@@ -19,14 +19,14 @@ fn seen(told: &Received) -> (&str, bool) {
     (data["user"]["name"].as_str().expect("a name"), data["online"].as_bool().expect("whether they are online"))
 }
 
-/// Waits until presence tells this of a user; what is told of others before is passed over.
+/// Waits for a presence event that says this of a user, and skips those of others.
 async fn expect(stream: &mut Stream, user: &User, online: bool) {
     let told = async { while seen(&stream.next_ephemeral("presence").await) != (&user.name, online) {} };
-    within(&format!("{} is told to be online: {online}", user.name), DEATH + SOON, told).await;
+    within(&format!("{} is told to be online: {online}", user.name), OFFLINE_WITHIN + SOON, told).await;
 }
 
 /// Answers the only item of whom `asker` asks for.
-async fn standing(asker: &User, user: &User) -> Option<Value> {
+async fn presence_of(asker: &User, user: &User) -> Option<Value> {
     let answer = asker.presence(&query(&[("users", &user.name)])).await.expect(200);
     assert_eq!(answer["next"], Value::Null);
     let items = answer["items"].as_array().expect("items").clone();
@@ -35,14 +35,14 @@ async fn standing(asker: &User, user: &User) -> Option<Value> {
 }
 
 async fn is_online(asker: &User, user: &User) -> bool {
-    let item = standing(asker, user).await.expect("they share a conversation");
+    let item = presence_of(asker, user).await.expect("they share a conversation");
     assert_eq!((&item["user"]["id"], item["since"].is_null()), (&json!(user.id), item["online"] == false), "{item}");
     item["online"] == true
 }
 
-async fn becomes(asker: &User, user: &User, online: bool) {
+async fn wait_until_online_is(asker: &User, user: &User, online: bool) {
     let asked = async || (is_online(asker, user).await == online).then_some(());
-    eventually(&format!("{} is online: {online}", user.name), DEATH + SOON, asked).await;
+    eventually(&format!("{} is online: {online}", user.name), OFFLINE_WITHIN + SOON, asked).await;
 }
 
 #[tokio::test]
@@ -55,19 +55,19 @@ async fn presence_is_sent_to_those_who_share_a_conversation_on_any_node() {
     let mut annas = anna.ready_stream("").await;
     let request = carl.request(Method::GET, "/v1/stream").header("accept", "application/x-ndjson");
     let mut carls = carl.open_stream(request).await;
-    becomes(&anna, &anna, true).await;
-    becomes(&carl, &carl, true).await;
+    wait_until_online_is(&anna, &anna, true).await;
+    wait_until_online_is(&carl, &carl, true).await;
     let berts = bert.on(1).ready_stream("").await;
     expect(&mut annas, &bert, true).await;
-    becomes(&anna, &bert, true).await;
+    wait_until_online_is(&anna, &bert, true).await;
     assert!(is_online(&anna.on(1), &bert).await);
-    assert_eq!(standing(&carl, &bert).await, None, "strangers do not see each other");
+    assert_eq!(presence_of(&carl, &bert).await, None, "strangers do not see each other");
     let doras = dora.on(1).ready_stream("").await;
     assert_eq!(seen(&carls.next_ephemeral("presence").await), ("dora", true), "the first that carl is told");
     drop((berts, doras));
     expect(&mut annas, &bert, false).await;
     expect(&mut carls, &dora, false).await;
-    becomes(&anna, &bert, false).await;
+    wait_until_online_is(&anna, &bert, false).await;
     assert_eq!(annas.ephemeral_count("presence"), 0, "only of bert, once each");
 }
 
@@ -78,11 +78,11 @@ async fn presence_is_hidden_from_former_members() {
     let group = anna.create_group(&[&bert, &carl]).await;
     anna.create_group(&[&bert]).await;
     let (mut annas, mut berts) = (anna.ready_stream("").await, bert.ready_stream("").await);
-    becomes(&anna, &bert, true).await;
+    wait_until_online_is(&anna, &bert, true).await;
     anna.remove_member(&group, &bert.id).await.expect(204);
     let carls = carl.ready_stream("").await;
     expect(&mut annas, &carl, true).await;
-    assert_eq!(standing(&bert, &carl).await, None);
+    assert_eq!(presence_of(&bert, &carl).await, None);
     drop(annas);
     expect(&mut berts, &anna, false).await;
     let told = carls.ephemeral_count("presence");
@@ -95,7 +95,7 @@ async fn polling_user_is_online_between_polls_and_gets_no_ephemeral_events() {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     let mut annas = anna.ready_stream("").await;
-    becomes(&anna, &anna, true).await;
+    wait_until_online_is(&anna, &anna, true).await;
     let mut cursor = bert.on(1).now().await;
     expect(&mut annas, &bert, true).await;
     for round in 0..3 {
@@ -147,7 +147,7 @@ async fn presence_list_has_each_shared_user_once_and_online_users_first() {
     anna.create_group(&[&bert, &carl]).await;
     anna.create_group(&[&bert, &carl]).await;
     let _stream = carl.ready_stream("").await;
-    becomes(&anna, &carl, true).await;
+    wait_until_online_is(&anna, &carl, true).await;
     let names = async |query: &str| {
         let answer = anna.presence(query).await.expect(200);
         let items = answer["items"].as_array().expect("items").clone();
@@ -174,13 +174,13 @@ async fn client_that_changes_nodes_stays_online() {
     expect(&mut annas, &carl, true).await;
     let berts = bert.on(1).ready_stream("").await;
     expect(&mut annas, &bert, true).await;
-    let since = standing(&anna, &bert).await.expect("they share a conversation")["since"].clone();
+    let since = presence_of(&anna, &bert).await.expect("they share a conversation")["since"].clone();
     app.stop(1).await;
     drop(berts);
     let _again = bert.ready_stream("").await;
     let moved = async || (bert.connections().await.expect(200)["items"].as_array()?.len() == 1).then_some(());
     eventually("only the new connection is there", SOON, moved).await;
-    let item = standing(&anna, &bert).await.expect("they share a conversation");
+    let item = presence_of(&anna, &bert).await.expect("they share a conversation");
     assert_eq!((&item["online"], &item["since"]), (&json!(true), &since));
     drop(carls);
     // Who goes now is told of after who went before.
@@ -197,7 +197,7 @@ async fn killed_node_takes_its_users_offline() {
     let berts = bert.on(1).ready_stream("").await;
     expect(&mut annas, &bert, true).await;
     app.kill(1).await;
-    within("bert is told to be offline", DEATH, expect(&mut annas, &bert, false)).await;
+    within("bert is told to be offline", OFFLINE_WITHIN, expect(&mut annas, &bert, false)).await;
     assert!(!is_online(&anna, &bert).await);
     assert_eq!(bert.connections().await.expect(200)["items"], json!([]));
     drop(berts);
@@ -216,12 +216,15 @@ async fn connections_are_registered_again_after_a_postgresql_crash() {
     let berts = bert.on(1).ready_stream("").await;
     expect(&mut annas, &bert, true).await;
     let killed = cluster.kill();
-    eventually("PostgreSQL is started again", DEATH, async || cluster.postmaster().filter(|pid| *pid != killed)).await;
+    eventually("PostgreSQL is started again", OFFLINE_WITHIN, async || {
+        cluster.postmaster().filter(|pid| *pid != killed)
+    })
+    .await;
     let asked = async || {
         let answer = anna.try_answer(anna.request(Method::GET, "/v1/presence?users=bert")).await.ok()?;
         (answer.status == 200 && answer.json()["items"][0]["online"] == true).then_some(())
     };
-    eventually("bert is online still", DEATH, asked).await;
+    eventually("bert is online still", OFFLINE_WITHIN, asked).await;
     drop(berts);
     expect(&mut annas, &bert, false).await;
     drop(app);

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{SOON, Stream, TestApp, User, cursors, query, within};
 
-async fn setting(app: &TestApp) -> (User, User, String) {
+async fn two_members(app: &TestApp) -> (User, User, String) {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     (anna, bert, group)
@@ -24,7 +24,7 @@ async fn ndjson(user: &User, parameters: &str) -> Stream {
 #[tokio::test]
 async fn stream_starts_with_ready_and_the_documented_headers() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let head = bert.now().await;
     let mut lines = ndjson(&bert, "").await;
     let mut events = bert.stream("").await;
@@ -49,7 +49,7 @@ async fn stream_starts_with_ready_and_the_documented_headers() {
 #[tokio::test]
 async fn stream_resumes_after_the_last_event_seen() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut cursor = bert.now().await;
     for round in 0..6 {
         anna.on(round % 2).say(&group, &format!("a{round}")).await;
@@ -72,7 +72,7 @@ async fn stream_resumes_after_the_last_event_seen() {
 #[tokio::test]
 async fn stream_prefers_last_event_id_over_after() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let first = bert.now().await;
     anna.say(&group, "one").await;
     let second = bert.now().await;
@@ -92,7 +92,7 @@ async fn stream_prefers_last_event_id_over_after() {
 #[tokio::test]
 async fn stream_with_a_dead_cursor_gets_a_reset_and_continues() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let head = bert.now().await;
     let dead = [cursors::moved(&head, 1000), cursors::foreign(&head)];
     let garbage = ["abc", "-1", "99999999999999999999", &"x".repeat(4096)].map(str::to_owned);
@@ -120,7 +120,7 @@ async fn stream_with_a_dead_cursor_gets_a_reset_and_continues() {
 #[tokio::test]
 async fn stream_of_one_conversation_is_silent_after_the_removal_of_its_user() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let other = anna.create_group(&[&bert]).await;
     let parameters = query(&[("conversation", &group)]);
     let (mut narrow, mut whole) = (bert.on(1).ready_stream(&parameters).await, bert.ready_stream("").await);
@@ -145,7 +145,7 @@ async fn stream_of_one_conversation_is_silent_after_the_removal_of_its_user() {
 #[tokio::test]
 async fn stream_above_the_limit_replaces_the_oldest() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut streams = Vec::new();
     for _ in 0..21 {
         streams.push(bert.ready_stream("").await);
@@ -161,7 +161,7 @@ async fn stream_above_the_limit_replaces_the_oldest() {
 #[tokio::test]
 async fn end_cursor_covers_all_that_was_sent() {
     let mut app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut stream = bert.ready_stream("").await;
     anna.say(&group, "before").await;
     assert_eq!(stream.next_event().await.text(), "before");
@@ -177,7 +177,7 @@ async fn end_cursor_covers_all_that_was_sent() {
 #[tokio::test]
 async fn heartbeat_comes_every_fifteen_seconds() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let (mut events, mut lines) = (bert.ready_stream("").await, ndjson(&bert, "").await);
     lines.next_of("ready").await;
     tokio::join!(events.heartbeat(), lines.heartbeat());
@@ -189,7 +189,7 @@ async fn heartbeat_comes_every_fifteen_seconds() {
 #[tokio::test]
 async fn cursor_above_the_head_of_a_node_waits_for_it() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     for round in 0..30 {
         let message = anna.say(&group, &round.to_string()).await;
         let cursor = message["cursor"].as_str().expect("a cursor").to_owned();
@@ -203,7 +203,7 @@ async fn cursor_above_the_head_of_a_node_waits_for_it() {
 #[tokio::test]
 async fn burst_above_the_size_of_one_write_reaches_live_streams_whole() {
     let app = TestApp::builder().nodes(2).start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let (mut near, mut far) = (bert.ready_stream("").await, bert.on(1).ready_stream("").await);
     // Below what may wait for a client, so that nobody is cut.
     let (count, text) = (24, "x".repeat(4_000));

@@ -1,4 +1,4 @@
-//! Who types: told live, to streams of the other members, and to nobody else.
+//! Typing: sent live to streams of the other members, and to nobody else.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::support::{SOON, Stream, TestApp, User, eventually, query, within};
 
-/// Sends, and waits until all have it: what came before has come, too.
-async fn mark(sender: &User, group: &str, streams: &mut [&mut Stream]) {
+/// Sends a message and waits until all streams have it. Everything before it has then arrived, too.
+async fn send_marker(sender: &User, group: &str, streams: &mut [&mut Stream]) {
     sender.say(group, "mark").await;
     for stream in streams {
         assert_eq!(stream.next_of("message.created").await.text(), "mark");
@@ -36,10 +36,10 @@ async fn typing_reaches_the_other_members_on_every_node_and_nobody_else() {
         assert_eq!(told.value["data"]["user"]["name"], "anna");
         assert!(told.value["time"].is_string());
     }
-    mark(&bert, &group, &mut [&mut annas, &mut berts, &mut carls]).await;
+    send_marker(&bert, &group, &mut [&mut annas, &mut berts, &mut carls]).await;
     assert_eq!(annas.ephemeral_count("typing"), 0, "the typist is not told");
     let others = dora.create_group(&[&bert]).await;
-    mark(&bert, &others, &mut [&mut doras]).await;
+    send_marker(&bert, &others, &mut [&mut doras]).await;
     assert_eq!(doras.ephemeral_count("typing"), 0, "a stranger is not told");
     let sql = app.sql().await;
     let kinds = "SELECT count(*) FROM events WHERE kind LIKE 'typing%'";
@@ -89,7 +89,7 @@ async fn typing_reaches_no_filtered_stream_and_no_poll() {
     let poller = bert.clone();
     let wait = query(&[("after", &after), ("wait", "20")]);
     let poll = tokio::spawn(async move { poller.updates(&wait).await.expect(200) });
-    mark(&anna, &elsewhere, &mut [&mut narrowed, &mut whole]).await;
+    send_marker(&anna, &elsewhere, &mut [&mut narrowed, &mut whole]).await;
     assert_eq!(poll.await.expect("it is answered")["events"][0]["type"], "message.created");
     let (poller, wait) = (bert.clone(), query(&[("after", &bert.now().await), ("wait", "20")]));
     let poll = tokio::spawn(async move { poller.updates(&wait).await.expect(200) });
@@ -98,7 +98,7 @@ async fn typing_reaches_no_filtered_stream_and_no_poll() {
     eventually("the poll is known to wait", SOON, waits).await;
     anna.send_typing(&here).await.expect(204);
     assert_eq!(whole.next_ephemeral("typing").await.value["conversation_id"], json!(here));
-    mark(&anna, &elsewhere, &mut [&mut narrowed, &mut whole]).await;
+    send_marker(&anna, &elsewhere, &mut [&mut narrowed, &mut whole]).await;
     assert_eq!(narrowed.ephemeral_count("typing"), 0);
     let batch = poll.await.expect("it is answered");
     let kinds: Vec<_> = batch["events"].as_array().expect("events").iter().map(|event| &event["type"]).collect();
@@ -112,14 +112,14 @@ async fn typing_is_refused_to_and_hidden_from_former_members() {
     let group = anna.create_group(&[&bert, &carl]).await;
     let mut berts = bert.ready_stream("").await;
     let mut carls = carl.ready_stream("").await;
-    mark(&anna, &group, &mut [&mut berts, &mut carls]).await;
+    send_marker(&anna, &group, &mut [&mut berts, &mut carls]).await;
     bert.send_typing(&group).await.expect(204);
     carls.next_ephemeral("typing").await;
     bert.remove_member(&group, "me").await.expect(204);
     anna.send_typing(&group).await.expect(204);
     carls.next_ephemeral("typing").await;
     let others = anna.create_group(&[&bert]).await;
-    mark(&anna, &others, &mut [&mut berts]).await;
+    send_marker(&anna, &others, &mut [&mut berts]).await;
     assert_eq!(berts.ephemeral_count("typing"), 0);
     for stranger in [&bert, &dora] {
         stranger.send_typing(&group).await.problem(404, "not_found");
@@ -138,11 +138,11 @@ async fn typing_is_sent_once_for_keystrokes_in_a_row() {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     let mut berts = bert.ready_stream("").await;
-    mark(&anna, &group, &mut [&mut berts]).await;
+    send_marker(&anna, &group, &mut [&mut berts]).await;
     for _ in 0..20 {
         anna.send_typing(&group).await.expect(204);
     }
     berts.next_ephemeral("typing").await;
-    mark(&anna, &group, &mut [&mut berts]).await;
+    send_marker(&anna, &group, &mut [&mut berts]).await;
     assert!(berts.ephemeral_count("typing") <= 2, "{}", berts.ephemeral_count("typing"));
 }

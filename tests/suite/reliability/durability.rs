@@ -1,4 +1,4 @@
-//! Promises 1 and 4: what was answered is there once, through `kill -9` of any node and of PostgreSQL.
+//! Promises 1 and 4: what was answered is stored once, through `kill -9` of any node and of PostgreSQL.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +38,7 @@ impl Load {
     }
 
     /// Waits until `count` more messages have been answered.
-    async fn go_on_for(&self, count: usize) {
+    async fn wait_for_more(&self, count: usize) {
         let goal = self.acknowledged.load(Ordering::SeqCst) + count;
         let reached = async || (self.acknowledged.load(Ordering::SeqCst) >= goal).then_some(());
         eventually("messages are accepted again", RECOVERS_WITHIN, reached).await;
@@ -60,7 +60,7 @@ async fn write(
     let mut keys = Vec::new();
     while !stop.is_cancelled() {
         let key = Uuid::now_v7().to_string();
-        deliver(&user, &conversation, &key).await;
+        send_until_answered(&user, &conversation, &key).await;
         keys.push(key);
         acknowledged.fetch_add(1, Ordering::SeqCst);
     }
@@ -68,7 +68,7 @@ async fn write(
 }
 
 /// Sends under one key, to either node, until it is answered.
-async fn deliver(user: &User, conversation: &str, key: &str) {
+async fn send_until_answered(user: &User, conversation: &str, key: &str) {
     let path = format!("/v1/conversations/{conversation}/messages");
     for attempt in 0.. {
         let user = user.on(fastrand::usize(..2));
@@ -112,12 +112,12 @@ async fn acknowledged_messages_survive_kill_9_of_nodes() {
     }
     let load = Load::start(&users, &group);
     for round in 0..rounds() {
-        load.go_on_for(20).await;
+        load.wait_for_more(20).await;
         app.kill(round % 2).await;
-        load.go_on_for(20).await;
+        load.wait_for_more(20).await;
         app.restart(round % 2).await;
     }
-    load.go_on_for(20).await;
+    load.wait_for_more(20).await;
     let keys = load.finish().await;
     users[0].say(&group, THE_END).await;
     assert_stored_once(&app, &keys, 1).await;
@@ -149,11 +149,11 @@ async fn streams_and_sends_recover_without_help_from_kill_9_of_postgresql() {
     }
     let load = Load::start(&users, &group);
     for _ in 0..5 {
-        load.go_on_for(20).await;
+        load.wait_for_more(20).await;
         let killed = cluster.kill();
         let restarted = async || cluster.postmaster().filter(|pid| *pid != killed);
         eventually("PostgreSQL is started again", RECOVERS_WITHIN, restarted).await;
-        load.go_on_for(20).await;
+        load.wait_for_more(20).await;
     }
     let keys = load.finish().await;
     users[0].say(&group, THE_END).await;

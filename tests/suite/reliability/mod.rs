@@ -1,6 +1,10 @@
 //! Faults on purpose: killed nodes, a killed PostgreSQL, lost commits, lost notifications, a standby.
 
+mod clocks;
 mod durability;
+mod error_classes;
+mod log_writer;
 mod notifications;
+mod query_timeouts;
 mod standby;
 mod unknown_commits;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Stream, TestApp, User, eventually};
 
-/// The poll interval of a second, and a busy machine.
-const LATE: Duration = Duration::from_secs(8);
-/// A peer that is silently gone is noticed within this.
-const NOTICED_WITHIN: Duration = Duration::from_secs(45);
+/// The poll interval of one second, with room for a busy machine.
+const MAX_DELAY_WITHOUT_NOTIFICATIONS: Duration = Duration::from_secs(8);
+/// The time within which a node notices that its listening connection is dead.
+const DEAD_PEER_DETECTED_WITHIN: Duration = Duration::from_secs(45);
 
 /// Anna sends on the first node, Bert listens on the second.
 struct Setting {
@@ -38,7 +38,7 @@ impl Setting {
     async fn assert_late_at_most(&mut self, rounds: usize) {
         for round in 0..rounds {
             let latency = self.latency(&format!("late {round}")).await;
-            assert!(latency < LATE, "{latency:?}");
+            assert!(latency < MAX_DELAY_WITHOUT_NOTIFICATIONS, "{latency:?}");
         }
     }
 
@@ -46,7 +46,7 @@ impl Setting {
     async fn expect_wakeups_again(&mut self, listens_before: usize) {
         let proxy = self.app.proxy(1);
         let listening = async || (proxy.listens() > listens_before).then_some(());
-        eventually("the node listens again", NOTICED_WITHIN, listening).await;
+        eventually("the node listens again", DEAD_PEER_DETECTED_WITHIN, listening).await;
         for attempt in 0.. {
             let mut total = Duration::ZERO;
             for round in 0..10 {

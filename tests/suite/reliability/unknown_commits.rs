@@ -1,11 +1,11 @@
-//! Commits whose outcome the node does not learn: it makes it known, and never guesses.
+//! Promise 11: when the outcome of a commit is unknown, the node finds it out before it answers.
 
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::{TestApp, User, expected_events, query};
 
-async fn setting() -> (TestApp, User, User, String) {
+async fn two_members() -> (TestApp, User, User, String) {
     let app = TestApp::builder().nodes(2).proxied().start().await;
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
@@ -27,12 +27,13 @@ async fn assert_once(app: &TestApp, bert: &User, start: &str, texts: &[&str], ke
 
 #[tokio::test]
 async fn append_whose_answer_is_lost_is_stored_once_and_answered() {
-    let (app, anna, bert, group) = setting().await;
+    let (app, anna, bert, group) = two_members().await;
     let (start, mut live) = (bert.now().await, bert.ready_stream("").await);
     let keys = [(); 3].map(|()| Uuid::now_v7().to_string());
     for (round, key) in keys.iter().enumerate() {
         app.proxy(0).swallow_next_append();
         let answer = anna.send_with_key(&group, key, &round.to_string()).await;
+        assert!(!answer.is_replay(), "what this request wrote is told as a replay");
         answer.expect(201);
         assert_eq!(app.proxy(0).swallowed(), round + 1, "the fault did not happen");
         assert_eq!(live.next_event().await.text(), round.to_string());
@@ -43,7 +44,7 @@ async fn append_whose_answer_is_lost_is_stored_once_and_answered() {
 
 #[tokio::test]
 async fn racing_sends_whose_append_answer_is_lost_are_all_answered() {
-    let (app, anna, bert, group) = setting().await;
+    let (app, anna, bert, group) = two_members().await;
     let start = bert.now().await;
     let keys: Vec<_> = (0..30).map(|_| Uuid::now_v7().to_string()).collect();
     app.proxy(0).swallow_next_append();
@@ -59,7 +60,7 @@ async fn racing_sends_whose_append_answer_is_lost_are_all_answered() {
 
 #[tokio::test]
 async fn stalled_first_attempt_that_arrives_after_its_retry_changes_nothing() {
-    let (app, anna, bert, group) = setting().await;
+    let (app, anna, bert, group) = two_members().await;
     let start = bert.now().await;
     let key = Uuid::now_v7().to_string();
     let stalled = app.proxy(0).stall_next_append();
@@ -75,12 +76,14 @@ async fn stalled_first_attempt_that_arrives_after_its_retry_changes_nothing() {
 
 #[tokio::test]
 async fn conversation_whose_commit_answer_is_lost_is_created_once() {
-    let (app, anna, bert, _group) = setting().await;
+    let (app, anna, bert, _group) = two_members().await;
     let mut stream = bert.on(1).ready_stream("").await;
     let key = Uuid::now_v7().to_string();
     app.proxy(0).swallow_next_append();
     let body = json!({"kind": "group", "title": "new", "members": [bert.id]});
-    let made = anna.post_with_key("/v1/conversations", &key, body).await.expect(201);
+    let made = anna.post_with_key("/v1/conversations", &key, body).await;
+    assert!(!made.is_replay(), "what this request wrote is told as a replay");
+    let made = made.expect(201);
     assert_eq!(app.proxy(0).swallowed(), 1, "the fault did not happen");
     assert_eq!(made["id"], key.as_str());
     let message = anna.send_to(&["bert"], "hi").await.expect(201);
@@ -89,10 +92,10 @@ async fn conversation_whose_commit_answer_is_lost_is_created_once() {
     assert_eq!(stream.next_event().await.value["data"]["message"]["id"], message["id"]);
 }
 
-/// The row of a statement that commits by itself comes before an error of its commit does.
+/// In autocommit, the row of a statement arrives before an error of its commit does.
 #[tokio::test]
 async fn append_that_fails_at_commit_is_refused_and_leaves_nothing() {
-    let (app, anna, bert, group) = setting().await;
+    let (app, anna, bert, group) = two_members().await;
     let (start, key) = (bert.now().await, Uuid::now_v7().to_string());
     let sql = app.sql().await;
     sql.batch_execute(

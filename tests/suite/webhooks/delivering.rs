@@ -31,7 +31,7 @@ async fn webhook_posts_each_event_as_streams_carry_it_and_signed() {
 #[tokio::test]
 async fn failed_post_is_retried_under_its_id_before_any_later_one() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     target.reply([Reply::Status(500), Reply::Status(503)]);
     let webhook = register(&bert, &target).await;
@@ -61,7 +61,7 @@ async fn failed_post_is_retried_under_its_id_before_any_later_one() {
 #[tokio::test]
 async fn next_node_continues_posting_where_the_last_one_stopped() {
     let mut app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     register(&bert, &target).await;
     anna.say(&group, "one").await;
@@ -82,7 +82,7 @@ async fn next_node_continues_posting_where_the_last_one_stopped() {
 #[tokio::test]
 async fn post_of_a_killed_node_is_repeated_by_the_next() {
     let mut app = TestApp::builder().in_processes().flag("--webhook-private-targets", "on").start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     target.reply([Reply::Status(200), Reply::Never]);
     register(&bert, &target).await;
@@ -102,7 +102,7 @@ async fn post_of_a_killed_node_is_repeated_by_the_next() {
 #[tokio::test]
 async fn two_nodes_post_each_event_once_and_in_order() {
     let app = start(2).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     register(&bert, &target).await;
     let sends = (0..60).map(|number: usize| {
@@ -122,7 +122,7 @@ async fn two_nodes_post_each_event_once_and_in_order() {
 #[tokio::test]
 async fn webhook_is_paused_after_a_day_of_failures_and_resumed_by_its_owner() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     target.reply([Reply::Status(500), Reply::Status(500)]);
     let webhook = register(&bert, &target).await;
@@ -142,7 +142,7 @@ async fn webhook_is_paused_after_a_day_of_failures_and_resumed_by_its_owner() {
 #[tokio::test]
 async fn webhook_is_paused_at_once_when_its_target_is_gone() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let target = Target::start().await;
     target.reply([Reply::Status(410)]);
     let webhook = register(&bert, &target).await;
@@ -154,7 +154,7 @@ async fn webhook_is_paused_at_once_when_its_target_is_gone() {
 #[tokio::test]
 async fn retry_after_of_a_target_is_respected() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let target = Target::start().await;
     target.reply([Reply::With(429, "retry-after", "600".into())]);
     let webhook = register(&bert, &target).await;
@@ -168,7 +168,7 @@ async fn retry_after_of_a_target_is_respected() {
 #[tokio::test]
 async fn paused_webhook_gets_nothing_and_after_resuming_everything() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let (mut target, mut other) = (Target::start().await, Target::start().await);
     let webhook = register(&bert, &target).await;
     register(&bert, &other).await;
@@ -183,7 +183,7 @@ async fn paused_webhook_gets_nothing_and_after_resuming_everything() {
 #[tokio::test]
 async fn webhook_replay_starts_at_any_cursor_with_the_same_ids() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     let webhook = register(&bert, &target).await;
     for text in ["one", "two"] {
@@ -213,7 +213,7 @@ async fn webhook_replay_starts_at_any_cursor_with_the_same_ids() {
 #[tokio::test]
 async fn webhook_replay_overrides_an_attempt_under_way() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     let gate = Arc::new(Notify::new());
     target.reply([Reply::Held(gate.clone())]);
@@ -229,7 +229,7 @@ async fn webhook_replay_overrides_an_attempt_under_way() {
 #[tokio::test]
 async fn webhook_with_a_dead_cursor_is_paused() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     let webhook = register(&bert, &target).await;
     let lose = "UPDATE webhooks SET epoch = epoch + 1, position = position + 1000";

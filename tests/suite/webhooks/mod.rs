@@ -17,7 +17,7 @@ pub async fn start(nodes: usize) -> TestApp {
     TestApp::builder().nodes(nodes).flag("--webhook-private-targets", "on").start().await
 }
 
-pub async fn setting(app: &TestApp) -> (User, User, String) {
+pub async fn two_members(app: &TestApp) -> (User, User, String) {
     let [anna, bert] = app.guests(["anna", "bert"]).await;
     let group = anna.create_group(&[&bert]).await;
     (anna, bert, group)

@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn webhook_posts_nothing_from_after_its_owner_left() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let (mut target, mut other) = (Target::start().await, Target::start().await);
     register(&bert, &target).await;
     register(&anna, &other).await;
@@ -25,7 +25,7 @@ async fn webhook_posts_nothing_from_after_its_owner_left() {
 #[tokio::test]
 async fn private_events_are_posted_to_their_user_only() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let (mut hers, mut his) = (Target::start().await, Target::start().await);
     register(&anna, &hers).await;
     register(&bert, &his).await;
@@ -41,7 +41,7 @@ async fn private_events_are_posted_to_their_user_only() {
 #[tokio::test]
 async fn webhook_replay_has_no_deleted_text() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     let webhook = register(&bert, &target).await;
     let message = anna.say(&group, "secret").await;
@@ -57,7 +57,7 @@ async fn webhook_replay_has_no_deleted_text() {
 #[tokio::test]
 async fn webhook_of_a_disabled_owner_stops() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let (mut target, mut other) = (Target::start().await, Target::start().await);
     register(&bert, &target).await;
     register(&anna, &other).await;
@@ -76,7 +76,7 @@ async fn webhook_of_a_disabled_owner_stops() {
 #[tokio::test]
 async fn webhooks_of_a_deleted_account_are_removed() {
     let app = start(1).await;
-    let (anna, bert, _) = setting(&app).await;
+    let (anna, bert, _) = two_members(&app).await;
     let target = Target::start().await;
     for user in [&anna, &bert] {
         register(user, &target).await;
@@ -91,7 +91,7 @@ async fn webhooks_of_a_deleted_account_are_removed() {
 #[tokio::test]
 async fn webhook_posts_only_events_of_its_types_and_conversation() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let (mut all, mut few) = (Target::start().await, Target::start().await);
     let body = json!({"url": few.url(), "conversation_id": group, "types": ["message.created"]});
     let webhook = bert.post("/v1/webhooks", body).await.expect(201);
@@ -121,7 +121,7 @@ async fn webhook_posts_only_events_of_its_types_and_conversation() {
 #[tokio::test]
 async fn webhook_is_visible_to_its_owner_only() {
     let app = start(1).await;
-    let (anna, bert, _) = setting(&app).await;
+    let (anna, bert, _) = two_members(&app).await;
     let target = Target::start().await;
     let webhook = register(&bert, &target).await;
     let nobody = json!({"id": Uuid::new_v4().to_string()});
@@ -165,7 +165,7 @@ async fn webhooks_are_paged_and_limited_to_fifty() {
 #[tokio::test]
 async fn idempotency_key_creates_one_webhook_and_shows_its_secret_once() {
     let app = start(2).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let (key, body) = (Uuid::new_v4().to_string(), json!({"url": "http://127.0.0.1:1/"}));
     let made = anna.post_with_key("/v1/webhooks", &key, body.clone()).await;
     assert!(!made.is_replay());

@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn redirect_of_a_target_is_a_failure_and_not_followed() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let (mut target, other) = (Target::start().await, Target::start().await);
     target.reply([Reply::With(302, "location", other.url()), Reply::With(307, "location", other.url())]);
     let webhook = register(&bert, &target).await;
@@ -23,7 +23,7 @@ async fn redirect_of_a_target_is_a_failure_and_not_followed() {
 #[tokio::test]
 async fn error_of_a_target_is_shown_without_its_address() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let target = Target::start().await;
     let closed = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -47,7 +47,7 @@ async fn error_of_a_target_is_shown_without_its_address() {
 #[tokio::test]
 async fn endless_answer_of_a_target_counts_by_its_status() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut target = Target::start().await;
     target.reply([Reply::Endless]);
     register(&bert, &target).await;
@@ -60,7 +60,7 @@ async fn endless_answer_of_a_target_counts_by_its_status() {
 #[tokio::test]
 async fn silent_target_delays_no_other_webhook() {
     let app = start(1).await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let mut slow = Vec::new();
     for _ in 0..12 {
         let target = Target::start().await;
@@ -145,7 +145,7 @@ async fn non_public_target_is_refused_in_every_spelling() {
 #[tokio::test]
 async fn target_that_became_non_public_is_refused_at_delivery() {
     let app = TestApp::start().await;
-    let (anna, bert, group) = setting(&app).await;
+    let (anna, bert, group) = two_members(&app).await;
     let target = Target::start().await;
     let webhook = bert.post("/v1/webhooks", json!({"url": "https://1.1.1.1/hook"})).await.expect(201);
     let path = path(&webhook);

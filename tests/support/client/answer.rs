@@ -1,4 +1,4 @@
-//! One HTTP answer, read to its end, and what every answer must keep to.
+//! One HTTP response, read to its end, and what holds for every response.
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;

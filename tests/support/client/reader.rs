@@ -1,5 +1,4 @@
-//! A client that keeps a cursor, and otherwise keeps nothing: it changes nodes and transports, and its connections
-//! break at any byte.
+//! A client that keeps nothing but a cursor. It changes nodes and transports, and its connections are cut at any byte.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +9,10 @@ use serde_json::Value;
 use super::stream::{Framing, Received};
 use super::user::{User, query};
 
-/// Longer than any fault lasts.
+/// The time without any event after which a reader fails: longer than any fault lasts.
 const PROGRESSES_WITHIN: Duration = Duration::from_secs(60);
 
-/// A way to receive.
+/// A transport by which events are received.
 #[derive(Clone, Copy, Debug)]
 pub enum Transport {
     Sse,
@@ -28,7 +27,7 @@ impl Transport {
     }
 }
 
-/// One reader. Its cursor is that of the last thing that it has wholly processed.
+/// A reader. Its cursor is that of the last event that it has processed completely.
 pub struct Reader {
     user: User,
     cursor: String,
@@ -46,7 +45,8 @@ impl Reader {
         &self.user
     }
 
-    /// Reads on by random legs over the first `nodes` nodes until `done`, whatever goes wrong on the way.
+    /// Reads until `done`, by connections to random ones of the first `nodes` nodes, with random transports, each cut at a
+    /// random byte.
     ///
     /// # Panics
     /// When nothing new came for a long time.
@@ -131,7 +131,7 @@ impl Reader {
         }
     }
 
-    /// Takes in a batch, or, as one that crashes midway, only its beginning.
+    /// Processes a batch or, like a client that crashes midway, only its beginning.
     fn process_batch(&mut self, batch: &Value) {
         assert_eq!(batch["from"], self.cursor.as_str(), "a batch from elsewhere");
         let events = batch["events"].as_array().expect("events");

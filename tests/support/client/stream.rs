@@ -1,4 +1,4 @@
-//! One open stream, in either framing, and what it has to keep to.
+//! One open stream, in either framing, and what holds for every stream.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -140,7 +140,7 @@ impl Stream {
         received
     }
 
-    /// Skips what is of other kinds.
+    /// Answers the next object of a kind, and skips others.
     pub async fn next_of(&mut self, kind: &str) -> Received {
         loop {
             let received = self.next().await;

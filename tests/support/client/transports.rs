@@ -1,4 +1,4 @@
-//! The three ways to read, which must tell the same.
+//! Reads by all three transports, which must carry the same events.
 
 use reqwest::Method;
 use serde_json::Value;

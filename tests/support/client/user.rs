@@ -11,7 +11,7 @@ use crate::support::deployment::Addresses;
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(70);
 
-/// Somebody who calls one of the nodes, with a token or without.
+/// A caller of one of the nodes, with a token or without.
 #[derive(Clone)]
 pub struct User {
     http: Client,
@@ -25,7 +25,7 @@ pub struct User {
 }
 
 impl User {
-    /// The password of everybody who has one.
+    /// The password of every user that has one.
     pub const PASSWORD: &str = "correct horse battery";
 
     pub(in crate::support) fn anonymous(http: Client, addresses: Addresses) -> Self {
@@ -171,13 +171,13 @@ impl User {
         self.send(conversation, text).await.expect(201)
     }
 
-    /// Sends, and waits for at most so many seconds until somebody has been handed it.
+    /// Sends, and waits for at most so many seconds until another user has received it.
     pub async fn send_and_wait(&self, conversation: &str, text: &str, wait: &str) -> Answer {
         let request = self.request(Method::POST, &messages_of(conversation)).header("prefer", format!("wait={wait}"));
         self.answer(request.json(&json!({"text": text}))).await
     }
 
-    /// Tells that this user types.
+    /// Reports that this user is typing.
     pub async fn send_typing(&self, conversation: &str) -> Answer {
         self.answer(self.request(Method::POST, &format!("/v1/conversations/{conversation}/typing"))).await
     }

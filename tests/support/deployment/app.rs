@@ -21,7 +21,7 @@ pub struct TestApp {
     nodes: Vec<Node>,
 }
 
-/// What a deployment shall be.
+/// Describes a deployment that is to be started.
 pub struct Builder {
     nodes: usize,
     arguments: Vec<String>,
@@ -126,7 +126,8 @@ impl TestApp {
         self.anonymous().logged_in(&answer)
     }
 
-    /// Brings along a user for whom the app's own backend vouches. Cheaper than a password, and without a session.
+    /// Creates a guest: a user by an external token, as an app's own backend signs it. Faster than a user with a password,
+    /// and without a session.
     pub async fn guest(&self, name: &str) -> User {
         let mut user = self.anonymous();
         user.token = Some(tokens::mint(&tokens::claims(name)));
@@ -136,7 +137,7 @@ impl TestApp {
         user
     }
 
-    /// Brings along several guests.
+    /// Creates several guests.
     pub async fn guests<const N: usize>(&self, names: [&str; N]) -> [User; N] {
         let mut users = Vec::with_capacity(N);
         for name in names {
@@ -183,5 +184,5 @@ impl TestApp {
     }
 }
 
-/// How long a test waits for what should happen at once, on a machine that is busy with much else.
+/// How long a test waits for something that normally happens at once, on a busy machine.
 pub const SOON: Duration = Duration::from_secs(30);

@@ -26,6 +26,16 @@ impl Frame {
             && self.body().get(..4).is_some_and(|mut code| matches!(code.get_u32(), SSL_REQUEST | GSS_REQUEST))
     }
 
+    /// Answers whether the server tells an error.
+    pub fn is_error(&self) -> bool {
+        self.kind == b'E'
+    }
+
+    /// Answers whether it is the last message that a query gets.
+    pub fn ends_an_answer(&self) -> bool {
+        self.kind == b'Z'
+    }
+
     /// Answers whether the server is ready for the next query, outside of any transaction.
     pub fn is_ready_and_idle(&self) -> bool {
         self.kind == b'Z' && self.body() == b"I"

@@ -21,6 +21,8 @@ pub struct Link {
     pub listening: AtomicBool,
     /// Nothing passes any more, and neither side is told.
     pub blackholed: AtomicBool,
+    /// It is, as soon as the answer that is under way has passed.
+    pub blackholed_after_answer: AtomicBool,
     /// The answer that ends the next transaction is kept from the client, and the connection is reset in its place.
     swallowing: AtomicBool,
     pub cut: CancellationToken,
@@ -147,6 +149,7 @@ async fn relay_responses(
             if !swallowing || frame.kind == b'Z' {
                 link.stall_if_blackholed().await;
                 client.lock().await.write_all(&kept.split()).await?;
+                faults.on_answer(&frame, link);
             }
         }
     }

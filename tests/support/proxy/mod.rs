@@ -20,6 +20,7 @@ use tokio_postgres::config::Host;
 use tokio_util::sync::CancellationToken;
 
 use super::{SOON, within};
+use frames::Frame;
 use link::Link;
 
 /// The proxy. It stops, and resets everything, when it is dropped.
@@ -30,12 +31,14 @@ pub struct Proxy {
     task: JoinHandle<()>,
 }
 
-/// What shall go wrong, and what has.
+/// The faults to inject, and counts of those that happened.
 #[derive(Default)]
 pub struct Faults {
     links: Mutex<Vec<Weak<Link>>>,
     listens: AtomicUsize,
     blackhole: AtomicBool,
+    blackhole_all: AtomicBool,
+    blackhole_after_error: AtomicBool,
     swallow: AtomicBool,
     swallowed: AtomicUsize,
     stall: Mutex<Option<Stall>>,
@@ -56,6 +59,15 @@ impl Faults {
 
     fn take_swallow(&self) -> bool {
         self.swallow.swap(false, Ordering::SeqCst)
+    }
+
+    fn on_answer(&self, frame: &Frame, link: &Link) {
+        if frame.is_error() && self.blackhole_after_error.swap(false, Ordering::SeqCst) {
+            link.blackholed_after_answer.store(true, Ordering::SeqCst);
+        }
+        if frame.ends_an_answer() && link.blackholed_after_answer.load(Ordering::SeqCst) {
+            link.blackholed.store(true, Ordering::SeqCst);
+        }
     }
 
     fn swallowed(&self) {
@@ -134,8 +146,21 @@ impl Proxy {
         links.len()
     }
 
-    /// Lets new connections listen again. What is in the black hole stays there.
+    /// Lets all connections, and those that will be opened, lose everything without a word.
+    pub fn blackhole_all(&self) {
+        self.faults.blackhole_all.store(true, Ordering::SeqCst);
+        let links = self.faults.links.lock().expect("no panic under the lock");
+        links.iter().filter_map(Weak::upgrade).for_each(|link| link.blackholed.store(true, Ordering::SeqCst));
+    }
+
+    /// Lets the connection that gets the next error lose everything after it without a word.
+    pub fn blackhole_after_next_error(&self) {
+        self.faults.blackhole_after_error.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets new connections pass again. What is in the black hole stays there.
     pub fn heal(&self) {
+        self.faults.blackhole_all.store(false, Ordering::SeqCst);
         self.faults.blackhole.store(false, Ordering::SeqCst);
     }
 
@@ -172,6 +197,7 @@ async fn accept(listener: TcpListener, socket: PathBuf, faults: Arc<Faults>) {
         let (client, _) = listener.accept().await.expect("a connection");
         let Ok(server) = UnixStream::connect(&socket).await else { continue };
         let link = Arc::new(Link::default());
+        link.blackholed.store(faults.blackhole_all.load(Ordering::SeqCst), Ordering::SeqCst);
         let mut links = faults.links.lock().expect("no panic under the lock");
         links.retain(|link| link.strong_count() > 0);
         links.push(Arc::downgrade(&link));

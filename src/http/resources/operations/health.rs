@@ -45,6 +45,12 @@ pub async fn get_readiness(State(app): State<App>, _: NoQuery) -> Result<Respons
     if app.shutdown.is_requested() {
         return Err(Problem::new(ProblemCode::Unavailable, "this node is shutting down"));
     }
+    if !app.domain.is_writing() {
+        return Err(Problem::new(
+            ProblemCode::Unavailable,
+            "this node can no longer write to the log, it must be restarted",
+        ));
+    }
     if !app.tailer.is_in_touch() {
         return Err(Problem::new(ProblemCode::Unavailable, "this node has not read the log for 3 s"));
     }

@@ -169,3 +169,32 @@ async fn pauses_between_attempts_double_from_50_ms_to_1_s_with_jitter() {
         answer.send(unavailable()).ok();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_that_finds_what_this_call_wrote_is_no_replay() {
+    let mut node = Node::start();
+    let call = node.send(1);
+    node.append([1]).await.send(unknown()).ok();
+    node.append([1]).await.send(done([AppendOutcome::Known(Position(1))])).unwrap();
+    assert!(matches!(call.await, Ok(SendOutcome::Recovered(Position(1)))), "told as a replay");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_that_finds_what_stood_before_its_first_attempt_is_a_replay() {
+    let mut node = Node::start();
+    let calls = node.sends([1, 2]);
+    node.append([1, 2]).await.send(unknown()).ok();
+    node.append([1, 2]).await.send(done([AppendOutcome::Known(KNOWN), AppendOutcome::Known(KNOWN.next())])).unwrap();
+    let [before, own] = futures_util::future::join_all(calls).await.try_into().unwrap();
+    assert!(matches!(before, Ok(SendOutcome::Replayed(KNOWN))));
+    assert!(matches!(own, Ok(SendOutcome::Recovered(position)) if position == KNOWN.next()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_is_known_at_its_first_attempt_is_a_replay() {
+    let mut node = Node::start();
+    let call = node.send(1);
+    node.append([1]).await.send(unavailable()).ok();
+    node.append([1]).await.send(done([AppendOutcome::Known(Position(9))])).unwrap();
+    assert!(matches!(call.await, Ok(SendOutcome::Replayed(Position(9)))));
+}

@@ -16,6 +16,8 @@ use uuid::Uuid;
 mod retries;
 
 const EPOCH: Epoch = Epoch(4);
+/// What the appender has seen committed: the events of these tests stand above it, but for those that were there before.
+const KNOWN: Position = Position(0);
 
 /// An attempt of the writer, and where its outcome goes.
 enum Attempt {
@@ -26,6 +28,10 @@ enum Attempt {
 struct FakeAppender(mpsc::UnboundedSender<Attempt>);
 
 impl Appender for FakeAppender {
+    fn known(&self) -> Position {
+        KNOWN
+    }
+
     async fn append(&mut self, events: &[&NewEvent]) -> Result<AppendedBatch, AttemptError> {
         let (answer, answered) = oneshot::channel();
         let ids = events.iter().map(|event| event.key.id.0.as_u128()).collect();
@@ -157,7 +163,7 @@ fn appended(positions: impl IntoIterator<Item = i64>) -> Result<AppendedBatch, A
 async fn told(call: Call<Sent>) -> Result<AppendOutcome, WriteError> {
     Ok(match call.await? {
         SendOutcome::Appended(event) => AppendOutcome::Appended(event.position),
-        SendOutcome::Replayed(position) => AppendOutcome::Known(position),
+        SendOutcome::Recovered(position) | SendOutcome::Replayed(position) => AppendOutcome::Known(position),
     })
 }
 
@@ -298,7 +304,9 @@ async fn the_events_of_a_change_are_handed_over() {
     let mut node = Node::start();
     // As if the appender had applied it.
     let (reply, answer) = oneshot::channel();
-    let waiting = QueuedChange { change: Rename(key(1)), answer: Some(Ok(())), reply };
+    let share = node.writer.capacity.reserve(0).unwrap();
+    let waiting =
+        QueuedChange { change: Rename(key(1)), _share: share, answer: Some(Ok(())), staged: Vec::new(), reply };
     assert!(node.writer.enqueue(QueueEntry::Change(Box::new(waiting))).is_ok());
     let events = vec![Arc::new(event(1).at(Position(5), EPOCH, Time::UNIX_EPOCH))];
     node.apply(1).await.send(Ok((ApplyOutcome::Applied(events), EPOCH))).unwrap();
@@ -380,4 +388,64 @@ async fn the_writer_ends_when_its_last_door_is_dropped_and_nothing_waits() {
     node.append([1]).await.send(appended([1])).unwrap();
     told(call).await.unwrap();
     assert!(node.shutdown.wait(Duration::from_secs(1)).await, "it did not end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_holds_64_mib_of_payloads_answers_busy() {
+    let mut node = Node::start();
+    let first = node.send(1);
+    let answer = node.append([1]).await;
+    let mut waiting = Vec::new();
+    let mut queued_bytes = 0;
+    for id in 2..=100 {
+        let writer = node.writer.clone();
+        let large = NewEvent { payload: EventPayload("x".repeat(1 << 20).into()), ..event(id) };
+        let mut call = Box::pin(async move { writer.send(large).await });
+        match (&mut call).now_or_never() {
+            None => {
+                queued_bytes += 1 << 20;
+                waiting.push(call);
+            }
+            Some(answer) => {
+                assert_eq!(answer.unwrap_err(), WriteError::Busy);
+                break;
+            }
+        }
+    }
+    assert!((60 << 20..=64 << 20).contains(&queued_bytes), "{queued_bytes} bytes wait");
+    answer.send(appended([1])).unwrap();
+    told(first).await.unwrap();
+    // What was answered leaves room for as much again.
+    let Attempt::Append(ids, answer) = node.attempt().await else { panic!("a change, not an append") };
+    answer.send(appended(2..2 + ids.len() as i64)).unwrap();
+    for call in waiting.drain(..ids.len()) {
+        call.await.unwrap();
+    }
+    let _room = node.sends(1_000..1_010);
+}
+
+/// An appender that has a fault.
+struct PanickingAppender;
+
+impl Appender for PanickingAppender {
+    fn known(&self) -> Position {
+        KNOWN
+    }
+
+    async fn append(&mut self, _: &[&NewEvent]) -> Result<AppendedBatch, AttemptError> {
+        panic!("on purpose")
+    }
+
+    async fn change(&mut self, _: &mut dyn ErasedChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_has_ended_says_so_and_answers_busy() {
+    let (writer, _feed) = start(PanickingAppender, &Shutdown::default());
+    assert!(writer.is_running());
+    assert_eq!(writer.send(event(1)).await.unwrap_err(), WriteError::Unresolved);
+    assert!(!writer.is_running());
+    assert_eq!(writer.send(event(2)).await.unwrap_err(), WriteError::Busy);
 }

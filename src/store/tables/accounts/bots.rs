@@ -3,7 +3,8 @@
 use crate::ids::{SessionId, UserId};
 use crate::store::database::connect::Connection;
 use crate::store::database::enums::UserRole;
-use crate::store::database::error::{StoreError, violates};
+use crate::store::database::error::StoreError;
+use crate::store::database::error_class::violates;
 use crate::store::database::schema::{bot_tokens, bots, sessions as session_rows, users as user_rows};
 use crate::store::database::sql::{Time, from_now, seconds, sql};
 use crate::store::tables::accounts::users::UserRow;

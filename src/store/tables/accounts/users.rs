@@ -3,7 +3,8 @@
 use crate::ids::UserId;
 use crate::store::database::connect::Connection;
 use crate::store::database::enums::UserRole;
-use crate::store::database::error::{StoreError, violates};
+use crate::store::database::error::StoreError;
+use crate::store::database::error_class::violates;
 use crate::store::database::schema::users;
 use crate::store::database::sql::{Time, sql};
 use diesel::prelude::*;

@@ -1,4 +1,4 @@
-//! The visibility law: by every way of reading, each user gets what the log says that they may see, and nothing else,
+//! By every way of reading, each user gets what the log says that they may see, and nothing else,
 //! while members come and go.
 
 mod model;
@@ -13,9 +13,9 @@ use crate::support::random_actions::{self, Scenario};
 use crate::support::{FileStore, TestApp, User, cursors, query};
 use model::{Model, Shown};
 
-/// Worlds, one after the other.
-const WORLDS: usize = 4;
-/// What is done in each.
+/// The number of scenarios, one after the other.
+const SCENARIOS: usize = 4;
+/// The number of actions in each.
 const ACTIONS: usize = 120;
 
 fn items(list: &Value) -> &[Value] {
@@ -167,7 +167,7 @@ async fn visibility_by_every_way_of_reading_is_what_the_log_says() {
     let app = files.of(TestApp::builder()).flag("--webhook-private-targets", "on").start().await;
     let sql = app.sql().await;
     let mut runner = TestRunner::default();
-    for number in 0..WORLDS {
+    for number in 0..SCENARIOS {
         let mut scenario = Scenario::new(&app, number).await;
         let start = scenario.users[0].now().await;
         let mut hooks = side_channels::register(&scenario).await;

@@ -10,7 +10,7 @@ use super::{positions, shown, text};
 use crate::support::random_actions::Scenario;
 use crate::support::{SOON, Target, TestApp, User, eventually, query};
 
-/// Lets everybody's events be posted somewhere.
+/// Registers a webhook for each user, with a target of its own.
 pub async fn register(scenario: &Scenario) -> Vec<Target> {
     let mut targets = Vec::new();
     for user in &scenario.users {
@@ -107,7 +107,7 @@ pub async fn check_typing(model: &Model, scenario: &Scenario) {
     }
     let group = scenario.users[0].create_group(&scenario.users[1..].iter().collect::<Vec<_>>()).await;
     let mut told = vec![0; streams.len()];
-    mark(&scenario.users[0], &group, &mut streams).await;
+    send_marker(&scenario.users[0], &group, &mut streams).await;
     for conversation in &scenario.conversations {
         for typist in &scenario.users {
             let member = model.is_member(&typist.id, conversation);
@@ -123,14 +123,14 @@ pub async fn check_typing(model: &Model, scenario: &Scenario) {
             stream.next_ephemeral("typing").await;
         }
     }
-    mark(&scenario.users[0], &group, &mut streams).await;
+    send_marker(&scenario.users[0], &group, &mut streams).await;
     for (stream, user) in streams.iter().zip(&scenario.users) {
         assert_eq!(stream.ephemeral_count("typing"), 0, "{} was told more", user.name);
     }
 }
 
-/// Sends, and waits until all have it: what came before has come, too.
-async fn mark(sender: &User, group: &str, streams: &mut [crate::support::Stream]) {
+/// Sends a message and waits until all streams have it. Everything before it has then arrived, too.
+async fn send_marker(sender: &User, group: &str, streams: &mut [crate::support::Stream]) {
     let sent = sender.say(group, "mark").await;
     for stream in streams {
         while stream.next_of("message.created").await.value["data"]["message"]["id"] != sent["id"] {}

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::support::random_actions::Scenario;
 use crate::support::{User, cursors, query};
 
-/// A conversation as a client keeps it.
+/// The state of one conversation that a client keeps.
 #[derive(Clone, Debug, Default)]
 struct View {
     /// The conversation's object without what follows from the messages; none for who is no member.
@@ -22,7 +22,7 @@ struct View {
     last: Option<String>,
 }
 
-/// What a client has.
+/// The state that a client keeps.
 #[derive(Clone, Debug)]
 pub struct Client {
     me: String,
@@ -39,13 +39,13 @@ fn items(list: &Value) -> Vec<Value> {
     list["items"].as_array().expect("items").clone()
 }
 
-/// Takes fields out of an object.
+/// Removes fields from an object.
 fn without(mut object: Value, fields: &[&str]) -> Value {
     fields.iter().for_each(|field| drop(object.as_object_mut().and_then(|object| object.remove(*field))));
     object
 }
 
-/// What follows from the messages, and where they stand.
+/// Fields of a conversation that a client computes from its messages.
 const DERIVED: [&str; 3] = ["unread", "mentions", "last_message"];
 
 impl Client {
@@ -139,7 +139,7 @@ impl Client {
     }
 }
 
-/// Who joined at once stands in no order.
+/// Members who joined by one event have no order among them, so they are compared by id.
 fn by_id(members: &[Value]) -> BTreeMap<&str, &Value> {
     members.iter().map(|member| (text(&member["user"]["id"]), member)).collect()
 }

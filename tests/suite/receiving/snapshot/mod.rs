@@ -1,4 +1,4 @@
-//! The snapshot law: an old snapshot and the events since make a fresh snapshot, for every user, whatever was done.
+//! An old snapshot plus the events since then equals a fresh snapshot, for every user, after any actions.
 
 mod client;
 
@@ -12,10 +12,10 @@ use crate::support::random_actions::{self, Action, Scenario};
 use crate::support::{FileStore, TestApp};
 use client::Client;
 
-/// Sequences in all.
+/// The number of random sequences of actions.
 const SEQUENCES: u32 = 512;
 /// Sequences that run at the same time: read marks are paced, so that one alone would mostly wait.
-const AT_ONCE: u32 = 16;
+const CONCURRENT_SEQUENCES: u32 = 16;
 
 async fn snapshots(scenario: &Scenario) -> Vec<Client> {
     let mut clients = Vec::new();
@@ -25,8 +25,9 @@ async fn snapshots(scenario: &Scenario) -> Vec<Client> {
     clients
 }
 
-/// Does the first part of the actions, takes snapshots, does the rest, and compares.
-async fn obey(app: &TestApp, number: usize, first: &[Action], rest: &[Action]) -> Result<(), TestCaseError> {
+/// Performs the first part of the actions, takes snapshots, performs the rest, and compares the snapshots, with the
+/// events since applied, with fresh ones.
+async fn check_sequence(app: &TestApp, number: usize, first: &[Action], rest: &[Action]) -> Result<(), TestCaseError> {
     let mut scenario = Scenario::new(app, number).await;
     let empty = snapshots(&scenario).await;
     scenario.perform_all(first).await?;
@@ -48,16 +49,17 @@ async fn snapshot_plus_the_events_since_equals_a_fresh_snapshot() {
     let app = Arc::new(app);
     let number = Arc::new(AtomicUsize::new(0));
     let handle = tokio::runtime::Handle::current();
-    let runs = (0..AT_ONCE).map(|_| {
+    let runs = (0..CONCURRENT_SEQUENCES).map(|_| {
         let (app, number, handle) = (app.clone(), number.clone(), handle.clone());
         tokio::task::spawn_blocking(move || {
-            let config = Config { cases: SEQUENCES / AT_ONCE, failure_persistence: None, ..Config::default() };
+            let config =
+                Config { cases: SEQUENCES / CONCURRENT_SEQUENCES, failure_persistence: None, ..Config::default() };
             let sequences = (
                 proptest::collection::vec(random_actions::actions(), 1..14),
                 proptest::collection::vec(random_actions::actions(), 1..14),
             );
             TestRunner::new(config).run(&sequences.no_shrink(), |(first, rest)| {
-                handle.block_on(obey(&app, number.fetch_add(1, Ordering::Relaxed), &first, &rest))
+                handle.block_on(check_sequence(&app, number.fetch_add(1, Ordering::Relaxed), &first, &rest))
             })
         })
     });

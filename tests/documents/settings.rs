@@ -1,4 +1,4 @@
-//! What the README says of the command line.
+//! What docs/operation.md says of the command line.
 
 use std::process::Command;
 
@@ -19,8 +19,8 @@ fn note<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 
 #[test]
 fn configuration_table_names_exactly_the_flags_of_the_help() {
-    let readme = document("README.md");
-    let table = rows(section(&readme, "Configuration"), "| `--");
+    let operation = document("docs/operation.md");
+    let table = rows(section(&operation, "Configuration"), "| `--");
     let help = help(&["serve"]);
     let flags: Vec<_> = help.lines().map(str::trim).filter(|line| line.starts_with("--")).collect();
     assert!(flags.len() > 5, "{help}");
@@ -39,13 +39,13 @@ fn configuration_table_names_exactly_the_flags_of_the_help() {
 
 #[test]
 fn commands_of_the_help_are_all_documented() {
-    let readme = document("README.md");
+    let operation = document("docs/operation.md");
     let help = help(&[]);
     let (_, commands) = help.split_once("Commands:\n").expect("commands");
     let names = commands.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
     let names: Vec<_> = names.collect();
     assert!(names.contains(&"serve") && names.contains(&"token"), "{help}");
     for name in names {
-        assert!(readme.contains(&format!("`longwave {name}")), "{name}");
+        assert!(operation.contains(&format!("`longwave {name}")), "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! The commands of the README.
+//! The commands of the README and of the tour that continues it.
 
 use std::net::TcpListener;
 
@@ -7,8 +7,8 @@ use super::{Server, Shell};
 
 const CONVERSATION: &str = "A first conversation";
 
-/// What each block of the conversation is known by, and lines that come out because of it, by parts of them.
-const SEEN: [(&str, &[&[&str]]); 17] = [
+/// For each block of the conversation: a part of it, and the lines of output that it causes, each by parts of the line.
+const EXPECTED_OUTPUT: [(&str, &[&[&str]]); 17] = [
     ("token anna", &[&[r#"{"id":"#, r#""name":"anna""#]]),
     ("/v1/stream?", &[&["event: ready"]]),
     ("-d hi", &[&["event: conversation.created"], &["data: ", r#""text":"hi""#]]),
@@ -77,14 +77,15 @@ async fn first_conversation_can_be_pasted_in_order_and_again() {
 }
 
 async fn converse(server: &Server) {
-    let blocks = blocks(section(&document("README.md"), CONVERSATION), "sh");
-    assert_eq!(blocks.len(), SEEN.len(), "each block has its line in this test");
+    let begin = blocks(section(&document("README.md"), CONVERSATION), "sh");
+    let blocks = [begin, blocks(&document("docs/tour.md"), "sh")].concat();
+    assert_eq!(blocks.len(), EXPECTED_OUTPUT.len(), "each block has its entry in this test");
     let second = free_address();
     let data = server.data();
     let mut shell = Shell::start(server.directory(), &[("LONGWAVE_DATA_DIR", &data)]).await;
-    for (block, (known_by, lines)) in blocks.iter().zip(SEEN) {
+    for (block, (known_by, lines)) in blocks.iter().zip(EXPECTED_OUTPUT) {
         assert!(block.contains(known_by), "{known_by} is not in\n{block}");
-        shell.paste(&here(block, server, &second)).await;
+        shell.paste(&adapted(block, server, &second)).await;
         for parts in lines {
             shell.sees(parts).await;
         }
@@ -94,20 +95,20 @@ async fn converse(server: &Server) {
     assert_eq!(times, 1, "the repeated send is one event");
 }
 
-/// Answers a block for this server instead of the one that the README speaks of.
-fn here(block: &str, server: &Server, second: &str) -> String {
+/// Answers a block with the addresses and paths of this server in place of those that the document names.
+fn adapted(block: &str, server: &Server, second: &str) -> String {
     let data = server.data();
-    let exchanges = [
+    let replacements = [
         ("127.0.0.1:8080", server.address.as_str()),
         ("127.0.0.1:8081", second),
         ("target/release/longwave", env!("CARGO_BIN_EXE_longwave")),
         ("/var/lib/longwave", data.to_str().expect("text")),
     ];
-    exchanges.iter().fold(block.to_owned(), |block, (theirs, ours)| block.replace(theirs, ours))
+    replacements.iter().fold(block.to_owned(), |block, (documented, actual)| block.replace(documented, actual))
 }
 
-/// Answers an address where nobody listens. Its port is below those that systems give out themselves, so that nobody else
-/// is given it before the node comes up.
+/// Answers an address where nobody listens. Its port is below the range of ephemeral ports, so that no other process is
+/// assigned it before the node listens.
 fn free_address() -> String {
     let is_free = |address: &String| TcpListener::bind(address).is_ok();
     let addresses = std::iter::repeat_with(|| format!("127.0.0.1:{}", fastrand::u16(16_384..32_768)));
