@@ -2,7 +2,7 @@
 
 use crate::config::{Config, DatabaseConfig, Switch};
 use crate::delivery::{CatchUpLoader, CloseReason, Epochs, Hub, NodePresence, Tailer};
-use crate::domain::{Domain, Indexer, start_webhooks};
+use crate::domain::{Domain, INDEX_BATCH_TIMEOUT, Indexer, start_webhooks};
 use crate::http::{self, App, AppParts, NodeMetrics, RateLimits, UploadSlots};
 use crate::ids::Position;
 use crate::log::{Log, epoch};
@@ -120,7 +120,7 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let live = NodePresence::start(hub.clone(), &log, reports, working);
     // The tailer waits for nobody's slow request.
     let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
-    let indexer = Indexer::start(Pool::new(url, 1), log.wakeups().head(), working);
+    let indexer = Indexer::start(Pool::with_query_timeout(url, 1, INDEX_BATCH_TIMEOUT), log.wakeups().head(), working);
     let metrics = NodeMetrics::new(log.clone(), hub.clone(), indexer);
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });

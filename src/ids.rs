@@ -64,6 +64,7 @@ macro_rules! uuid_newtypes {
     )*};
 }
 
+// The OpenAPI document has these comments as descriptions.
 uuid_newtypes! {
     /// A user.
     UserId;
@@ -71,7 +72,7 @@ uuid_newtypes! {
     SessionId;
     /// A conversation.
     ConversationId;
-    /// A message. It is also the id of the log write that created it.
+    /// A message; also the id of the log write that made it.
     MessageId;
     /// An uploaded file.
     AttachmentId;
@@ -79,13 +80,13 @@ uuid_newtypes! {
     ObjectId;
     /// A write to the log. The log drops a write whose id it has already, so a write can be retried safely.
     WriteId;
-    /// One open stream or waiting poll.
+    /// One live stream or waiting poll.
     ConnectionId;
-    /// One run of a node: it changes at each start.
+    /// One run of a node.
     NodeId;
     /// One HTTP request.
     RequestId;
-    /// A webhook: an address that events are posted to.
+    /// Where events are posted to.
     WebhookId;
     /// The lease under which one node posts to a webhook.
     LeaseId;

@@ -2,7 +2,7 @@
 
 use super::database;
 use crate::config::DatabaseConfig;
-use crate::domain::{self, ReindexProgress};
+use crate::domain::{self, REBUILD_STATEMENT_TIMEOUT, ReindexProgress};
 use crate::store::{self, Pool, StoreError};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,7 +20,9 @@ pub async fn reindex(config: &DatabaseConfig) -> anyhow::Result<()> {
     let server = database::open(config).await?;
     let migrated = store::migrate(server.url()).await.context("cannot bring the schema up to date");
     let done = match migrated {
-        Ok(()) => rebuild(&Pool::new(server.url(), 1)).await.context("cannot make the index, run it again to go on"),
+        Ok(()) => rebuild(&Pool::with_query_timeout(server.url(), 1, REBUILD_STATEMENT_TIMEOUT))
+            .await
+            .context("cannot make the index, run it again to go on"),
         Err(error) => Err(error),
     };
     server.close().await?;

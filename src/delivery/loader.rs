@@ -11,7 +11,7 @@ use super::resume::{Epochs, ResumeError, ResumeFrom};
 use crate::ids::{ConnectionId, UserId};
 use crate::log::{Cursor, read};
 use crate::shutdown::Shutdown;
-use crate::store::{ANSWER, Pool, StoreError};
+use crate::store::{Pool, StoreError};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,11 +110,9 @@ async fn load_memberships(hub: Hub, pool: Pool, mut asked: mpsc::UnboundedReceiv
 }
 
 async fn memberships(hub: &Hub, pool: &Pool, users: &[UserId]) -> Result<UserMemberships, StoreError> {
-    let mut connection = pool.get().await?;
     let range = hub.range();
-    let everyone = read::open_memberships(&mut connection, users, range.head.position, range.floor);
-    let everyone = tokio::time::timeout(ANSWER, everyone).await;
-    let everyone = connection.settle(everyone)?;
+    let (known, floor) = (range.head.position, range.floor);
+    let everyone = pool.ask(async |connection| read::open_memberships(connection, users, known, floor).await).await?;
     let mut by_user: HashMap<_, _> = users.iter().map(|user| (*user, KnownMemberships::default())).collect();
     for (user, conversation) in everyone.memberships {
         by_user.entry(user).or_default().open.push(conversation);

@@ -6,7 +6,7 @@ use super::core::catch_up::read_ahead::{EventsRead, Prefetch, ReadAhead, text_of
 use crate::ids::{Position, UserId};
 use crate::log::read::{self, MissedRange};
 use crate::log::{Cursor, epoch};
-use crate::store::{ANSWER, Pool, StoreError};
+use crate::store::{Pool, StoreError};
 use crate::wire::Encoded;
 use bytes::BytesMut;
 use futures_util::FutureExt;
@@ -42,23 +42,19 @@ impl PageSource for Pool {
         range: MissedRange,
         limit: usize,
     ) -> Result<(Position, Vec<Position>), StoreError> {
-        let mut connection = self.get().await?;
-        let found = async {
-            let found = read::missed_positions(&mut connection, user, range, limit).await?;
-            Ok::<_, StoreError>((epoch::oldest_position(&mut connection).await?, found))
-        };
-        let found = tokio::time::timeout(ANSWER, found).await;
-        connection.settle(found)
+        let finding = self.ask(async |connection| {
+            let found = read::missed_positions(connection, user, range, limit).await?;
+            Ok::<_, StoreError>((epoch::oldest_position(connection).await?, found))
+        });
+        finding.await
     }
 
     async fn read(&self, positions: Vec<Position>) -> EventsRead {
-        let mut connection = self.get().await?;
-        let events = async {
-            let events = read::events_page(&mut connection, &positions).await?;
-            Ok::<_, StoreError>((epoch::oldest_position(&mut connection).await?, events))
-        };
-        let events = tokio::time::timeout(ANSWER, events).await;
-        connection.settle(events)
+        let reading = self.ask(async |connection| {
+            let events = read::events_page(connection, &positions).await?;
+            Ok::<_, StoreError>((epoch::oldest_position(connection).await?, events))
+        });
+        reading.await
     }
 }
 

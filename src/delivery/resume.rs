@@ -4,7 +4,7 @@ use super::core::catch_up::page::StartPoint;
 use super::hub::Hub;
 use crate::log::epoch::{self, CursorStatus, EpochHistory};
 use crate::log::{Cursor, Log};
-use crate::store::{ANSWER, DataLoader, StoreError};
+use crate::store::{DataLoader, StoreError};
 use crate::wire::ResetCode;
 use std::time::Duration;
 
@@ -55,10 +55,9 @@ impl Epochs {
         let histories = DataLoader::start(MAX_SHARED_JUDGEMENTS, move |questions: Vec<()>| {
             let (hub, pool) = (asking.clone(), pool.clone());
             async move {
-                let mut connection = pool.get().await?;
-                let history = epoch::load(&mut connection, hub.published().position);
-                let history = tokio::time::timeout(ANSWER, history).await;
-                Ok(vec![connection.settle(history)?; questions.len()])
+                let known = hub.published().position;
+                let history = pool.ask(async |connection| epoch::load(connection, known).await).await?;
+                Ok(vec![history; questions.len()])
             }
         });
         Self { hub, histories, log }

@@ -6,7 +6,7 @@ use crate::ids::{Epoch, Position};
 use crate::log::read::{self, Tail};
 use crate::log::{CommitFeed, CommittedBatch, Cursor, Event};
 use crate::shutdown::Shutdown;
-use crate::store::{ANSWER, Pool, StoreError};
+use crate::store::{Pool, StoreError};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +28,7 @@ pub trait LogSource: Send + 'static {
 
 impl LogSource for Pool {
     async fn read(&mut self, after: Position, limit: usize) -> Result<Tail, StoreError> {
-        let mut connection = self.get().await?;
-        let tail = tokio::time::timeout(ANSWER, read::tail(&mut connection, after, limit as i64)).await;
-        connection.settle(tail)
+        self.ask(async |connection| read::tail(connection, after, limit as i64).await).await
     }
 }
 

@@ -16,6 +16,6 @@ pub async fn keep_extended(pool: Pool) {
 }
 
 async fn extend(pool: &Pool) -> Result<(), StoreError> {
-    pool.get().await?.batch_execute("SELECT log_extend()").await?;
+    pool.get().await?.batch_execute("SET LOCAL statement_timeout = '10min'; SELECT log_extend()").await?;
     Ok(())
 }

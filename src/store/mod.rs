@@ -22,7 +22,7 @@ pub use database::enums::{ConversationKind, EventKind, History, MemberRole, Tran
 pub use database::error::StoreError;
 pub use database::error_class::{ErrorClass, classify, sqlstate};
 pub use database::migrations::{self, migrate, revert_all};
-pub use database::pool::{ANSWER, Pool, PooledConnection};
+pub use database::pool::{Pool, PooledConnection};
 pub use database::sql::{self, Time};
 pub use tables::accounts::{account_deletions, bots, sessions, tickets, user_directory, users};
 pub use tables::messaging::{conversations, members, reactions, read_marks, shared_conversations};

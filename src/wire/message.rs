@@ -56,18 +56,22 @@ pub struct Reaction {
 }
 
 impl Message {
-    /// The message as a `message.created` or `message.edited` event tells of it.
+    /// The message as it stands in a `message.created` or `message.edited` event.
     ///
     /// # Errors
     /// The payload has another shape.
-    pub fn told(event: &log::Event) -> Result<Self, ShapeError> {
-        let payload = MessagePayload::parse(&event.payload)?;
+    pub fn from_event(event: &log::Event) -> Result<Self, ShapeError> {
+        Ok(Self::from_payload(event, MessagePayload::parse(&event.payload)?))
+    }
+
+    /// The message of an event whose payload is known already, so that it need not be parsed.
+    pub fn from_payload(event: &log::Event, payload: MessagePayload<'_>) -> Self {
         let edited_at = payload.first.is_some().then_some(Timestamp(event.created_at));
         let (cursor, created_at) = match payload.first {
             Some(first) => (first.cursor.into_owned(), first.created_at),
             None => (event.cursor().to_string(), event.created_at),
         };
-        Ok(Self {
+        Self {
             id: event.message.unwrap_or(MessageId(uuid::Uuid::nil())),
             conversation_id: event.conversation,
             sender: Sender {
@@ -85,20 +89,16 @@ impl Message {
             edited_at,
             deleted_at: None,
             cursor,
-        })
+        }
     }
 
-    /// What is left of it after its deletion.
-    pub fn deleted(self, at: Time) -> Self {
-        Self {
-            text: None,
-            mentions: Vec::new(),
-            metadata: None,
-            attachments: Vec::new(),
-            reactions: Vec::new(),
-            deleted_at: Some(Timestamp(at)),
-            ..self
-        }
+    /// What is left of the message of an event that was deleted.
+    ///
+    /// # Errors
+    /// The payload has another shape.
+    pub fn from_deleted(event: &log::Event, deleted_at: Time) -> Result<Self, ShapeError> {
+        let payload = MessagePayload::parse(&event.payload)?.without_content();
+        Ok(Self { deleted_at: Some(Timestamp(deleted_at)), ..Self::from_payload(event, payload) })
     }
 }
 

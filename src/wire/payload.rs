@@ -70,10 +70,14 @@ impl MessagePayload<'_> {
         if !matches!(event.kind, EventKind::MessageCreated | EventKind::MessageEdited) {
             return None;
         }
-        let payload = MessagePayload::parse(&event.payload).ok()?;
-        let left =
-            MessagePayload { text: None, mentions: Vec::new(), metadata: None, attachments: Vec::new(), ..payload };
-        Some(Event { payload: left.to_payload(), ..event.clone() })
+        let payload = MessagePayload::parse(&event.payload).ok()?.without_content();
+        Some(Event { payload: payload.to_payload(), ..event.clone() })
+    }
+
+    /// What is left when the message is deleted: who sent it and when, and what it answers. PostgreSQL does the same to
+    /// the payloads in the log.
+    pub fn without_content(self) -> Self {
+        Self { text: None, mentions: Vec::new(), metadata: None, attachments: Vec::new(), ..self }
     }
 }
 

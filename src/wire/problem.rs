@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 
 /// Why a request was refused (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct ProblemDocument {
     /// `urn:longwave:problem:` and the code.
     #[serde(rename = "type")]
     #[schema(example = "urn:longwave:problem:not_found")]

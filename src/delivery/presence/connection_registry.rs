@@ -16,7 +16,7 @@ use crate::ids::{ConversationId, NodeId, Position, UserId};
 use crate::log::read;
 use crate::store::connections::{self, ConnectionChanges};
 use crate::store::users::UserRow;
-use crate::store::{ANSWER, Pool, StoreError, nodes, users};
+use crate::store::{Pool, StoreError, nodes, users};
 use crate::wire::{self, Ephemeral};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,15 +38,6 @@ const MAX_USERS_TOLD: usize = 500;
 const MAX_USERS_CHECKED: usize = 5_000;
 /// How long the hub may take to get where memberships were read.
 const MAX_PRESENCE_LAG: Duration = Duration::from_secs(2);
-
-/// Runs a query, and gives it up when it takes too long.
-macro_rules! ask {
-    ($pool:expr, $query:path $(, $argument:expr)*) => {{
-        let mut connection = $pool.get().await?;
-        let answer = tokio::time::timeout(ANSWER, $query(&mut connection $(, $argument)*)).await;
-        connection.settle(answer)
-    }};
-}
 
 pub(super) struct ConnectionRegistry {
     node: NodeId,
@@ -114,7 +105,7 @@ impl ConnectionRegistry {
         self.announce().await?;
         if now.saturating_duration_since(self.swept_at) >= SWEEP_CONNECTIONS_EVERY {
             self.swept_at = now + SWEEP_CONNECTIONS_EVERY.mul_f64(fastrand::f64());
-            ask!(self.pool, nodes::delete_stale)?;
+            self.pool.ask(async |connection| nodes::delete_stale(connection).await).await?;
         }
         Ok(())
     }
@@ -122,7 +113,7 @@ impl ConnectionRegistry {
     async fn enter(&mut self) -> Result<(), StoreError> {
         self.entries += 1;
         // Above all versions that others have seen.
-        ask!(self.pool, nodes::register, self.node, self.entries << 32)?;
+        self.pool.ask(async |connection| nodes::register(connection, self.node, self.entries << 32).await).await?;
         if self.entries > 1 {
             tracing::warn!("this node was not known any more, it enters all its clients anew");
             self.hub.send(Command::ReportAllStreams);
@@ -143,7 +134,8 @@ impl ConnectionRegistry {
         }
         let batch = self.batch.insert(batch);
         // All that is here is written anew, where the node is not known.
-        self.is_entered = ask!(self.pool, connections::write, self.node, batch)?;
+        self.is_entered =
+            self.pool.ask(async |connection| connections::write(connection, self.node, batch).await).await?;
         if !is_full(batch) {
             self.wrote_at = now;
         }
@@ -157,7 +149,7 @@ impl ConnectionRegistry {
 
     /// Reads what nodes have written, and which of them are gone.
     async fn look(&mut self, now: Instant) -> Result<(), StoreError> {
-        let nodes = ask!(self.pool, nodes::list)?;
+        let nodes = self.pool.ask(async |connection| nodes::list(connection).await).await?;
         self.shared.outbox.set_others(nodes.iter().any(|node| node.runs && node.id != self.node));
         let Some(seen) = &mut self.seen else {
             // Who was online before is nobody's news.
@@ -169,12 +161,16 @@ impl ConnectionRegistry {
             let version = seen.get(&node.id).copied();
             if !node.runs {
                 if version.is_some() {
-                    let users = ask!(self.pool, connections::users_at, node.id)?;
+                    let users =
+                        self.pool.ask(async |connection| connections::users_at(connection, node.id).await).await?;
                     users.into_iter().for_each(|user| self.debounce.lose(user, now));
                     seen.remove(&node.id);
                 }
             } else if version.is_none_or(|version| version < node.version) {
-                let news = ask!(self.pool, connections::changes_since, node.id, version.unwrap_or(0))?;
+                let news = self
+                    .pool
+                    .ask(async |connection| connections::changes_since(connection, node.id, version.unwrap_or(0)).await)
+                    .await?;
                 news.into_iter().for_each(|news| self.debounce.take_in(news, now));
                 seen.insert(node.id, node.version);
             }
@@ -198,7 +194,7 @@ impl ConnectionRegistry {
     }
 
     async fn away(&self, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
-        ask!(self.pool, connections::away, users)
+        self.pool.ask(async |connection| connections::away(connection, users).await).await
     }
 
     /// Tells the hub who has come and gone.
@@ -216,8 +212,10 @@ impl ConnectionRegistry {
 
     async fn tell(&self, some: &HashMap<UserId, bool>) -> Result<(), StoreError> {
         let ids: Vec<_> = some.keys().copied().collect();
-        let accounts = ask!(self.pool, users::by_ids_or_names, &ids, &[])?;
-        let everyone = ask!(self.pool, read::open_memberships, &ids, self.hub.published().position, Position::MAX)?;
+        let accounts = self.pool.ask(async |connection| users::by_ids_or_names(connection, &ids, &[]).await).await?;
+        let known = self.hub.published().position;
+        let reading = async |connection: &mut _| read::open_memberships(connection, &ids, known, Position::MAX).await;
+        let everyone = self.pool.ask(reading).await?;
         let mut conversations: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
         for (user, conversation) in everyone.memberships {
             conversations.entry(user).or_default().push(conversation);

@@ -4,7 +4,7 @@ use super::delivery_waiters::DeliveryWaiters;
 use super::node_hint::{self, NodeHint};
 use crate::ids::NodeId;
 use crate::log::{Cursor, LIVE_CHANNEL};
-use crate::store::{ANSWER, Pool, StoreError, nodes};
+use crate::store::{Pool, StoreError, nodes};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -77,7 +77,5 @@ pub async fn run(outbox: Arc<Outbox>, node: NodeId, pool: Pool) {
 }
 
 async fn notify(pool: &Pool, payloads: &[String]) -> Result<(), StoreError> {
-    let mut connection = pool.get().await?;
-    let told = tokio::time::timeout(ANSWER, nodes::notify(&mut connection, LIVE_CHANNEL, payloads)).await;
-    connection.settle(told)
+    pool.ask(async |connection| nodes::notify(connection, LIVE_CHANNEL, payloads).await).await
 }

@@ -7,13 +7,13 @@ use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::common::validation::check_line;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
-use crate::domain::idempotency::key::{check_repeat, check_unused};
+use crate::domain::idempotency::key::check_row;
 use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::service::Domain;
 use crate::ids::{SessionId, UserId};
 use crate::log::WriteKey;
 use crate::store::bots::{self, BotTokenRow, NewBotToken};
-use crate::store::{self, Connection, UserRole};
+use crate::store::{Connection, UserRole};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel_async::AsyncConnection;
@@ -144,22 +144,19 @@ async fn managed_bot(connection: &mut Connection, caller: &Caller, named: &str) 
     Ok(user.id)
 }
 
+/// The token that an earlier request with this key made.
 async fn repeated_token(
     connection: &mut Connection,
     key: &WriteKey,
     bot: UserId,
 ) -> Result<Option<BotTokenRow>, Error> {
-    let Some(token) = bots::by_id(connection, SessionId(key.id.0)).await? else {
-        check_unused(connection, key).await?;
-        return Ok(None);
-    };
-    // Who made it is not kept: its bot is in the path, which the mark holds, and whoever comes here may manage that.
-    if token.bot != bot {
+    let found = bots::by_id(connection, SessionId(key.id.0)).await?;
+    if found.as_ref().is_some_and(|token| token.bot != bot) {
         return Err(Error::KeyTaken);
     }
-    check_repeat(key, key.owner, &token.mac)?;
-    store::durability_barrier(connection).await?;
-    Ok(Some(token))
+    // Who made the token is not kept. Its bot is in the path, which the fingerprint covers, and whoever comes here may
+    // manage that bot.
+    check_row(connection, key, found, |token| (key.owner, &token.mac)).await
 }
 
 fn check_token(wanted: &BotTokenDraft) -> Result<(), Error> {

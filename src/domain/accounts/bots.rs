@@ -9,13 +9,13 @@ use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::common::validation::check_line;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
-use crate::domain::idempotency::key::{check_repeat, check_unused};
+use crate::domain::idempotency::key::check_row;
 use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::service::Domain;
 use crate::ids::UserId;
 use crate::log::WriteKey;
 use crate::store::bots::{self, BotInsertion, BotOrigin};
-use crate::store::{self, Connection, UserRole, users};
+use crate::store::{Connection, UserRole, users};
 use crate::wire;
 use diesel_async::AsyncConnection;
 use uuid::Uuid;
@@ -94,11 +94,9 @@ impl Domain {
 /// What an earlier request with this key made.
 async fn repeated_bot(connection: &mut Connection, key: &WriteKey) -> Result<Option<wire::User>, Error> {
     let id = UserId(key.id.0);
-    let Some(made) = bots::origin(connection, id).await? else {
-        check_unused(connection, key).await?;
-        return Ok(None);
-    };
-    check_repeat(key, made.owner, &made.mac)?;
-    store::durability_barrier(connection).await?;
-    Ok(users::by_id(connection, id).await?.map(Into::into))
+    let origin = bots::origin(connection, id).await?;
+    match check_row(connection, key, origin, |origin| (origin.owner, &origin.mac)).await? {
+        Some(_) => Ok(users::by_id(connection, id).await?.map(Into::into)),
+        None => Ok(None),
+    }
 }

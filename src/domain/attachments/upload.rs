@@ -6,10 +6,11 @@ use crate::domain::attachments::view::view_attachment;
 use crate::domain::auth::caller::Caller;
 use crate::domain::error::Error;
 use crate::domain::idempotency::created::Created;
+use crate::domain::idempotency::key::{check_known, check_unused};
 use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::service::{Domain, run_to_completion};
 use crate::ids::{AttachmentId, ObjectId, UserId, WriteId};
-use crate::log::{WriteKey, read};
+use crate::log::WriteKey;
 use crate::store::attachments::{self, AttachmentRow};
 use crate::store::files::ObjectWriter;
 use crate::store::{Connection, StoreError, orphaned_objects};
@@ -70,25 +71,18 @@ impl Domain {
     async fn replayed_upload(&self, key: &WriteKey) -> Result<Created<wire::Attachment>, Error> {
         let found = attachments::confirm(&mut *self.connection().await?, key.id.into()).await?;
         let attachment = found.ok_or(Error::Unresolved)?;
-        if attachment.user_id != key.owner {
-            return Err(Error::KeyTaken);
-        }
-        if attachment.mac != key.mac {
-            return Err(Error::KeyReused);
-        }
+        check_known(key.owner, attachment.user_id, attachment.mac == key.mac)?;
         Ok(Created { thing: view_attachment(&attachment), created: true, replayed: true })
     }
 }
 
 /// Whether the caller has uploaded something under this key.
 async fn is_known(connection: &mut Connection, owner: UserId, key: WriteId) -> Result<bool, Error> {
-    if let Some(write) = read::find_write(connection, key).await? {
-        return Err(if write.owner == owner { Error::KeyReused } else { Error::KeyTaken });
-    }
-    match attachments::by_id(connection, key.into()).await? {
-        Some(attachment) if attachment.user_id != owner => Err(Error::KeyTaken),
-        found => Ok(found.is_some()),
-    }
+    check_unused(connection, key, owner).await?;
+    let Some(attachment) = attachments::by_id(connection, key.into()).await? else { return Ok(false) };
+    // Whether it is the same request is known when the body is: see `Domain::replayed_upload`.
+    check_known(owner, attachment.user_id, true)?;
+    Ok(true)
 }
 
 impl Upload {

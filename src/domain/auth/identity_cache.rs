@@ -5,7 +5,7 @@ use crate::domain::error::Error;
 use crate::ids::UserId;
 use crate::store::bots::BotTokenSession;
 use crate::store::users::UserRow;
-use crate::store::{self, ANSWER, DataLoader, Pool, StoreError, users};
+use crate::store::{self, DataLoader, Pool, StoreError, users};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -143,9 +143,7 @@ async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow
             IdentityKey::Name(name) => names.push(name.clone()),
         }
     }
-    let mut connection = pool.get().await?;
-    let found = tokio::time::timeout(ANSWER, users::by_ids_or_names(&mut connection, &ids, &names)).await;
-    let found = connection.settle(found)?;
+    let found = pool.ask(async |connection| users::by_ids_or_names(connection, &ids, &names).await).await?;
     let by_id: HashMap<_, _> = found.iter().map(|user| (user.id, user)).collect();
     let by_name: HashMap<_, _> = found.iter().map(|user| (user.name.as_str(), user)).collect();
     let answer = |who: &IdentityKey| match who {
@@ -156,9 +154,7 @@ async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow
 }
 
 async fn read_bots(pool: &Pool, hashes: Vec<Vec<u8>>) -> Result<Vec<Option<BotTokenSession>>, StoreError> {
-    let mut connection = pool.get().await?;
-    let found = tokio::time::timeout(ANSWER, store::bots::token_sessions(&mut connection, &hashes)).await;
-    connection.settle(found)
+    pool.ask(async |connection| store::bots::token_sessions(connection, &hashes).await).await
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::domain::common::wakeup::wait_for_wakeup;
 use crate::ids::{SessionId, UserId};
-use crate::store::{ANSWER, Pool, StoreError, sessions, users};
+use crate::store::{Pool, StoreError, sessions, users};
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -106,13 +106,11 @@ impl Revocations {
     }
 
     async fn look(&self, pool: &Pool, window: Duration) -> Result<(), StoreError> {
-        let mut connection = pool.get().await?;
-        let read = async {
-            let revoked = sessions::revoked_within(&mut connection, window.min(REVOKED_SESSION_TTL)).await?;
-            Ok::<_, StoreError>((revoked, users::disabled(&mut connection).await?))
-        };
-        let read = tokio::time::timeout(ANSWER, read).await;
-        let (revoked, disabled) = connection.settle(read)?;
+        let reading = pool.ask(async |connection| {
+            let revoked = sessions::revoked_within(connection, window.min(REVOKED_SESSION_TTL)).await?;
+            Ok::<_, StoreError>((revoked, users::disabled(connection).await?))
+        });
+        let (revoked, disabled) = reading.await?;
         self.add(revoked);
         self.set_disabled(disabled.into_iter().collect());
         Ok(())

@@ -52,7 +52,7 @@ impl Domain {
         };
         let id = founding.id;
         match self.0.log.change(founding).await? {
-            ChangeOutcome::Applied(CreatedConversation { id, existed }, _) => {
+            ChangeOutcome::Applied(CreatedConversation { id, existed, .. }, _) => {
                 let thing = self.conversation(caller, id).await?;
                 Ok(Created { thing, created: !existed, replayed: false })
             }

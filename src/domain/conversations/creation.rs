@@ -12,7 +12,7 @@ use crate::store::conversations::ConversationRow;
 use crate::store::members::NewMember;
 use crate::store::users::UserRow;
 use crate::store::{Connection, ConversationKind, EventKind, History, MemberRole, conversations, members, users};
-use crate::wire::{ConversationData, ConversationInEvent, Participant};
+use crate::wire::{self, ConversationData, ConversationInEvent, Participant};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::sync::Arc;
 
@@ -31,15 +31,17 @@ pub struct ConversationCreation {
     pub others: Vec<UserRow>,
     /// The one conversation of its members.
     pub direct_key: Option<Vec<u8>>,
-    pub message: Option<ValidatedMessage>,
+    pub message: Option<Arc<ValidatedMessage>>,
 }
 
 /// What was made or found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CreatedConversation {
     pub id: ConversationId,
     /// Whether it was there before.
     pub existed: bool,
+    /// Those of the message.
+    pub attachments: Vec<wire::Attachment>,
 }
 
 /// The key under which the one conversation of a set of users is found.
@@ -58,7 +60,7 @@ impl Change for ConversationCreation {
     type Rejection = Error;
 
     fn size_bytes(&self) -> usize {
-        let message = self.message.as_ref().map_or(0, ValidatedMessage::size_bytes);
+        let message = self.message.as_ref().map_or(0, |message| message.size_bytes());
         size_of_val(self) + size_of_val(self.others.as_slice()) + message
     }
 
@@ -80,14 +82,15 @@ impl Change for ConversationCreation {
                 Some(conversation) => (conversation.id, Vec::new()),
                 None => (self.id, vec![self.found(connection, locked).await?]),
             };
+            let mut attachments = Vec::new();
             if let Some(message) = &self.message {
                 let message_id = MessageId(self.key.id.0);
                 let place =
                     MessageLocation { message: message_id, conversation: id, position: locked.next.plus(events.len()) };
-                let attachments = bind_attachments(connection, message.attachments(), &self.founder, place).await?;
-                events.push(message.event(self.key.clone(), message_id, id, &self.founder, attachments));
+                attachments = bind_attachments(connection, message.attachments(), &self.founder, place).await?;
+                events.push(message.event(self.key.clone(), message_id, id, &self.founder, attachments.clone()));
             }
-            Ok((events, CreatedConversation { id, existed: found.is_some() }))
+            Ok((events, CreatedConversation { id, existed: found.is_some(), attachments }))
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, WriteKey};
 use crate::store::attachments::MessageLocation;
 use crate::store::users::UserRow;
 use crate::store::{Connection, members};
+use crate::wire;
 use std::sync::Arc;
 
 /// A message with attachments to a conversation that is there.
@@ -15,11 +16,12 @@ pub struct AttachmentSend {
     pub key: WriteKey,
     pub conversation: ConversationId,
     pub sender: Arc<UserRow>,
-    pub message: ValidatedMessage,
+    pub message: Arc<ValidatedMessage>,
 }
 
 impl Change for AttachmentSend {
-    type Output = ();
+    /// The attachments, as the message has them.
+    type Output = Vec<wire::Attachment>;
     type Rejection = Error;
 
     fn key(&self) -> &WriteKey {
@@ -30,7 +32,11 @@ impl Change for AttachmentSend {
         size_of_val(self) + self.message.size_bytes()
     }
 
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut Connection,
+        locked: LockedHead,
+    ) -> ChangeFuture<'a, Self::Output, Error> {
         Box::pin(async move {
             if members::current(connection, self.conversation, self.sender.id).await?.is_none() {
                 return Err(ApplyError::Rejected(Error::NotFound));
@@ -38,8 +44,9 @@ impl Change for AttachmentSend {
             let message = MessageId(self.key.id.0);
             let place = MessageLocation { message, conversation: self.conversation, position: locked.next };
             let attachments = bind_attachments(connection, self.message.attachments(), &self.sender, place).await?;
-            let event = self.message.event(self.key.clone(), message, self.conversation, &self.sender, attachments);
-            Ok((vec![event], ()))
+            let event =
+                self.message.event(self.key.clone(), message, self.conversation, &self.sender, attachments.clone());
+            Ok((vec![event], attachments))
         })
     }
 }

@@ -77,7 +77,7 @@ pub async fn delete_under_lock(
     reactions::delete_all(connection, &[message]).await?;
     attachments::release(connection, &[message]).await?;
     search::delete_messages(connection, &[message]).await?;
-    let left = Message::told(created).map_err(Error::from)?.deleted(locked.now);
+    let left = Message::from_deleted(created, locked.now).map_err(Error::from)?;
     let event = ChangeEvent {
         key,
         conversation: created.conversation,

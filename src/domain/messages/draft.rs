@@ -50,9 +50,22 @@ impl ValidatedMessage {
         Self { draft, mentions }
     }
 
-    /// The attachments that it actor_names.
+    /// The attachments that it names.
     pub fn attachments(&self) -> &[AttachmentId] {
         &self.draft.attachments
+    }
+
+    /// What the log is given of the message, and what its sender is answered.
+    pub fn payload<'a>(&'a self, sender: &'a UserRow, attachments: Vec<wire::Attachment>) -> MessagePayload<'a> {
+        MessagePayload {
+            sender: actor_names(sender),
+            text: Some(self.draft.text.as_str().into()),
+            reply_to: self.draft.reply_to,
+            mentions: self.mentions.clone(),
+            metadata: self.draft.metadata.as_deref(),
+            attachments,
+            first: None,
+        }
     }
 
     /// The event of the message, which has these attachments.
@@ -64,25 +77,20 @@ impl ValidatedMessage {
         sender: &UserRow,
         attachments: Vec<wire::Attachment>,
     ) -> NewEvent {
-        let payload = MessagePayload {
-            sender: actor_names(sender),
-            text: Some(self.draft.text.as_str().into()),
-            reply_to: self.draft.reply_to,
-            mentions: self.mentions.clone(),
-            metadata: self.draft.metadata.as_deref(),
-            attachments,
-            first: None,
-        };
         NewEvent {
             key,
             conversation,
             kind: EventKind::MessageCreated,
             message: Some(id),
             sender: sender.id,
-            payload: payload.to_payload(),
+            payload: self.payload(sender, attachments).to_payload(),
             reply_to: self.draft.reply_to,
             mentions: self.mentions.clone(),
             only_for: None,
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/draft.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 use crate::domain::accounts::user_names;
 use crate::domain::auth::caller::Caller;
-use crate::domain::conversations::creation::{ConversationCreation, direct_key};
+use crate::domain::conversations::creation::{ConversationCreation, CreatedConversation, direct_key};
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
 use crate::domain::idempotency::request::RequestIdentity;
@@ -15,6 +15,7 @@ use crate::ids::{ConversationId, MessageId, Position};
 use crate::log::{ChangeOutcome, Event, SendOutcome, WriteKey, read};
 use crate::store::{ConversationKind, History, conversations};
 use crate::wire;
+use std::sync::Arc;
 
 impl Domain {
     /// Sends a message to a conversation. Whether the caller may post there is decided under the log's lock.
@@ -39,7 +40,7 @@ impl Domain {
             self.check_reply(&sight, original).await?;
         }
         let message = self.validated_message(draft).await?;
-        self.post(caller, conversation, &message, key).await
+        self.post(caller, conversation, Arc::new(message), key).await
     }
 
     async fn validated_message(&self, draft: MessageDraft) -> Result<ValidatedMessage, Error> {
@@ -51,32 +52,23 @@ impl Domain {
         &self,
         caller: &Caller,
         conversation: ConversationId,
-        message: &ValidatedMessage,
+        message: Arc<ValidatedMessage>,
         key: WriteKey,
     ) -> Result<Created<wire::Message>, Error> {
         if !message.attachments().is_empty() {
             let sending = AttachmentSend { key, conversation, sender: caller.user.clone(), message: message.clone() };
-            return self.sent_by(caller, self.0.log.change(sending).await?).await;
+            return match self.0.log.change(sending).await? {
+                ChangeOutcome::Applied(attachments, events) => sent(caller, &message, attachments, events.last()),
+                ChangeOutcome::Replayed(position) => self.replayed_message(caller, position).await,
+            };
         }
         let id = MessageId(key.id.0);
         match self.0.log.send(message.event(key, id, conversation, &caller.user, Vec::new())).await? {
-            SendOutcome::Appended(event) => sent(&event),
+            SendOutcome::Appended(event) => sent(caller, &message, Vec::new(), Some(&event)),
             SendOutcome::Recovered(position) => {
                 Ok(Created { replayed: false, ..self.replayed_message(caller, position).await? })
             }
             SendOutcome::Replayed(position) => self.replayed_message(caller, position).await,
-        }
-    }
-
-    /// What a change answers whose last event is a message.
-    async fn sent_by<Output>(
-        &self,
-        caller: &Caller,
-        changed: ChangeOutcome<Output>,
-    ) -> Result<Created<wire::Message>, Error> {
-        match changed {
-            ChangeOutcome::Applied(_, events) => sent(events.last().ok_or(Error::WriteFailed)?),
-            ChangeOutcome::Replayed(position) => self.replayed_message(caller, position).await,
         }
     }
 
@@ -109,10 +101,10 @@ impl Domain {
             let sight = visibility::of(&mut *self.connection().await?, caller, id).await?;
             self.check_reply(&sight, original).await?;
         }
-        let message = self.validated_message(draft).await?;
+        let message = Arc::new(self.validated_message(draft).await?);
         // The members of a direct conversation never change, so it needs no decision under the lock.
         if let Some(direct) = found.filter(|_| kind == ConversationKind::Direct) {
-            return self.post(caller, direct.id, &message, key).await;
+            return self.post(caller, direct.id, message, key).await;
         }
         let creation = ConversationCreation {
             key,
@@ -123,9 +115,14 @@ impl Domain {
             founder: caller.user.clone(),
             others,
             direct_key: Some(direct_key),
-            message: Some(message),
+            message: Some(message.clone()),
         };
-        self.sent_by(caller, self.0.log.change(creation).await?).await
+        match self.0.log.change(creation).await? {
+            ChangeOutcome::Applied(CreatedConversation { attachments, .. }, events) => {
+                sent(caller, &message, attachments, events.last())
+            }
+            ChangeOutcome::Replayed(position) => self.replayed_message(caller, position).await,
+        }
     }
 
     /// What a replay answers: the message as the caller sees it now, also if they have left.
@@ -136,7 +133,7 @@ impl Domain {
         let thing = match visibility::of(&mut connection, caller, event.conversation).await {
             Ok(sight) => sight.show_one(&mut connection, event).await?,
             // The conversation was deleted meanwhile.
-            Err(Error::NotFound) => wire::Message::told(event)?,
+            Err(Error::NotFound) => wire::Message::from_event(event)?,
             Err(error) => return Err(error),
         };
         Ok(Created { thing, created: true, replayed: true })
@@ -150,8 +147,17 @@ impl Domain {
     }
 }
 
-fn sent(event: &Event) -> Result<Created<wire::Message>, Error> {
-    Ok(Created { thing: wire::Message::told(event)?, created: true, replayed: false })
+/// What the sender is answered, made of what was written: its JSON is not parsed again.
+fn sent(
+    caller: &Caller,
+    message: &ValidatedMessage,
+    attachments: Vec<wire::Attachment>,
+    event: Option<&Arc<Event>>,
+) -> Result<Created<wire::Message>, Error> {
+    // A message is the last event of its change.
+    let event = event.ok_or(Error::WriteFailed)?;
+    let thing = wire::Message::from_payload(event, message.payload(&caller.user, attachments));
+    Ok(Created { thing, created: true, replayed: false })
 }
 
 fn no_such_reply() -> Error {

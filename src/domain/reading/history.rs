@@ -107,7 +107,7 @@ impl Domain {
         let seen = edits.into_iter().filter(|edit| sight.covers(edit.position));
         let mut found = Vec::new();
         for version in [created].into_iter().chain(seen) {
-            let text = wire::Message::told(&version)?.text;
+            let text = wire::Message::from_event(&version)?.text;
             found.extend(text.map(|text| wire::Version { text, at: Timestamp(version.created_at) }));
         }
         Ok(found)

@@ -30,8 +30,8 @@ pub async fn show(
     let mut messages = Vec::with_capacity(created.len());
     for event in created {
         let message = match current.get(&event.message) {
-            None => Message::told(event)?,
-            Some(end) if end.kind == EventKind::MessageDeleted => Message::told(event)?.deleted(end.created_at),
+            None => Message::from_event(event)?,
+            Some(end) if end.kind == EventKind::MessageDeleted => Message::from_deleted(event, end.created_at)?,
             Some(edit) => {
                 let sight = sights.get(&event.conversation).map(Vec::as_slice).unwrap_or_default();
                 edited(connection, event, edit, sight).await?
@@ -51,11 +51,11 @@ async fn edited(
     sight: &[Interval],
 ) -> Result<Message, Error> {
     if sight.iter().any(|interval| interval.contains(edit.position)) {
-        return Ok(Message::told(edit)?);
+        return Ok(Message::from_event(edit)?);
     }
-    let Some(message) = created.message else { return Ok(Message::told(created)?) };
+    let Some(message) = created.message else { return Ok(Message::from_event(created)?) };
     let seen = versions::last_edit_within(connection, message, sight).await?;
-    Ok(Message::told(seen.as_ref().unwrap_or(created))?)
+    Ok(Message::from_event(seen.as_ref().unwrap_or(created))?)
 }
 
 async fn count_reactions(

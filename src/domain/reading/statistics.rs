@@ -6,11 +6,14 @@ use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::{ConversationId, UserId};
 use crate::log::statistics::{self, CountError, DayRange, GroupBy, MessageCount};
-use crate::store::{ANSWER, Connection, UserRole, conversations, users};
+use crate::store::{Connection, UserRole, conversations, users};
 use chrono::NaiveDate;
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 
+/// How long a report waits for its turn.
+const REPORT_PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most days of a range.
 const MAX_DAYS: i64 = 366;
 /// Days of a range, when the client does not say.
@@ -77,7 +80,7 @@ impl Domain {
     }
 
     async fn place_for_a_report(&self) -> Result<SemaphorePermit<'_>, Error> {
-        match tokio::time::timeout(ANSWER, self.0.report_permits.acquire()).await {
+        match tokio::time::timeout(REPORT_PERMIT_TIMEOUT, self.0.report_permits.acquire()).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) | Err(_) => Err(Error::Busy),
         }

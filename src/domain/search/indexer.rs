@@ -20,7 +20,7 @@ const INDEX_GATHER_TIME: Duration = Duration::from_secs(1);
 /// first, and what is found comes later.
 const REST_FACTOR: u32 = 4;
 /// How long one batch may take.
-const INDEX_BATCH_TIMEOUT: Duration = Duration::from_secs(60);
+pub const INDEX_BATCH_TIMEOUT: Duration = Duration::from_secs(60);
 /// Events of a batch.
 const MAX_EVENTS_PER_BATCH: usize = 500;
 /// Rows of a deleted conversation that are forgotten at once.
@@ -69,9 +69,7 @@ async fn run(pool: Pool, mut head: watch::Receiver<Position>, reached: watch::Se
 }
 
 async fn attempt(pool: &Pool) -> Result<IndexStep, StoreError> {
-    let mut connection = pool.get().await?;
-    let filled = tokio::time::timeout(INDEX_BATCH_TIMEOUT, fill_if_behind(&mut connection)).await;
-    connection.settle(filled)
+    pool.ask(async |connection| fill_if_behind(connection).await).await
 }
 
 /// Looks first whether there is anything to do: the claim alone is a write.

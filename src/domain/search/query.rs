@@ -11,11 +11,13 @@ use crate::domain::service::Domain;
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{Event, read};
 use crate::store::search::{self, SearchCandidates, SearchFilter};
-use crate::store::{ANSWER, Connection, StoreError, Time};
+use crate::store::{Connection, StoreError, Time};
 use crate::wire;
-use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+/// How long a search waits for its turn.
+const SEARCH_PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Texts that one page looks at: words that have their pieces everywhere, and themselves nowhere, end a page early.
 const MAX_TEXTS_PER_PAGE: usize = 2_000;
 /// Conversations that the index is asked for by their numbers. More of them cost more than what is in between.
@@ -71,24 +73,10 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`] for the conversation, [`Error::Invalid`] for the sender, [`Error::Busy`].
     pub async fn search(&self, caller: &Caller, query: &SearchQuery) -> Result<SearchPage, Error> {
-        let permit = tokio::time::timeout(ANSWER, self.0.search_permits.acquire()).await;
+        let permit = tokio::time::timeout(SEARCH_PERMIT_TIMEOUT, self.0.search_permits.acquire()).await;
         let Ok(Ok(_permit)) = permit else { return Err(Error::Busy) };
-        let mut connection = self.connection().await?;
-        match tokio::time::timeout(ANSWER, bounded_page(&mut connection, caller, query)).await {
-            Ok(found) => found,
-            Err(silence) => Ok(connection.settle(Err::<Result<SearchPage, StoreError>, _>(silence))?),
-        }
+        self.pool().ask(async |connection| Ok::<_, StoreError>(page(connection, caller, query).await)).await?
     }
-}
-
-/// The page, in a transaction whose statements PostgreSQL itself ends, whoever is gone.
-async fn bounded_page(connection: &mut Connection, caller: &Caller, query: &SearchQuery) -> Result<SearchPage, Error> {
-    connection
-        .transaction(async |connection| {
-            connection.batch_execute("SET LOCAL statement_timeout = '5s'").await?;
-            page(connection, caller, query).await
-        })
-        .await
 }
 
 async fn page(connection: &mut Connection, caller: &Caller, query: &SearchQuery) -> Result<SearchPage, Error> {

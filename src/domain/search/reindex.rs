@@ -6,6 +6,10 @@ use crate::log::epoch;
 use crate::store::search::{self, IndexClaim, IndexProgress};
 use crate::store::{Connection, Pool, StoreError};
 use diesel_async::AsyncConnection;
+use std::time::Duration;
+
+/// How long one statement of a rebuilding may take: emptying the index waits for those who search.
+pub const REBUILD_STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How far a rebuilding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

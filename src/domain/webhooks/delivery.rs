@@ -9,7 +9,7 @@ use crate::log::{Cursor, Event};
 use crate::shutdown::Shutdown;
 use crate::store::webhook_leases::{self, DeliveryFailure, WebhookLease};
 use crate::store::webhooks::WebhookRow;
-use crate::store::{ANSWER, Connection, Pool, StoreError, WebhookState};
+use crate::store::{Connection, Pool, StoreError, WebhookState};
 use crate::telemetry::error_chain;
 use crate::wire::Encoded;
 use bytes::Bytes;
@@ -229,7 +229,5 @@ async fn ask<T>(
     context: &DeliveryContext,
     question: impl for<'a> FnOnce(&'a mut Connection) -> BoxFuture<'a, Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let mut connection = context.pool.get().await?;
-    let answered = tokio::time::timeout(ANSWER, question(&mut connection)).await;
-    connection.settle(answered)
+    context.pool.ask(async |connection| question(connection).await).await
 }

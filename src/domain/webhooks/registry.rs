@@ -5,7 +5,7 @@ use crate::domain::auth::secrets::random_bytes;
 use crate::domain::common::pagination::truncate_to_page;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::created::Created;
-use crate::domain::idempotency::key::{check_repeat, check_unused};
+use crate::domain::idempotency::key::check_row;
 use crate::domain::idempotency::request::RequestIdentity;
 use crate::domain::reading::named_cursors::{CursorTarget, resolve_target};
 use crate::domain::reading::visibility;
@@ -14,7 +14,7 @@ use crate::domain::webhooks::signing;
 use crate::ids::{ConversationId, Position, WebhookId};
 use crate::log::{WriteKey, epoch};
 use crate::store::webhooks::{NewWebhook, WebhookChanges, WebhookRow};
-use crate::store::{self, Connection, EventKind, WebhookState, webhooks};
+use crate::store::{Connection, EventKind, WebhookState, webhooks};
 use crate::wire::FieldError;
 use diesel_async::AsyncConnection;
 use uuid::Uuid;
@@ -190,13 +190,8 @@ fn replayed(webhook: WebhookRow) -> Created<RegisteredWebhook> {
 
 /// What an earlier request with this key made.
 async fn repeated(connection: &mut Connection, key: &WriteKey) -> Result<Option<WebhookRow>, Error> {
-    let Some(webhook) = webhooks::by_id(connection, WebhookId(key.id.0)).await? else {
-        check_unused(connection, key).await?;
-        return Ok(None);
-    };
-    check_repeat(key, webhook.owner, &webhook.mac)?;
-    store::durability_barrier(connection).await?;
-    Ok(Some(webhook))
+    let found = webhooks::by_id(connection, WebhookId(key.id.0)).await?;
+    check_row(connection, key, found, |webhook| (webhook.owner, &webhook.mac)).await
 }
 
 fn check_types(types: Option<&[String]>) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use crate::log::read::{self, MissedQuery};
 use crate::log::{Cursor, Wakeups};
 use crate::shutdown::Shutdown;
 use crate::store::webhook_leases::{self, DueWebhook};
-use crate::store::{ANSWER, Pool, StoreError};
+use crate::store::{Pool, StoreError};
 use crate::telemetry::error_chain;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,8 @@ const MIN_SCHEDULE_INTERVAL: Duration = Duration::from_millis(100);
 const SCHEDULE_REST_FACTOR: u32 = 4;
 /// The longest rest, also while PostgreSQL is away.
 const MAX_SCHEDULE_REST: Duration = Duration::from_secs(5);
+/// How long one look may take, in all its queries: many webhooks take many.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Webhooks that are read at once.
 const WEBHOOKS_PER_PAGE: i64 = 500;
 /// How far behind the head a webhook is left that has nothing to deliver,
@@ -92,31 +94,28 @@ async fn look(
     let behind = if all { 0 } else { MAX_IDLE_LAG };
     let mut found = Vec::new();
     let mut after = WebhookId(Uuid::nil());
-    let mut connection = scheduler.context.pool.get().await?;
-    let looking = async {
-        let state = epoch::load(&mut connection, *known).await?;
+    let looking = scheduler.context.pool.ask_within(LOOK_TIMEOUT, async |connection| {
+        let state = epoch::load(connection, *known).await?;
         let head = state.head();
         *known = head.position;
         loop {
-            let due = webhook_leases::due(&mut connection, head.epoch, head.position, after, WEBHOOKS_PER_PAGE).await?;
+            let due = webhook_leases::due(connection, head.epoch, head.position, after, WEBHOOKS_PER_PAGE).await?;
             let Some(last) = due.last() else { break };
             after = last.id;
             let interests: Vec<_> = due.iter().map(interest).collect();
-            let news = read::have_missed(&mut connection, &interests, head.position).await?;
+            let news = read::have_missed(connection, &interests, head.position).await?;
             let (busy, idle): (Vec<_>, Vec<_>) =
                 due.into_iter().zip(news).partition(|(due, news)| *news || !is_good(&state, due));
             found.extend(busy.into_iter().map(|(due, _)| due));
             let idle = idle.into_iter().map(|(due, _)| due);
             let left: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > behind).collect();
             if !left.is_empty() {
-                webhook_leases::skip_to_head(&mut connection, &left, head.epoch, head.position).await?;
+                webhook_leases::skip_to_head(connection, &left, head.epoch, head.position).await?;
             }
         }
         Ok::<_, StoreError>(())
-    };
-    // Many webhooks take many queries.
-    let looked = tokio::time::timeout(ANSWER * 6, looking).await;
-    connection.settle(looked)?;
+    });
+    looking.await?;
     if all {
         *passed = Some(Instant::now());
     }

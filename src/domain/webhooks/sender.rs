@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const TARGET_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an attempt may take in all.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long an answer is read that is thrown away: only so that its connection can serve the next event.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+const TARGET_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of an answer that are read at most.
 const MAX_DRAINED_BYTES: usize = 64 * 1024;
 /// How long a connection is kept for the next event.
@@ -65,7 +65,7 @@ impl WebhookSender {
             .redirect(Policy::none())
             .referer(false)
             .dns_resolver(Arc::new(targets.resolver().clone()))
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(TARGET_CONNECT_TIMEOUT)
             .timeout(RESPONSE_TIMEOUT)
             .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
             .pool_max_idle_per_host(1)
@@ -111,7 +111,7 @@ async fn check_response(response: Response) -> Result<(), WebhookPostError> {
     let asked =
         response.headers().get(RETRY_AFTER).and_then(|value| backoff::retry_after(value.to_str().ok()?, Utc::now()));
     // What counts is the status. The rest may be endless.
-    let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain(response)).await;
+    let _ = tokio::time::timeout(TARGET_DRAIN_TIMEOUT, drain(response)).await;
     if status.is_success() {
         return Ok(());
     }

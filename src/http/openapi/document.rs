@@ -1,6 +1,6 @@
 //! What stands above the operations: title, license, schemas of the stream, and security schemes.
 
-use crate::wire::{End, EphemeralEvent, Event, Problem, Ready, Reset};
+use crate::wire::{End, EphemeralEvent, EventObject, ProblemDocument, Ready, Reset};
 use utoipa::openapi::OpenApi as Openapi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
         description = "Messaging over plain HTTP. What the stream carries is described in `openapi/stream.md`.",
         license(name = "MIT OR Apache-2.0"),
     ),
-    components(schemas(Problem, Event, EphemeralEvent, Ready, Reset, End)),
+    components(schemas(ProblemDocument, EventObject, EphemeralEvent, Ready, Reset, End)),
     modifiers(&SecuritySchemes),
 )]
 pub struct ApiDocument;

@@ -77,7 +77,7 @@ impl Problem {
     pub fn into_document(self, request_id: &str) -> Response {
         let fields = *self.0;
         let (status, code, title) = fields.code.parts();
-        let document = wire::Problem {
+        let document = wire::ProblemDocument {
             kind: format!("urn:longwave:problem:{code}"),
             title,
             status: status.as_u16(),

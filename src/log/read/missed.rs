@@ -18,11 +18,11 @@ pub struct MissedRange {
 }
 
 /// Bytes of events that are read at once, each of which counts for its payload and [`EVENT_OVERHEAD_BYTES`].
-const MAX_PAGE_BYTES: i32 = 48 * 1024;
+const MAX_MISSED_PAGE_BYTES: i32 = 48 * 1024;
 /// What an event takes in memory besides its payload.
 const EVENT_OVERHEAD_BYTES: i32 = 256;
 /// Most events that are read at once.
-pub const MAX_PAGE_EVENTS: usize = (MAX_PAGE_BYTES / EVENT_OVERHEAD_BYTES) as usize;
+pub const MAX_PAGE_EVENTS: usize = (MAX_MISSED_PAGE_BYTES / EVENT_OVERHEAD_BYTES) as usize;
 
 /// Reads where a user's events of a range stand, in order: those that lie inside the user's memberships, the first
 /// `limit`.
@@ -110,7 +110,7 @@ pub async fn events_page(connection: &mut Connection, positions: &[Position]) ->
     .sql(" AND w.position = ANY(")
     .bind::<Array<BigInt>, _>(positions)
     .sql(") WINDOW place AS (ORDER BY w.position)) e WHERE e.bytes <= ")
-    .bind::<Integer, _>(MAX_PAGE_BYTES)
+    .bind::<Integer, _>(MAX_MISSED_PAGE_BYTES)
     .sql(" OR e.number = 1 ORDER BY e.position");
     Ok(query.load(connection).await?)
 }

@@ -38,7 +38,7 @@ const APPEND_SESSION_SETTINGS: &str = "
 /// the log's lock. By itself, because not all platforms know it.
 const CLIENT_CHECK: &str = "SET client_connection_check_interval = '2s'";
 /// How long a new connection may take until it answers queries.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const APPEND_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a process that starts waits for the log's lock.
 pub const FIRST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -67,7 +67,7 @@ pub async fn new_epoch(url: &str) -> Result<Epoch, AttemptError> {
 /// Opens a connection; a new epoch begins where one is due. Answers the head as well. `known` is any position that was
 /// seen committed; `lock_timeout` is how long others may hold the log's lock meanwhile.
 pub async fn open(url: &str, known: Position, lock_timeout: Duration) -> Result<(AppendSession, Position), String> {
-    let mut session = within(CONNECT_TIMEOUT, connect_session(url)).await?;
+    let mut session = within(APPEND_CONNECT_TIMEOUT, connect_session(url)).await?;
     let context = AppendContext { cluster: session.cluster, known };
     let enter = append::enter(&mut session.connection, context);
     let head = within(lock_timeout, enter.map_err(|error| error_chain(&error))).await?;

@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 /// How long a query may take that many wait for. PostgreSQL ends it a tenth earlier.
-pub const ANSWER: Duration = Duration::from_secs(5);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection: longer and its client has given up.
 const POOL_WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -24,7 +24,7 @@ pub struct Pool {
 impl Pool {
     /// Makes a pool of at most `size` connections for queries that somebody waits for.
     pub fn new(url: &str, size: usize) -> Self {
-        Self::with_query_timeout(url, size, ANSWER)
+        Self::with_query_timeout(url, size, QUERY_TIMEOUT)
     }
 
     /// Makes a pool of at most `size` connections for queries that may take as long as `query_timeout`: maintenance.
@@ -64,9 +64,25 @@ impl Pool {
         &self,
         query: impl AsyncFnOnce(&mut Connection) -> Result<T, E>,
     ) -> Result<T, StoreError> {
+        self.ask_within(self.query_timeout, query).await
+    }
+
+    /// Runs several queries on a connection of the pool as [`Pool::ask`] does, and gives up after `limit`. PostgreSQL ends
+    /// each of them that takes longer than the pool's queries may.
+    ///
+    /// # Errors
+    /// That of the queries, or [`StoreError::Unreachable`].
+    ///
+    /// # Cancel safety
+    /// As that of [`Pool::ask`].
+    pub async fn ask_within<T, E: Into<StoreError>>(
+        &self,
+        limit: Duration,
+        queries: impl AsyncFnOnce(&mut Connection) -> Result<T, E>,
+    ) -> Result<T, StoreError> {
         let mut lent = UnansweredConnection(Some(self.get().await?));
         let Some(connection) = &mut lent.0 else { return Err(StoreError::Unreachable("no connection".into())) };
-        let answered = tokio::time::timeout(self.query_timeout, query(connection)).await;
+        let answered = tokio::time::timeout(limit, queries(connection)).await;
         let answer = answered.map_err(|_| StoreError::Unreachable("no answer in time".into()))?;
         // It goes back to the pool.
         drop(lent.0.take());
@@ -76,25 +92,6 @@ impl Pool {
 
 /// A connection on loan from the [`Pool`].
 pub struct PooledConnection(Object<ConnectionManager>);
-
-impl PooledConnection {
-    /// Takes in what came of a query within [`ANSWER`]; a connection whose query was given up is closed.
-    ///
-    /// # Errors
-    /// That of the query, or [`StoreError::Unreachable`].
-    pub fn settle<T, E: Into<StoreError>>(
-        self,
-        answered: Result<Result<T, E>, tokio::time::error::Elapsed>,
-    ) -> Result<T, StoreError> {
-        match answered {
-            Ok(answer) => answer.map_err(Into::into),
-            Err(_) => {
-                drop(Object::take(self.0));
-                Err(StoreError::Unreachable("no answer in time".into()))
-            }
-        }
-    }
-}
 
 impl Deref for PooledConnection {
     type Target = Connection;

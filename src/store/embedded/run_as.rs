@@ -18,11 +18,11 @@ const USERS: [&str; 2] = ["postgres", "nobody"];
 #[derive(Clone, Debug)]
 pub(super) struct RunAs {
     /// Whom to become, if not ourselves.
-    user: Option<User>,
+    user: Option<SystemUser>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct User {
+struct SystemUser {
     name: String,
     uid: u32,
     gid: u32,
@@ -44,7 +44,7 @@ impl RunAs {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let user = match owner {
             Some(owner) if owner.uid() != 0 => {
-                Some(User { name: name_of(&passwd, owner.uid()), uid: owner.uid(), gid: owner.gid() })
+                Some(SystemUser { name: name_of(&passwd, owner.uid()), uid: owner.uid(), gid: owner.gid() })
             }
             _ => USERS.iter().find_map(|name| look_up(&passwd, name)),
         };
@@ -121,12 +121,12 @@ impl RunAs {
 }
 
 /// Finds a user by name in the text of `/etc/passwd`.
-fn look_up(passwd: &str, name: &str) -> Option<User> {
+fn look_up(passwd: &str, name: &str) -> Option<SystemUser> {
     let mut fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let fields = fields.find(|fields| fields[0] == name)?;
     // macOS writes the ids of nobody as -2.
     let id = |field: &&str| field.parse::<i64>().ok().map(|id| id as u32);
-    Some(User { name: name.to_owned(), uid: fields.get(2).and_then(id)?, gid: fields.get(3).and_then(id)? })
+    Some(SystemUser { name: name.to_owned(), uid: fields.get(2).and_then(id)?, gid: fields.get(3).and_then(id)? })
 }
 
 /// Returns the name of a user id, or the id in words for one without a name.

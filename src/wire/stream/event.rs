@@ -16,7 +16,8 @@ use utoipa::ToSchema;
 
 /// One entry of the log, as clients receive it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Event<'a> {
+#[schema(as = Event)]
+pub struct EventObject<'a> {
     /// Resume after it.
     #[schema(value_type = String)]
     cursor: String,
@@ -45,10 +46,10 @@ enum Data<'a> {
     Change(&'a RawValue),
 }
 
-impl<'a> Event<'a> {
+impl<'a> EventObject<'a> {
     fn new(event: &'a log::Event) -> Result<Self, ShapeError> {
         let (name, data) = if matches!(event.kind, EventKind::MessageCreated | EventKind::MessageEdited) {
-            let message = Box::new(Message::told(event)?);
+            let message = Box::new(Message::from_event(event)?);
             (Cow::Owned(message.sender.name.clone()), Data::Message { message })
         } else {
             let payload = ChangePayload::parse(&event.payload)?;
@@ -105,7 +106,7 @@ impl Encoded {
 
     fn sse(&self) -> &(Frame, Range<usize>) {
         self.sse.get_or_init(|| {
-            let json = Event::new(&self.event).and_then(|event| Ok(serde_json::to_vec(&event)?));
+            let json = EventObject::new(&self.event).and_then(|event| Ok(serde_json::to_vec(&event)?));
             let json = json.unwrap_or_else(|error| self.unreadable(&error));
             Framing::Sse.frame(&self.event.cursor().to_string(), self.event.kind.as_str(), &json)
         })
@@ -124,7 +125,7 @@ impl Encoded {
 pub struct EventsPage {
     /// `after`, resolved.
     from: String,
-    #[schema(value_type = Vec<Event>)]
+    #[schema(value_type = Vec<EventObject>)]
     events: Vec<Box<RawValue>>,
     /// Poll on from here: every event of mine between `from` and `cursor` is in `events`.
     cursor: String,

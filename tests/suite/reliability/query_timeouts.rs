@@ -1,28 +1,56 @@
 //! Queries that take too long: they end in PostgreSQL too, and their clients are told to come again.
 
-use crate::support::{Database, TestApp, eventually};
+use crate::support::{Database, TestApp, eventually, within};
+use diesel::QueryResult;
 use diesel_async::SimpleAsyncConnection;
-use longwave::store::{ANSWER, Pool, StoreError};
+use longwave::store::{Connection, ErrorClass, Pool, StoreError, classify};
 use std::time::Duration;
 
 /// Within which PostgreSQL has ended what it was told to end.
 const ENDED_WITHIN: Duration = Duration::from_secs(20);
 
+/// Runs for as long as nobody ends it.
+async fn sleep(connection: &mut Connection) -> QueryResult<()> {
+    connection.batch_execute("SELECT pg_sleep(600)").await
+}
+
+async fn count_sleeping(client: &tokio_postgres::Client) -> i64 {
+    let query = "SELECT count(*) FROM pg_stat_activity
+                  WHERE query = 'SELECT pg_sleep(600)' AND state = 'active' AND datname = current_database()";
+    client.query_one(query, &[]).await.expect("the activity").get(0)
+}
+
+async fn expect_none_sleeping(client: &tokio_postgres::Client) {
+    let ended = async || (count_sleeping(client).await == 0).then_some(());
+    eventually("the query has ended", ENDED_WITHIN, ended).await;
+}
+
 #[tokio::test]
 async fn a_query_that_takes_too_long_ends_in_postgresql_too() {
     let database = Database::migrated().await;
     let pool = Pool::new(database.url(), 1);
-    let mut connection = pool.get().await.expect("a connection");
-    let answered = tokio::time::timeout(ANSWER, connection.batch_execute("SELECT pg_sleep(600)")).await;
-    let answer = connection.settle(answered);
-    assert!(matches!(answer, Err(StoreError::Unreachable(_) | StoreError::Unavailable(_))), "{answer:?}");
+    let answer = pool.ask(sleep).await;
+    assert!(
+        matches!(&answer, Err(StoreError::Unavailable(error)) if classify(error) == ErrorClass::Timeout),
+        "{answer:?}"
+    );
+    expect_none_sleeping(&database.client().await).await;
+}
+
+#[tokio::test]
+async fn a_query_that_is_given_up_ends_in_postgresql_too_and_the_next_one_waits_for_nothing() {
+    let database = Database::migrated().await;
     let client = database.client().await;
-    let query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)' AND state = 'active'";
-    eventually("the query has ended", ENDED_WITHIN, async || {
-        let running: i64 = client.query_one(query, &[]).await.expect("the activity").get(0);
-        (running == 0).then_some(())
-    })
-    .await;
+    let pool = Pool::with_query_timeout(database.url(), 1, Duration::from_secs(600));
+    let asking = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.ask(sleep).await }
+    });
+    eventually("the query runs", ENDED_WITHIN, async || (count_sleeping(&client).await == 1).then_some(())).await;
+    asking.abort();
+    let next = pool.ask(async |connection| connection.batch_execute("SELECT 1").await);
+    within("another query is answered", ENDED_WITHIN, next).await.expect("an answer");
+    expect_none_sleeping(&client).await;
 }
 
 #[tokio::test]

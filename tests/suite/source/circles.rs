@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use super::imports::imported_paths;
 use super::tokens::{tokens, without_tests};
-use super::tree::SourceFile;
+use super::tree::{SourceFile, production_files};
 
 /// A file is named by its module path: `["log", "writer"]`.
 type ModulePath = Vec<String>;
@@ -112,6 +112,12 @@ fn resolve(own: &[String], path: &[String], modules: &BTreeMap<ModulePath, Strin
     let length = (1..=full.len()).rev().find(|length| modules.contains_key(&full[..*length]))?;
     let name = full[length..].join("::");
     Some((modules[&full[..length]].clone(), if name.is_empty() { "the module".into() } else { name }))
+}
+
+#[test]
+fn imports_between_files_form_no_circle() {
+    let circles = ImportGraph::new(&production_files()).circles();
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
 /// Answers the circles of made-up files, each a path and a text.

@@ -1,11 +1,20 @@
 //! A folder of `src` is small enough to be taken in at a glance.
 
+use super::tree::{below, entries, folders, src};
+
 const MAX_ENTRIES: usize = 15;
 
 /// Answers the folders with too many entries, of a list of folders and the entries that each has.
 fn overfull(folders: &[(String, usize)]) -> Vec<String> {
     let overfull = folders.iter().filter(|(_, count)| *count > MAX_ENTRIES);
     overfull.map(|(folder, count)| format!("{folder} has {count} entries")).collect()
+}
+
+#[test]
+fn folders_hold_at_most_fifteen_entries() {
+    let counted: Vec<_> = folders().iter().map(|folder| (below(folder, &src()), entries(folder).len())).collect();
+    let overfull = overfull(&counted);
+    assert!(overfull.is_empty(), "{}", overfull.join("\n"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tokens::{tokens, without_tests};
-use super::tree::SourceFile;
+use super::tree::{SourceFile, production_files};
 
 const TYPE_KEYWORDS: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
 const CONSTANT_KEYWORDS: [&str; 2] = ["const", "static"];
@@ -37,6 +37,13 @@ fn repeated_names(files: &[SourceFile], keywords: &[&str]) -> Vec<String> {
     }
     let repeated = places.into_iter().filter(|(_, files)| files.len() > 1);
     repeated.map(|(name, files)| format!("{name}: {}", files.join(", "))).collect()
+}
+
+#[test]
+fn names_of_types_and_constants_stand_once() {
+    let files = production_files();
+    let repeated = [repeated_names(&files, &TYPE_KEYWORDS), repeated_names(&files, &CONSTANT_KEYWORDS)].concat();
+    assert!(repeated.is_empty(), "{}", repeated.join("\n"));
 }
 
 #[test]

@@ -27,6 +27,11 @@ pub fn source_files() -> Vec<SourceFile> {
     sources.map(read).collect()
 }
 
+/// Answers the files of `src` without those of tests, which stand in folders named `tests`.
+pub fn production_files() -> Vec<SourceFile> {
+    source_files().into_iter().filter(|file| !file.path.split('/').any(|part| part == "tests")).collect()
+}
+
 /// Answers `src` and all folders in it.
 pub fn folders() -> Vec<PathBuf> {
     let mut found = vec![src()];
