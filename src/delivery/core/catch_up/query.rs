@@ -53,8 +53,10 @@ impl PageQuery {
         let subscriber = &subscription.subscriber;
         let (id, user, only) = (subscriber.id, subscriber.user, subscriber.only);
         let deletions = recent.deletions();
-        let is_current = |ahead: &Box<ReadAhead>| !deletions.may_concern(ahead.texts(), ahead.deletions);
-        let mut read_ahead = subscription.read_ahead.take().filter(is_current);
+        let mut read_ahead = match subscription.read_ahead.take() {
+            Some(ahead) if !deletions.may_concern(ahead.texts(), ahead.deletions) => Some(ahead),
+            _ => None,
+        };
         if let Some(ahead) = &mut read_ahead {
             ahead.deletions = deletions.count();
         }
