@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_was_read_before_a_change_is_not_remembered_after_it() {
+fn identity_read_before_a_change_is_not_cached_after_it() {
     let remembered = ExpiringCache::<&str, u32>::default();
     let before = remembered.changes();
     remembered.put("one", 1, before);
