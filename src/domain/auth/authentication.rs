@@ -17,9 +17,9 @@ impl Domain {
     /// Finds out who calls with an access token.
     ///
     /// # Errors
-    /// The codes of 401.
+    /// [`Error::TokenInvalid`], [`Error::TokenExpired`], [`Error::SessionRevoked`].
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
-        // Checked a moment ago, it is still what it was, but for its end.
+        // A token that was checked within the time to live can only have expired or been revoked since.
         if let Some(caller) = self.0.identities.callers.get(token).filter(|caller| caller.expires_at > Utc::now()) {
             return self.admit(caller);
         }
@@ -63,17 +63,17 @@ impl Domain {
         Ok(Caller { user: self.known(IdentityKey::Id(bot)).await?, session: Some(session), expires_at })
     }
 
-    /// Finds out who calls with a ticket, which is spent by it.
+    /// Finds out who calls with a ticket, and spends it.
     ///
     /// # Errors
-    /// The codes of 401.
+    /// [`Error::TokenInvalid`], [`Error::TokenExpired`], [`Error::SessionRevoked`].
     pub async fn redeem(&self, ticket: &str) -> Result<Caller, Error> {
         let ticket = self.take_ticket(ticket).await?;
         let user = self.known(IdentityKey::Id(ticket.user_id)).await?;
         self.admit(Caller { user, session: ticket.session_id, expires_at: ticket.token_expires_at })
     }
 
-    /// Forgets users that have not called lately, until it is dropped.
+    /// Drops cached identities that have expired, until it is dropped itself.
     pub async fn forget_identities(&self) {
         loop {
             tokio::time::sleep(IDENTITY_TTL).await;

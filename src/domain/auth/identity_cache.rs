@@ -1,4 +1,4 @@
-//! Who calls: from a token or a ticket to a user, without a query for each request.
+//! A cache of callers and users, so that not every request makes a query.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::error::Error;
@@ -12,12 +12,13 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a node trusts what it read of a user, and again what it then made of a token. Disabled users are noticed sooner, with the revocations.
+/// How long an entry is used, for users and again for the callers that are made of them. Disabled users are refused
+/// sooner, by the revocations.
 pub(super) const IDENTITY_TTL: Duration = Duration::from_secs(10);
-/// Tokens and users that are remembered at most; above it, all of them are forgotten. Those who only listen show theirs
-/// once, and what it takes to remember them is not given back to the machine.
+/// Entries of each cache. When it is full, all of them are dropped: clients that hold a stream show their token once,
+/// and a larger cache would only hold memory.
 const MAX_CACHED_IDENTITIES: usize = 4_096;
-/// Users that are read at once.
+/// Users or tokens that are read in one query.
 const MAX_IDENTITIES_PER_QUERY: usize = 1_000;
 
 /// How a token names its user.
@@ -27,7 +28,7 @@ pub(super) enum IdentityKey {
     Name(String),
 }
 
-/// Users that called lately. Those who come at the same time, and are not among them, are read in one query.
+/// Users that called lately. Misses at the same time share one query.
 pub struct IdentityCache {
     /// By their tokens.
     pub(super) callers: ExpiringCache<Box<str>, Caller>,
@@ -38,7 +39,7 @@ pub struct IdentityCache {
 }
 
 impl IdentityCache {
-    /// Remembers nobody yet.
+    /// Starts empty.
     pub fn new(pool: Pool) -> Self {
         let of_bots = pool.clone();
         let bots = DataLoader::start(MAX_IDENTITIES_PER_QUERY, move |hashes| {
@@ -66,9 +67,9 @@ impl IdentityCache {
         user
     }
 
-    /// Forgets a user who has changed.
+    /// Drops a user who has changed.
     pub fn forget_user(&self, id: UserId) {
-        // The users first: of them the callers are made.
+        // The users first, because callers are made of them.
         self.users.drop_those(|user| user.id == id);
         self.callers.drop_those(|caller| caller.user.id == id);
     }
@@ -79,12 +80,12 @@ impl IdentityCache {
     }
 }
 
-/// What was read or checked within [`IDENTITY_TTL`].
+/// A cache whose entries are used for [`IDENTITY_TTL`].
 pub(super) struct ExpiringCache<K, V>(Mutex<CacheEntries<K, V>>);
 
 struct CacheEntries<K, V> {
     entries: HashMap<K, (V, Instant)>,
-    /// How often something has changed: what was read before the last time may be old.
+    /// Counts the changes: what was read before the last one may be stale, and is not put into the cache.
     changes: u64,
 }
 
@@ -106,7 +107,7 @@ impl<K: Eq + Hash, V: Clone> ExpiringCache<K, V> {
         self.lock().changes
     }
 
-    /// Remembers what was read when there were so many `changes`, unless there has been one since.
+    /// Puts an entry that was read when there had been so many `changes`, unless there was another one since.
     pub(super) fn put(&self, key: K, value: V, changes: u64) {
         let mut memory = self.lock();
         if memory.changes != changes {

@@ -62,9 +62,6 @@ impl Change for MessageDeletion {
 }
 
 /// Deletes a message that was not deleted yet: its text and all that hangs on it. The event stands at `locked.next`.
-///
-/// # Errors
-/// As PostgreSQL has it.
 pub async fn delete_under_lock(
     connection: &mut Connection,
     key: WriteKey,

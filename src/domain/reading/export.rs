@@ -1,4 +1,4 @@
-//! Exports: all that somebody may see of a conversation, a page at a time.
+//! Exports: all events of a conversation that a member may see, a page at a time.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::error::Error;
@@ -12,12 +12,12 @@ use crate::store::Connection;
 use crate::wire::ResetCode;
 use chrono::Utc;
 
-/// An export that goes on.
+/// An export under way.
 #[derive(Clone, Debug)]
 pub struct Export {
     caller: Caller,
     conversation: ConversationId,
-    /// What was read.
+    /// The last position that was read.
     covered: Position,
     /// The head of the log when it began.
     upto: Position,
@@ -27,7 +27,7 @@ pub struct Export {
 #[derive(Clone, Debug)]
 pub enum ExportStart {
     Export(Export),
-    /// The cursor is worth nothing; this one is fresh.
+    /// The cursor cannot be resumed from; this one is fresh.
     Dead(ResetCode, Cursor),
 }
 
@@ -58,8 +58,8 @@ impl Domain {
 }
 
 impl Export {
-    /// Reads the next events; none: all were read. What the caller may see is found out anew, since an export takes a
-    /// while.
+    /// Reads the next events; an empty page is the end. What the caller may see is read anew for each page, since an
+    /// export may take long.
     ///
     /// # Errors
     /// [`Error::SessionRevoked`], [`Error::TokenExpired`]; [`Error::NotFound`] when the caller has left;
@@ -94,8 +94,8 @@ impl Export {
         Ok(())
     }
 
-    /// Checks that nothing was missing from what was read. Asked afterwards: retention tells what it will drop before it
-    /// drops anything.
+    /// Checks that retention has dropped nothing of what was to be read. Checked after the read, because retention
+    /// announces what it will drop before it drops anything.
     async fn check_kept(&self, connection: &mut Connection) -> Result<(), Error> {
         let oldest = epoch::oldest_position(connection).await?;
         if self.covered < oldest.previous() { Err(Error::CursorExpired) } else { Ok(()) }

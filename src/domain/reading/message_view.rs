@@ -1,6 +1,6 @@
-//! Messages as they are now, to somebody who reads them: what became of them where the reader sees it.
+//! Messages as a reader sees them: with the edits, deletions and reactions that the reader may see.
 //!
-//! To former members, that is what they were in their time, but for a deleted text, which is gone everywhere.
+//! Former members see a message as it was in their time. A deleted text is gone for everybody.
 
 use crate::domain::error::Error;
 use crate::ids::{ConversationId, MessageId, Position, UserId};
@@ -10,13 +10,10 @@ use crate::store::{Connection, EventKind, reactions};
 use crate::wire::{Message, Reaction};
 use std::collections::HashMap;
 
-/// What a reader sees of conversations.
+/// The intervals of each conversation that a reader may read.
 pub type VisibleIntervals = HashMap<ConversationId, Vec<Interval>>;
 
-/// Shows messages, each given by its `message.created`, in their order.
-///
-/// # Errors
-/// [`crate::store::StoreError`].
+/// Makes the views of messages, each given by its `message.created`; keeps their order.
 pub async fn show(
     connection: &mut Connection,
     reader: UserId,
@@ -43,7 +40,7 @@ pub async fn show(
     Ok(messages)
 }
 
-/// An edited message: its last version that the reader sees.
+/// An edited message, as the last version that the reader may see.
 async fn edited(
     connection: &mut Connection,
     created: &Event,

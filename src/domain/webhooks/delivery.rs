@@ -1,4 +1,5 @@
-//! One run: the events that wait for one webhook, one after the other, until there are none, one fails, or others are due.
+//! A run: delivers the pending events of one webhook, one after the other, until there are none, one fails, or the run
+//! has lasted long enough.
 
 use crate::domain::webhooks::backoff;
 use crate::domain::webhooks::sender::{RESPONSE_TIMEOUT, WebhookPostError, WebhookSender};
@@ -17,41 +18,42 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a lease lasts that nobody renews: an attempt and the queries around it. A node that dies is taken over then.
+/// How long a lease lasts that is not renewed: an attempt and the queries around it. After it, another node takes over
+/// from one that died.
 const DELIVERY_LEASE: Duration = Duration::from_secs(30);
-/// How long a run may go on, so that others get its place.
+/// How long a run may last, so that other webhooks get its slot.
 const MAX_RUN_TIME: Duration = Duration::from_secs(10);
-/// How long events that were read may wait: whoever deletes a message, or is logged out, expects it to be soon.
+/// How old an event may be since it was read: a deletion of a message and a removal of a member must take effect soon.
 const MAX_EVENT_AGE: Duration = Duration::from_secs(2);
-/// How long an attempt may go on after shutdown has begun.
+/// How long an attempt may last after shutdown has begun.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// What every delivery needs.
 pub struct DeliveryContext {
-    /// Connections that serve nothing else.
+    /// Serves deliveries only.
     pub pool: Pool,
     pub sender: WebhookSender,
     pub shutdown: Shutdown,
 }
 
-/// What waits for a webhook.
+/// The events that wait for a webhook.
 enum PendingEvents {
-    /// In order; none, if they were kept no longer when they were read.
+    /// In order. Empty if retention dropped them before they were read.
     Events(Vec<Event>),
-    /// Nothing up to here.
+    /// There are none up to here.
     Nothing(Cursor),
     /// The log cannot go on from the cursor.
     Dead(CursorStatus),
 }
 
-/// Why a run goes on or not.
+/// Whether a run goes on.
 #[derive(PartialEq, Eq)]
 enum RunStep {
     On,
     End,
 }
 
-/// Delivers what waits for a webhook, if nobody else does.
+/// Delivers the pending events of a webhook, unless another run does.
 pub async fn deliver_pending(context: &DeliveryContext, id: WebhookId) {
     let lease = LeaseId::new();
     let ended = match ask(context, move |c| Box::pin(webhook_leases::claim(c, id, lease, DELIVERY_LEASE))).await {
@@ -62,7 +64,7 @@ pub async fn deliver_pending(context: &DeliveryContext, id: WebhookId) {
     if let Err(error) = ended {
         tracing::warn!(webhook = %id, error = error_chain(&error), "cannot go on with a webhook");
     }
-    // If this does not come through, the lease ends by itself.
+    // If this fails, the lease expires.
     if let Err(error) = ask(context, move |c| Box::pin(webhook_leases::release(c, id, lease))).await {
         tracing::warn!(webhook = %id, error = error_chain(&error), "cannot give the lease of a webhook back");
     }
@@ -105,7 +107,7 @@ async fn post_all(
 ) -> Result<RunStep, StoreError> {
     let (mut passed, mut failures) = (None, webhook.attempts);
     for (index, event) in events.into_iter().enumerate() {
-        // However slow the database is, the first is as fresh as can be.
+        // The first event is posted however slow the database was: reading it again would not make it fresher.
         if index > 0 && read_at.elapsed() > MAX_EVENT_AGE || context.shutdown.is_requested() {
             break;
         }
@@ -140,7 +142,7 @@ fn is_wanted(webhook: &WebhookRow, event: &Event) -> bool {
 
 /// Posts one event; `None` when the server shuts down before the target has answered.
 async fn post(context: &DeliveryContext, webhook: &WebhookRow, event: Event) -> Option<Result<(), WebhookPostError>> {
-    // The same at each attempt, and another in another history of the log.
+    // The same at each attempt, and different in another history of the log.
     let id = format!("{}_{}", webhook.id, event.cursor());
     let encoded = Encoded::new(Arc::new(event));
     let posting = context.sender.post(webhook, &id, Bytes::copy_from_slice(encoded.json()));
@@ -164,7 +166,7 @@ async fn batch(context: &DeliveryContext, webhook: &WebhookRow) -> Result<Pendin
             let span = MissedRange { after: cursor.position, upto: state.head().position, only };
             let positions = read::missed_positions(connection, owner, span, MAX_PAGE_EVENTS).await?;
             let events = read::events_page(connection, &positions).await?;
-            // Asked afterwards: retention tells what it will drop before it drops anything.
+            // Checked after the read: retention announces what it will drop before it drops anything.
             if cursor.position < epoch::oldest_position(connection).await?.previous() {
                 return Ok(PendingEvents::Dead(CursorStatus::Expired));
             }
@@ -179,7 +181,7 @@ async fn save(context: &DeliveryContext, right: WebhookLease, cursor: Cursor, ta
     ask(context, move |c| Box::pin(webhook_leases::save(c, right, place, taken, DELIVERY_LEASE))).await
 }
 
-/// Notes that a target refused an event, after so many failures in a row.
+/// Stores that a target did not take an event, after `failures` failures in a row.
 async fn note(
     context: &DeliveryContext,
     right: WebhookLease,
@@ -193,7 +195,7 @@ async fn note(
     fail(context, right, failure.text.clone(), wait, patience).await
 }
 
-/// Leaves a webhook alone whose cursor leads nowhere.
+/// Pauses a webhook whose cursor the log cannot go on from.
 async fn pause(context: &DeliveryContext, right: WebhookLease, judgement: CursorStatus) -> Result<(), StoreError> {
     let error = match judgement {
         CursorStatus::Expired => {
@@ -224,7 +226,7 @@ async fn fail(
     Ok(())
 }
 
-/// Asks PostgreSQL, not for longer than it may take.
+/// Runs a query with the usual time limit.
 async fn ask<T>(
     context: &DeliveryContext,
     question: impl for<'a> FnOnce(&'a mut Connection) -> BoxFuture<'a, Result<T, StoreError>>,

@@ -18,28 +18,29 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-/// How often a node looks by itself.
+/// How often a node looks without a wake-up.
 const SCHEDULE_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// The least time between two looks: events that come one by one are found together.
+/// The shortest time between two looks, so that events that come one by one are found together.
 const MIN_SCHEDULE_INTERVAL: Duration = Duration::from_millis(100);
-/// A look is followed by a rest this many times as long, so that looking takes a fifth of one connection.
+/// After a look, the scheduler rests this many times as long as it took, so that looking takes a fifth of one
+/// connection.
 const SCHEDULE_REST_FACTOR: u32 = 4;
 /// The longest rest, also while PostgreSQL is away.
 const MAX_SCHEDULE_REST: Duration = Duration::from_secs(5);
 /// How long one look may take, in all its queries: many webhooks take many.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
-/// Webhooks that are read at once.
+/// Webhooks that are read in one query.
 const WEBHOOKS_PER_PAGE: i64 = 500;
-/// How far behind the head a webhook is left that has nothing to deliver,
+/// How many positions behind the head the cursor of a webhook without pending events may stay,
 const MAX_IDLE_LAG: i64 = 1_000;
-/// and for how long: what is retired from the log meanwhile would look like something that it has missed.
+/// and for how long: otherwise retention would drop events after the cursor, as if the webhook had missed them.
 const MAX_IDLE_LAG_TIME: Duration = Duration::from_secs(60);
-/// Runs of a node. Each waits most of the time, for a target.
+/// Runs of a node at the same time. Each waits for a target most of the time.
 const MAX_RUNS: usize = 64;
-/// Runs of one owner, whose targets may all be slow.
+/// Runs of one owner at the same time: all their targets may be slow.
 const MAX_RUNS_PER_OWNER: usize = 8;
 
-/// Starts to deliver webhooks, until the server shuts down. `pool` is for nothing else.
+/// Starts to deliver webhooks, until the server shuts down. `pool` must serve nothing else.
 ///
 /// # Errors
 /// TLS cannot be set up.
@@ -61,7 +62,7 @@ struct Scheduler {
     context: DeliveryContext,
     slots: Arc<Semaphore>,
     running: Mutex<HashMap<WebhookId, UserId>>,
-    /// A run has ended, and its place is free.
+    /// Notified when a run has ended and its slot is free.
     ended: Notify,
 }
 
@@ -76,7 +77,6 @@ async fn follow(scheduler: Arc<Scheduler>, wakeups: Wakeups) {
         }
         tokio::time::sleep((began.elapsed() * SCHEDULE_REST_FACTOR).clamp(MIN_SCHEDULE_INTERVAL, MAX_SCHEDULE_REST))
             .await;
-        // Woken or not, it looks.
         tokio::select! {
             () = wait_for_wakeup(&mut head, SCHEDULE_POLL_INTERVAL) => {}
             () = scheduler.ended.notified() => {}
@@ -84,7 +84,7 @@ async fn follow(scheduler: Arc<Scheduler>, wakeups: Wakeups) {
     }
 }
 
-/// Finds the webhooks that have something to deliver, those that wait longest first.
+/// Finds the webhooks that have pending events, those that wait longest first.
 async fn look(
     scheduler: &Scheduler,
     known: &mut Position,
@@ -136,7 +136,7 @@ fn begin(scheduler: &Arc<Scheduler>, found: Vec<DueWebhook>) {
         let Ok(permit) = scheduler.slots.clone().try_acquire_owned() else { return };
         if let Some(slot) = RunSlot::take(scheduler, &due, permit) {
             let scheduler = scheduler.clone();
-            // It ends by itself soon after shutdown begins, and gives its lease back.
+            // A run ends soon after shutdown begins, and releases its lease.
             scheduler.context.shutdown.clone().spawn_to_completion(async move {
                 deliver_pending(&scheduler.context, due.id).await;
                 drop(slot);
@@ -145,7 +145,7 @@ fn begin(scheduler: &Arc<Scheduler>, found: Vec<DueWebhook>) {
     }
 }
 
-/// A run's place among all runs, and among those of its owner.
+/// The slot of a run among all runs, and among those of its owner.
 struct RunSlot {
     scheduler: Arc<Scheduler>,
     id: WebhookId,
