@@ -125,13 +125,13 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdow
     let following = domain.clone();
     working.spawn(async move { following.follow_revocations().await });
     let blanking = domain.clone();
-    working.spawn(async move { blanking.blank_the_deleted().await });
+    working.spawn(async move { blanking.blank_deleted_conversations().await });
     let erasing = domain.clone();
-    working.spawn(async move { erasing.erase_the_deleted().await });
+    working.spawn(async move { erasing.erase_deleted_accounts().await });
     let forgetting = domain.clone();
-    working.spawn(async move { forgetting.forget_identities().await });
+    working.spawn(async move { forgetting.evict_expired_identities().await });
     let sweeping = domain.clone();
-    working.spawn(async move { sweeping.sweep_attachments().await });
+    working.spawn(async move { sweeping.clean_up_attachments().await });
     working.spawn(end_the_revoked(hub.clone(), domain.clone()));
     // It delivers to others, and must not take their connections from who waits here.
     start_webhooks(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;

@@ -60,7 +60,7 @@ impl Domain {
         let fingerprinter = RequestFingerprinter::open(&mut connection).await?;
         drop(connection);
         let revocations = Revocations::default();
-        revocations.look_back(log.pool()).await?;
+        revocations.load_recent(log.pool()).await?;
         let identities = IdentityCache::new(log.pool().clone());
         let read_marks = start_read_mark_queue(log.clone());
         Ok(Self(Arc::new(DomainParts {

@@ -51,7 +51,7 @@ impl Domain {
     }
 
     /// Erases accounts that nodes that died have not erased, and frees names, until it is dropped.
-    pub async fn erase_the_deleted(&self) {
+    pub async fn erase_deleted_accounts(&self) {
         loop {
             if let Err(error) = self.erase_all().await {
                 tracing::warn!(%error, "cannot erase deleted accounts");
@@ -74,7 +74,7 @@ impl Domain {
     async fn close_account(&self, user: Arc<UserRow>) -> Result<(), Error> {
         let closed = self.close(user.id).await?;
         self.revocations().disable(&closed);
-        self.announce_the_ended().await;
+        self.notify_revocations().await;
         let domain = self.clone();
         let erasing = tokio::spawn(async move {
             for user in closed {

@@ -49,11 +49,11 @@ impl Domain {
     /// # Errors
     /// [`Error::Malformed`] for what is neither an id nor a name.
     pub async fn presence(&self, caller: &Caller, named: Option<&[&str]>) -> Result<Vec<UserPresence>, Error> {
-        let refs = named.map(read).transpose()?;
+        let refs = named.map(parse_user_refs).transpose()?;
         let mut connection = self.connection().await?;
         let people = match refs {
             Some(refs) => {
-                let ids = find(&mut connection, caller, &refs).await?;
+                let ids = find_user_ids(&mut connection, caller, &refs).await?;
                 shared_conversations::users_among(&mut connection, caller.user.id, &ids).await?
             }
             None => shared_conversations::users_of(&mut connection, caller.user.id, MAX_CONSIDERED_USERS).await?,
@@ -68,7 +68,7 @@ impl Domain {
     }
 }
 
-fn read(named: &[&str]) -> Result<Vec<UserRef>, Error> {
+fn parse_user_refs(named: &[&str]) -> Result<Vec<UserRef>, Error> {
     if named.len() > MAX_REQUESTED_USERS {
         return Err(malformed(
             "users".into(),
@@ -81,7 +81,11 @@ fn read(named: &[&str]) -> Result<Vec<UserRef>, Error> {
     named.iter().enumerate().map(read).collect()
 }
 
-async fn find(connection: &mut Connection, caller: &Caller, refs: &[UserRef]) -> Result<Vec<UserId>, StoreError> {
+async fn find_user_ids(
+    connection: &mut Connection,
+    caller: &Caller,
+    refs: &[UserRef],
+) -> Result<Vec<UserId>, StoreError> {
     let (mut ids, mut names) = (Vec::new(), Vec::new());
     for named in refs {
         match named {

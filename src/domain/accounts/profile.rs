@@ -24,7 +24,7 @@ impl Domain {
         let (domain, id) = (self.clone(), caller.user.id);
         run_to_completion(async move {
             let changed = users::set_display_name(&mut *domain.connection().await?, id, &display_name).await?;
-            domain.0.identities.forget_user(id);
+            domain.0.identities.remove_user(id);
             changed.map(wire::User::from).ok_or(Error::NotFound)
         })
         .await

@@ -70,7 +70,7 @@ impl Domain {
         check_device(device.as_deref())?;
         let name = user_names::user_name(&name);
         loop {
-            let (user, hash) = self.vouch(name.as_deref(), &password).await?;
+            let (user, hash) = self.check_credentials(name.as_deref(), &password).await?;
             let mut connection = self.connection().await?;
             let session = connection
                 .transaction(async |connection| {
@@ -89,7 +89,7 @@ impl Domain {
     }
 
     /// Checks a password; answers whose it is, and the hash that is stored of it.
-    async fn vouch(&self, name: Option<&str>, password: &str) -> Result<(UserRow, String), Error> {
+    async fn check_credentials(&self, name: Option<&str>, password: &str) -> Result<(UserRow, String), Error> {
         let found = match name {
             Some(name) => users::credentials(&mut *self.connection().await?, name).await?,
             None => None,

@@ -20,7 +20,7 @@ const CLEANUP_LEASE: Duration = Duration::from_secs(600);
 
 impl Domain {
     /// Removes such objects until it is dropped. All nodes may do so: each claims other objects.
-    pub async fn sweep_attachments(&self) {
+    pub async fn clean_up_attachments(&self) {
         loop {
             tokio::time::sleep(CLEANUP_INTERVAL + CLEANUP_INTERVAL.mul_f64(fastrand::f64())).await;
             if let Err(error) = self.sweep().await {

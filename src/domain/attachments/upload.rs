@@ -52,7 +52,7 @@ impl Domain {
         let mut connection = self.connection().await?;
         let owner = caller.user.id;
         let known = match key {
-            Some(key) => is_known(&mut connection, owner, key).await?,
+            Some(key) => is_known_key(&mut connection, owner, key).await?,
             None => false,
         };
         let store = if known {
@@ -77,7 +77,7 @@ impl Domain {
 }
 
 /// Whether the caller has uploaded something under this key.
-async fn is_known(connection: &mut Connection, owner: UserId, key: WriteId) -> Result<bool, Error> {
+async fn is_known_key(connection: &mut Connection, owner: UserId, key: WriteId) -> Result<bool, Error> {
     check_unused(connection, key, owner).await?;
     let Some(attachment) = attachments::by_id(connection, key.into()).await? else { return Ok(false) };
     // Whether it is the same request is known when the body is: see `Domain::replayed_upload`.
@@ -168,7 +168,7 @@ impl PendingObject {
         if let Some(writing) = self.writing.take()
             && let Err(error) = writing.finish().await
         {
-            self.domain.hasten(self.object).await;
+            self.domain.make_object_due(self.object).await;
             return Err(error.into());
         }
         let mut connection = self.domain.connection().await?;
@@ -177,7 +177,7 @@ impl PendingObject {
         match added {
             Ok(()) => Ok(Created { thing: view_attachment(&attachment), created: true, replayed: false }),
             Err(ClaimError::Known) => {
-                self.domain.hasten(self.object).await;
+                self.domain.make_object_due(self.object).await;
                 self.domain.replayed_upload(&key).await
             }
             Err(ClaimError::Late) => Err(StoreError::Files("the upload took too long".into()).into()),
@@ -207,7 +207,7 @@ impl Drop for PendingObject {
                 if let Err(error) = writing.abort().await {
                     tracing::warn!(error = error_chain(&error), %object, "cannot give up an upload");
                 }
-                domain.hasten(object).await;
+                domain.make_object_due(object).await;
             });
         }
     }
@@ -216,7 +216,7 @@ impl Drop for PendingObject {
 impl Domain {
     /// Makes an object that no attachment will have due for removal. If that fails, it is removed when the upload would
     /// have timed out.
-    async fn hasten(&self, object: ObjectId) {
+    async fn make_object_due(&self, object: ObjectId) {
         let noted = async { orphaned_objects::make_due(&mut *self.connection().await?, object).await };
         if let Err(error) = noted.await {
             tracing::warn!(error = error_chain(&error), %object, "cannot hasten the removal of an attachment's bytes");

@@ -48,35 +48,35 @@ impl IdentityCache {
         });
         let rounds = DataLoader::start(MAX_IDENTITIES_PER_QUERY, move |asked| {
             let pool = pool.clone();
-            async move { read(&pool, asked).await }
+            async move { read_users(&pool, asked).await }
         });
         Self { callers: ExpiringCache::default(), users: ExpiringCache::default(), rounds, bots }
     }
 
-    pub(super) async fn find(&self, who: IdentityKey) -> Result<Option<Arc<UserRow>>, Error> {
-        if let Some(user) = self.users.get(&who) {
+    pub(super) async fn find(&self, key: IdentityKey) -> Result<Option<Arc<UserRow>>, Error> {
+        if let Some(user) = self.users.get(&key) {
             return Ok(Some(user));
         }
         let known = self.users.changes();
-        Ok(self.rounds.load(who.clone()).await?.map(|user| self.remember(who, user, known)))
+        Ok(self.rounds.load(key.clone()).await?.map(|user| self.insert(key, user, known)))
     }
 
-    pub(super) fn remember(&self, who: IdentityKey, user: UserRow, known: u64) -> Arc<UserRow> {
+    pub(super) fn insert(&self, key: IdentityKey, user: UserRow, known: u64) -> Arc<UserRow> {
         let user = Arc::new(user);
-        self.users.put(who, user.clone(), known);
+        self.users.put(key, user.clone(), known);
         user
     }
 
     /// Drops a user who has changed.
-    pub fn forget_user(&self, id: UserId) {
+    pub fn remove_user(&self, id: UserId) {
         // The users first, because callers are made of them.
-        self.users.drop_those(|user| user.id == id);
-        self.callers.drop_those(|caller| caller.user.id == id);
+        self.users.remove_where(|user| user.id == id);
+        self.callers.remove_where(|caller| caller.user.id == id);
     }
 
-    pub(super) fn forget(&self) {
-        self.callers.forget();
-        self.users.forget();
+    pub(super) fn evict_expired(&self) {
+        self.callers.evict_expired();
+        self.users.evict_expired();
     }
 }
 
@@ -109,26 +109,26 @@ impl<K: Eq + Hash, V: Clone> ExpiringCache<K, V> {
 
     /// Puts an entry that was read when there had been so many `changes`, unless there was another one since.
     pub(super) fn put(&self, key: K, value: V, changes: u64) {
-        let mut memory = self.lock();
-        if memory.changes != changes {
+        let mut cache = self.lock();
+        if cache.changes != changes {
             return;
         }
-        if memory.entries.len() >= MAX_CACHED_IDENTITIES {
-            memory.entries.clear();
+        if cache.entries.len() >= MAX_CACHED_IDENTITIES {
+            cache.entries.clear();
         }
-        memory.entries.insert(key, (value, Instant::now()));
+        cache.entries.insert(key, (value, Instant::now()));
     }
 
-    fn drop_those(&self, changed: impl Fn(&V) -> bool) {
-        let mut memory = self.lock();
-        memory.changes += 1;
-        memory.entries.retain(|_, (value, _)| !changed(value));
+    fn remove_where(&self, changed: impl Fn(&V) -> bool) {
+        let mut cache = self.lock();
+        cache.changes += 1;
+        cache.entries.retain(|_, (value, _)| !changed(value));
     }
 
-    fn forget(&self) {
-        let mut memory = self.lock();
-        memory.entries.retain(|_, (_, since)| since.elapsed() < IDENTITY_TTL);
-        memory.entries.shrink_to_fit();
+    fn evict_expired(&self) {
+        let mut cache = self.lock();
+        cache.entries.retain(|_, (_, since)| since.elapsed() < IDENTITY_TTL);
+        cache.entries.shrink_to_fit();
     }
 
     fn lock(&self) -> MutexGuard<'_, CacheEntries<K, V>> {
@@ -136,10 +136,10 @@ impl<K: Eq + Hash, V: Clone> ExpiringCache<K, V> {
     }
 }
 
-async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow>>, StoreError> {
+async fn read_users(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow>>, StoreError> {
     let (mut ids, mut names) = (Vec::new(), Vec::new());
-    for who in &asked {
-        match who {
+    for key in &asked {
+        match key {
             IdentityKey::Id(id) => ids.push(*id),
             IdentityKey::Name(name) => names.push(name.clone()),
         }
@@ -147,7 +147,7 @@ async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow
     let found = pool.ask(async |connection| users::by_ids_or_names(connection, &ids, &names).await).await?;
     let by_id: HashMap<_, _> = found.iter().map(|user| (user.id, user)).collect();
     let by_name: HashMap<_, _> = found.iter().map(|user| (user.name.as_str(), user)).collect();
-    let answer = |who: &IdentityKey| match who {
+    let answer = |key: &IdentityKey| match key {
         IdentityKey::Id(id) => by_id.get(id).copied().cloned(),
         IdentityKey::Name(name) => by_name.get(name.as_str()).copied().cloned(),
     };

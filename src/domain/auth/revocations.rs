@@ -55,9 +55,9 @@ impl Revocations {
         for session in sessions {
             known.sessions.entry(session).or_insert(now);
         }
-        let news = known.sessions.len() > before;
+        let is_new = known.sessions.len() > before;
         drop(known);
-        if news {
+        if is_new {
             self.changed.send_replace(());
         }
     }
@@ -71,27 +71,27 @@ impl Revocations {
     fn set_disabled(&self, users: HashSet<UserId>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.sessions.retain(|_, since| since.elapsed() < REVOKED_SESSION_TTL);
-        let news = !users.is_subset(&known.disabled);
+        let is_new = !users.is_subset(&known.disabled);
         known.disabled = users;
         drop(known);
-        if news {
+        if is_new {
             self.changed.send_replace(());
         }
     }
 
     /// Follows the revocations of all nodes, until it is dropped.
     pub async fn follow(&self, pool: &Pool, mut wakeups: watch::Receiver<u64>) {
-        let mut last_look = None;
+        let mut last_poll = None;
         loop {
             let began = Instant::now();
             match self
-                .look(
+                .poll(
                     pool,
-                    last_look.map_or(REVOKED_SESSION_TTL, |last: Instant| last.elapsed() + REVOCATION_POLL_OVERLAP),
+                    last_poll.map_or(REVOKED_SESSION_TTL, |last: Instant| last.elapsed() + REVOCATION_POLL_OVERLAP),
                 )
                 .await
             {
-                Ok(()) => last_look = Some(began),
+                Ok(()) => last_poll = Some(began),
                 Err(error) => tracing::warn!(%error, "cannot look for revoked sessions"),
             }
             wait_for_wakeup(&mut wakeups, REVOCATION_POLL_INTERVAL).await;
@@ -99,11 +99,11 @@ impl Revocations {
     }
 
     /// Reads all revocations that matter to tokens that have not expired. A node does so before it serves.
-    pub async fn look_back(&self, pool: &Pool) -> Result<(), StoreError> {
-        self.look(pool, REVOKED_SESSION_TTL).await
+    pub async fn load_recent(&self, pool: &Pool) -> Result<(), StoreError> {
+        self.poll(pool, REVOKED_SESSION_TTL).await
     }
 
-    async fn look(&self, pool: &Pool, window: Duration) -> Result<(), StoreError> {
+    async fn poll(&self, pool: &Pool, window: Duration) -> Result<(), StoreError> {
         let reading = pool.ask(async |connection| {
             let revoked = sessions::revoked_within(connection, window.min(REVOKED_SESSION_TTL)).await?;
             Ok::<_, StoreError>((revoked, users::disabled(connection).await?))

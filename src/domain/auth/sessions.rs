@@ -123,11 +123,11 @@ impl Domain {
             return;
         }
         self.revocations().add(sessions.iter().copied());
-        self.announce_the_ended().await;
+        self.notify_revocations().await;
     }
 
     /// Notifies the other nodes that sessions were revoked or users disabled. They poll besides.
-    pub(crate) async fn announce_the_ended(&self) {
+    pub(crate) async fn notify_revocations(&self) {
         let told = async {
             let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
             Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)

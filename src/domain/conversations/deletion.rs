@@ -35,7 +35,7 @@ impl Domain {
     }
 
     /// Blanks the texts that nodes that died have not blanked, until it is dropped.
-    pub async fn blank_the_deleted(&self) {
+    pub async fn blank_deleted_conversations(&self) {
         loop {
             if let Err(error) = self.blank_all().await {
                 tracing::warn!(%error, "cannot blank deleted conversations");

@@ -97,12 +97,12 @@ async fn views(
         memberships.entry(conversation).or_default().push(membership);
     }
     let own = |id| memberships.get(&id).map(Vec::as_slice).unwrap_or_default();
-    let sights = conversations.iter().map(|found| (found.id, visibility::intervals(found.history, own(found.id))));
-    let sights = sights.collect();
+    let intervals = conversations.iter().map(|found| (found.id, visibility::intervals(found.history, own(found.id))));
+    let intervals = intervals.collect();
     let mut conversations: HashMap<_, _> = conversations.into_iter().map(|found| (found.id, found)).collect();
     let counts: HashMap<_, _> = members::count(connection, &ids).await?.into_iter().collect();
     let mut peers: HashMap<_, _> = members::peers(connection, &direct, user).await?.into_iter().collect();
-    let mut newest = newest(connection, user, entries, &sights).await?;
+    let mut newest = newest(connection, user, entries, &intervals).await?;
     let state = epoch::load(connection, Position::ZERO).await?;
     let mut views = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -133,10 +133,10 @@ async fn newest(
     connection: &mut Connection,
     user: UserId,
     entries: &[inbox::InboxEntry],
-    sights: &VisibleIntervals,
+    intervals: &VisibleIntervals,
 ) -> Result<HashMap<ConversationId, wire::Message>, Error> {
     let positions: Vec<_> = entries.iter().filter_map(|entry| entry.newest).collect();
     let events = read::events_at(connection, &positions).await?;
-    let messages = message_view::show(connection, user, &events, sights).await?;
+    let messages = message_view::view_messages(connection, user, &events, intervals).await?;
     Ok(messages.into_iter().map(|message| (message.conversation_id, message)).collect())
 }

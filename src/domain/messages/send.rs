@@ -132,7 +132,7 @@ impl Domain {
         let events = read::events_at(&mut connection, &[position]).await?;
         let event = events.first().ok_or(Error::NotFound)?;
         let thing = match visibility::of(&mut connection, caller, event.conversation).await {
-            Ok(sight) => sight.show_one(&mut connection, event).await?,
+            Ok(sight) => sight.view_message(&mut connection, event).await?,
             // The conversation was deleted meanwhile.
             Err(Error::NotFound) => wire::Message::from_event(event)?,
             Err(error) => return Err(error),

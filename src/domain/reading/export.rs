@@ -28,7 +28,7 @@ pub struct Export {
 pub enum ExportStart {
     Export(Export),
     /// The cursor cannot be resumed from; this one is fresh.
-    Dead(ResetCode, Cursor),
+    Reset(ResetCode, Cursor),
 }
 
 impl Domain {
@@ -47,8 +47,8 @@ impl Domain {
         let state = epoch::load(&mut connection, Position::ZERO).await?;
         let covered = after.unwrap_or_else(|| state.start());
         Ok(match state.check(covered) {
-            CursorStatus::Unknown => ExportStart::Dead(ResetCode::CursorUnknown, state.head()),
-            CursorStatus::Expired => ExportStart::Dead(ResetCode::CursorExpired, state.head()),
+            CursorStatus::Unknown => ExportStart::Reset(ResetCode::CursorUnknown, state.head()),
+            CursorStatus::Expired => ExportStart::Reset(ResetCode::CursorExpired, state.head()),
             CursorStatus::Valid => {
                 let (covered, upto) = (covered.position, state.head().position);
                 ExportStart::Export(Export { caller, conversation, covered, upto })
@@ -65,7 +65,7 @@ impl Export {
     /// [`Error::SessionRevoked`], [`Error::TokenExpired`]; [`Error::NotFound`] when the caller has left;
     /// [`Error::CursorExpired`] when retention has overtaken it.
     pub async fn next(&mut self, domain: &Domain) -> Result<Vec<Event>, Error> {
-        self.admit(domain)?;
+        self.check_token(domain)?;
         let mut connection = domain.connection().await?;
         let sight = visibility::of(&mut connection, &self.caller, self.conversation).await?;
         sight.present()?;
@@ -84,7 +84,7 @@ impl Export {
     }
 
     /// Checks that the token is still good.
-    fn admit(&self, domain: &Domain) -> Result<(), Error> {
+    fn check_token(&self, domain: &Domain) -> Result<(), Error> {
         if domain.revocations().has_ended(self.caller.user.id, self.caller.session) {
             return Err(Error::SessionRevoked);
         }

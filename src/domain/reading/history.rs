@@ -47,7 +47,7 @@ impl Domain {
     pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<wire::Message, Error> {
         let mut connection = self.connection().await?;
         let (event, sight) = visibility::message(&mut connection, caller, id).await?;
-        sight.show_one(&mut connection, &event).await
+        sight.view_message(&mut connection, &event).await
     }
 
     /// Messages of a conversation, as far as the caller may read them.
@@ -123,7 +123,7 @@ async fn listed(
 ) -> Result<MessagePage, Error> {
     let more = truncate_to_page(&mut events, limit);
     let next = events.last().filter(|_| more).map(Event::cursor);
-    let items = message_view::show(connection, sight.reader, &events, &sight.sights()).await?;
+    let items = message_view::view_messages(connection, sight.reader, &events, &sight.visible_intervals()).await?;
     Ok(MessagePage { items, next })
 }
 

@@ -113,11 +113,11 @@ pub fn resolve_target(target: CursorTarget, state: &EpochHistory) -> Result<Curs
     match target {
         CursorTarget::Now => Ok(state.head()),
         CursorTarget::Start => Ok(state.start()),
-        CursorTarget::Cursor(cursor) => judged(cursor, state),
+        CursorTarget::Cursor(cursor) => check_cursor(cursor, state),
     }
 }
 
-fn judged(cursor: Cursor, state: &EpochHistory) -> Result<Cursor, Error> {
+fn check_cursor(cursor: Cursor, state: &EpochHistory) -> Result<Cursor, Error> {
     match state.check(cursor) {
         CursorStatus::Valid => Ok(cursor),
         CursorStatus::Unknown => Err(Error::CursorUnknown),

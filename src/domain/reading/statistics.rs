@@ -53,7 +53,7 @@ impl Domain {
         let sight = visibility::of(&mut connection, caller, conversation).await?;
         sight.present()?;
         drop(connection);
-        let _place = self.place_for_a_report().await?;
+        let _place = self.report_permit().await?;
         let mut connection = self.connection().await?;
         let counts =
             statistics::of_conversation(&mut connection, conversation, &sight.intervals, &days, query.by).await?;
@@ -68,7 +68,7 @@ impl Domain {
         if caller.user.role != UserRole::Admin {
             return Err(Error::Forbidden("only admins of the server see its statistics"));
         }
-        let _place = self.place_for_a_report().await?;
+        let _place = self.report_permit().await?;
         let mut connection = self.connection().await?;
         let days = self.days(&mut connection, &query).await?;
         let counts = statistics::of_all(&mut connection, &days, query.by).await?;
@@ -79,7 +79,7 @@ impl Domain {
         })
     }
 
-    async fn place_for_a_report(&self) -> Result<SemaphorePermit<'_>, Error> {
+    async fn report_permit(&self) -> Result<SemaphorePermit<'_>, Error> {
         match tokio::time::timeout(REPORT_PERMIT_TIMEOUT, self.0.report_permits.acquire()).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) | Err(_) => Err(Error::Busy),

@@ -41,7 +41,7 @@ impl ConversationAccess {
     }
 
     /// The intervals, keyed by the conversation.
-    pub fn sights(&self) -> VisibleIntervals {
+    pub fn visible_intervals(&self) -> VisibleIntervals {
         VisibleIntervals::from([(self.conversation.id, self.intervals.clone())])
     }
 
@@ -52,8 +52,14 @@ impl ConversationAccess {
     }
 
     /// Makes the view of a message of the conversation, given by its `message.created`.
-    pub async fn show_one(&self, connection: &mut Connection, event: &Event) -> Result<wire::Message, Error> {
-        let shown = message_view::show(connection, self.reader, std::slice::from_ref(event), &self.sights()).await?;
+    pub async fn view_message(&self, connection: &mut Connection, event: &Event) -> Result<wire::Message, Error> {
+        let shown = message_view::view_messages(
+            connection,
+            self.reader,
+            std::slice::from_ref(event),
+            &self.visible_intervals(),
+        )
+        .await?;
         shown.into_iter().next().ok_or(Error::NotFound)
     }
 }

@@ -109,8 +109,10 @@ pub async fn fill(connection: &mut Connection, claim: IndexClaim) -> Result<Inde
             search::commit_asynchronously(connection).await?;
             let events = read::tail(connection, progress.position, MAX_EVENTS_PER_BATCH as i64).await?.events;
             let taken = match events.first() {
-                Some(first) if first.kind == EventKind::ConversationDeleted => forget(connection, first).await?,
-                _ => take(connection, &events).await?,
+                Some(first) if first.kind == EventKind::ConversationDeleted => {
+                    remove_conversation(connection, first).await?
+                }
+                _ => index_events(connection, &events).await?,
             };
             if let Some(last) = taken {
                 progress.position = last;
@@ -124,13 +126,13 @@ pub async fn fill(connection: &mut Connection, claim: IndexClaim) -> Result<Inde
 }
 
 /// Indexes the first events; answers the position of the last of them.
-async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Position>, StoreError> {
+async fn index_events(connection: &mut Connection, events: &[Event]) -> Result<Option<Position>, StoreError> {
     let (mut rows, mut size, mut last) = (Vec::new(), 0, None);
     for event in events {
         if size > MAX_NGRAMS_PER_BATCH || event.kind == EventKind::ConversationDeleted {
             break;
         }
-        if let Some(row) = row(event) {
+        if let Some(row) = index_row(event) {
             size += row.grams.len();
             rows.push(row);
         }
@@ -149,14 +151,14 @@ async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Po
 
 /// Removes a batch of a deleted conversation; answers the position of its deletion when nothing is left. It is a
 /// transaction of its own, because a deletion of a text must not wait for so many rows.
-async fn forget(connection: &mut Connection, end: &Event) -> Result<Option<Position>, StoreError> {
+async fn remove_conversation(connection: &mut Connection, end: &Event) -> Result<Option<Position>, StoreError> {
     let gram = ngrams::of_conversation(end.conversation);
     let forgotten = search::delete_conversation(connection, end.conversation, gram, MAX_ROWS_FORGOTTEN).await?;
     Ok((forgotten < MAX_ROWS_FORGOTTEN).then_some(end.position))
 }
 
 /// The row of an event, if it is a version of a message with a text.
-fn row(event: &Event) -> Option<IndexedVersion> {
+fn index_row(event: &Event) -> Option<IndexedVersion> {
     let MessageVersion { text, created, created_at } = read_version(event)?;
     let mut grams = ngrams::of_text(&fold::fold(&text));
     grams.push(ngrams::of_conversation(event.conversation));

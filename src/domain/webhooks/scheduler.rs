@@ -68,11 +68,11 @@ struct Scheduler {
 
 async fn follow(scheduler: Arc<Scheduler>, wakeups: Wakeups) {
     let mut head = wakeups.head();
-    let (mut known, mut passed) = (Position::ZERO, None);
+    let (mut known, mut skipped_at) = (Position::ZERO, None);
     loop {
         let began = Instant::now();
-        match look(&scheduler, &mut known, &mut passed).await {
-            Ok(found) => begin(&scheduler, found),
+        match find_due(&scheduler, &mut known, &mut skipped_at).await {
+            Ok(found) => start_runs(&scheduler, found),
             Err(error) => tracing::warn!(error = error_chain(&error), "cannot look for webhooks to deliver"),
         }
         tokio::time::sleep((began.elapsed() * SCHEDULE_REST_FACTOR).clamp(MIN_SCHEDULE_INTERVAL, MAX_SCHEDULE_REST))
@@ -85,12 +85,12 @@ async fn follow(scheduler: Arc<Scheduler>, wakeups: Wakeups) {
 }
 
 /// Finds the webhooks that have pending events, those that wait longest first.
-async fn look(
+async fn find_due(
     scheduler: &Scheduler,
     known: &mut Position,
-    passed: &mut Option<Instant>,
+    skipped_at: &mut Option<Instant>,
 ) -> Result<Vec<DueWebhook>, StoreError> {
-    let all = passed.is_none_or(|at| at.elapsed() > MAX_IDLE_LAG_TIME);
+    let all = skipped_at.is_none_or(|at| at.elapsed() > MAX_IDLE_LAG_TIME);
     let behind = if all { 0 } else { MAX_IDLE_LAG };
     let mut found = Vec::new();
     let mut after = WebhookId(Uuid::nil());
@@ -103,9 +103,11 @@ async fn look(
             let Some(last) = due.last() else { break };
             after = last.id;
             let interests: Vec<_> = due.iter().map(interest).collect();
-            let news = read::have_missed(connection, &interests, head.position).await?;
-            let (busy, idle): (Vec<_>, Vec<_>) =
-                due.into_iter().zip(news).partition(|(due, news)| *news || !is_good(&state, due));
+            let has_pending = read::have_missed(connection, &interests, head.position).await?;
+            let (busy, idle): (Vec<_>, Vec<_>) = due
+                .into_iter()
+                .zip(has_pending)
+                .partition(|(due, has_pending)| *has_pending || !is_resumable(&state, due));
             found.extend(busy.into_iter().map(|(due, _)| due));
             let idle = idle.into_iter().map(|(due, _)| due);
             let left: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > behind).collect();
@@ -117,7 +119,7 @@ async fn look(
     });
     looking.await?;
     if all {
-        *passed = Some(Instant::now());
+        *skipped_at = Some(Instant::now());
     }
     found.sort_by_key(|due| due.since);
     Ok(found)
@@ -127,11 +129,11 @@ fn interest(due: &DueWebhook) -> MissedQuery {
     MissedQuery { user: due.owner, after: due.position, only: due.conversation }
 }
 
-fn is_good(state: &EpochHistory, due: &DueWebhook) -> bool {
+fn is_resumable(state: &EpochHistory, due: &DueWebhook) -> bool {
     state.check(Cursor { epoch: due.epoch, position: due.position }) == CursorStatus::Valid
 }
 
-fn begin(scheduler: &Arc<Scheduler>, found: Vec<DueWebhook>) {
+fn start_runs(scheduler: &Arc<Scheduler>, found: Vec<DueWebhook>) {
     for due in found {
         let Ok(permit) = scheduler.slots.clone().try_acquire_owned() else { return };
         if let Some(slot) = RunSlot::take(scheduler, &due, permit) {
