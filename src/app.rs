@@ -91,9 +91,9 @@ async fn serve(
     let (serving, working) = (Shutdown::on(stop), Shutdown::default());
     let app = build(config, url, &serving, &working).await?;
     let (hub, live) = (app.hub.clone(), app.live.clone());
-    let router = http::router(app);
+    let service = http::service(app, &config.allowed_origins());
     ready();
-    http::serve(listener, router, &serving).await;
+    http::serve(listener, service, &serving).await;
     tracing::info!("shutting down");
     hub.close_all(CloseReason::Draining);
     if !serving.wait(DRAIN_TIMEOUT).await {

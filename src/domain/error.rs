@@ -75,7 +75,7 @@ impl From<WriteError> for Error {
             WriteError::Reused => Self::KeyReused,
             WriteError::Taken => Self::KeyTaken,
             WriteError::NotMember => Self::NotFound,
-            WriteError::Busy => Self::Busy,
+            WriteError::Busy | WriteError::Locked => Self::Busy,
             WriteError::Unresolved => Self::Unresolved,
             WriteError::Failed => Self::WriteFailed,
         }

@@ -7,7 +7,7 @@
 use super::history::Interval;
 use crate::ids::{ConversationId, Position};
 use crate::store::sql::{Sql, only, sql};
-use crate::store::{Connection, StoreError};
+use crate::store::{Connection, ErrorClass, StoreError, classify};
 use chrono::NaiveDate;
 use diesel::prelude::Queryable;
 use diesel::sql_types::{Array, BigInt, Date, Text, Uuid};
@@ -56,8 +56,10 @@ pub enum CountError {
 
 impl From<diesel::result::Error> for CountError {
     fn from(error: diesel::result::Error) -> Self {
-        // The code of the error does not reach us; its words are those of the server's language, or of a 500.
-        if error.to_string().contains("statement timeout") { Self::TooMany } else { Self::Store(error.into()) }
+        match classify(&error) {
+            ErrorClass::Timeout => Self::TooMany,
+            _ => Self::Store(error.into()),
+        }
     }
 }
 

@@ -92,12 +92,13 @@ async fn lock(connection: &mut Connection, context: AppendContext) -> Result<(Lo
     let query =
         sql::<(BigInt, Timestamptz)>("SELECT head, now FROM log_lock(").bind::<BigInt, _>(context.known).sql(")");
     let (head, now): (Position, Time) = only(query.load(connection).await?)?;
-    // From here on everybody waits for this transaction, so it must not wait for long itself.
+    // From here on everybody waits for this transaction, so it must not wait for long itself: 1 s for a row that another
+    // session holds, which then fails this change alone.
     let query = sql::<(BigInt, Text)>("SELECT log_enter_epoch(")
         .bind::<BigInt, _>(context.cluster)
         .sql(", ")
         .bind::<BigInt, _>(head)
-        .sql("), set_config('lock_timeout', '3s', true)");
+        .sql("), set_config('lock_timeout', '1s', true)");
     let (epoch, _): (Epoch, String) = only(query.load(connection).await?)?;
     Ok((LockedHead { next: head.next(), now }, epoch))
 }

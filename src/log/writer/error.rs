@@ -9,6 +9,9 @@ pub enum WriteError {
     NotMember,
     #[error("too many writes wait")]
     Busy,
+    /// It is not appended: another session holds a row that it needs.
+    #[error("a row that the write needs is locked")]
+    Locked,
     /// It may still be appended, or has been: only a repeat under the same id tells.
     #[error("the outcome is not known yet")]
     Unresolved,
@@ -35,6 +38,9 @@ pub enum AttemptError {
     /// It was not, and will not be: PostgreSQL cannot write now.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// It was not: another session holds a row that it needs. PostgreSQL can write otherwise.
+    #[error("locked: {0}")]
+    Locked(String),
     /// It was not, and another attempt would end the same.
     #[error("refused: {0}")]
     Refused(String),

@@ -6,7 +6,8 @@ use super::error::{AttemptError, AttemptFault};
 use super::session::{self, AppendSession};
 use crate::ids::{Epoch, Position};
 use crate::log::event::NewEvent;
-use diesel::result::{DatabaseErrorKind, Error};
+use crate::store::{ErrorClass, classify};
+use diesel::result::Error;
 use diesel_async::SimpleAsyncConnection;
 use futures_util::TryFutureExt;
 use std::time::Duration;
@@ -71,7 +72,7 @@ impl ReconnectingAppender {
                 return Err(error);
             }
         };
-        if matches!(result, Ok(_) | Err(AttemptError::Refused(_))) {
+        if matches!(result, Ok(_) | Err(AttemptError::Refused(_) | AttemptError::Locked(_))) {
             self.session = Some(session);
             self.timeout = ATTEMPT_TIMEOUT;
         }
@@ -118,16 +119,15 @@ impl Appender for ReconnectingAppender {
 async fn error_of(session: &mut AppendSession, error: Error) -> AttemptError {
     let rollback = tokio::time::timeout(ROLLBACK_TIMEOUT, session.connection.batch_execute("ROLLBACK")).await;
     let alive = matches!(rollback, Ok(Ok(())));
-    match error {
-        _ if !alive || session.unreplicated.raised() => AttemptError::Unknown(error.to_string()),
-        Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => AttemptError::Unavailable(error.to_string()),
-        error if is_shortage(&error.to_string()) => AttemptError::Unavailable(error.to_string()),
-        error => AttemptError::Refused(error.to_string()),
+    let message = error.to_string();
+    if !alive || session.unreplicated.raised() {
+        return AttemptError::Unknown(message);
     }
-}
-
-/// Whether an error is the server's state and not the data's; its code does not reach us.
-fn is_shortage(message: &str) -> bool {
-    let signs = ["No space left on device", "out of memory", "canceling statement", "the database system is"];
-    signs.iter().any(|sign| message.contains(sign))
+    match classify(&error) {
+        ErrorClass::LockNotAvailable => AttemptError::Locked(message),
+        ErrorClass::Data => AttemptError::Refused(message),
+        ErrorClass::Lost | ErrorClass::ReadOnly | ErrorClass::Timeout | ErrorClass::Conflict | ErrorClass::Shortage => {
+            AttemptError::Unavailable(message)
+        }
+    }
 }

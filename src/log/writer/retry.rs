@@ -45,9 +45,10 @@ impl RetryState {
         abandoned && !self.unknown
     }
 
-    /// What the caller of a refused write learns: a refusal tells nothing of an earlier attempt that may have been committed.
-    pub fn refused(&self) -> WriteError {
-        if self.unknown { WriteError::Unresolved } else { WriteError::Failed }
+    /// What the caller learns of a write that ends with `error`: it tells nothing of an earlier attempt that may have been
+    /// committed.
+    pub fn ended_by(&self, error: WriteError) -> WriteError {
+        if self.unknown { WriteError::Unresolved } else { error }
     }
 
     /// Waits before the next attempt: half to all of a delay that doubles.

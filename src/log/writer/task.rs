@@ -83,7 +83,10 @@ impl<A: Appender> WriterTask<A> {
                 Ok(done) => return self.answer(batch, done, &retry),
                 Err(AttemptError::Refused(cause)) if batch.sends.len() == 1 => {
                     tracing::error!(cause, "PostgreSQL refused an event");
-                    return batch.sends.into_iter().for_each(|send| reply(send.reply, Err(retry.refused())));
+                    return batch
+                        .sends
+                        .into_iter()
+                        .for_each(|send| reply(send.reply, Err(retry.ended_by(WriteError::Failed))));
                 }
                 // One bad event must fail alone.
                 Err(AttemptError::Refused(_)) => {
@@ -143,7 +146,12 @@ impl<A: Appender> WriterTask<A> {
                 Ok((outcome, _)) => return change.finish(Ok(outcome)),
                 Err(AttemptError::Refused(cause)) => {
                     tracing::error!(cause, "PostgreSQL refused a change");
-                    return change.finish(Err(retry.refused()));
+                    return change.finish(Err(retry.ended_by(WriteError::Failed)));
+                }
+                // Each attempt holds the log's lock while it waits for the row, so there is no other one.
+                Err(AttemptError::Locked(cause)) => {
+                    tracing::warn!(cause, "a change waited too long for a row");
+                    return change.finish(Err(retry.ended_by(WriteError::Locked)));
                 }
                 Err(error) => {
                     if retry.give_up(&error, change.is_abandoned()) {

@@ -188,3 +188,17 @@ async fn statistics_of_the_deployment_are_for_admins() {
     anna.get("/v1/admin/stats").await.problem(403, "forbidden");
     app.anonymous().get("/v1/admin/stats").await.problem(401, "token_missing");
 }
+
+#[tokio::test]
+async fn statistics_that_take_too_long_are_refused_in_any_language_of_the_server() {
+    let app = TestApp::start().await;
+    let [anna] = app.guests(["anna"]).await;
+    let group = anna.create_group(&[]).await;
+    let slow =
+        "CREATE OR REPLACE FUNCTION log_position_at(p_time timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
+                    RAISE EXCEPTION 'Anfrage wird wegen Zeitüberschreitung abgebrochen' USING ERRCODE = '57014';
+                END $$";
+    app.sql().await.batch_execute(slow).await.expect("a function");
+    let problem = anna.get(&format!("/v1/conversations/{group}/stats")).await.problem(503, "unavailable");
+    assert_eq!(problem["detail"], "there is too much to count, take fewer days");
+}

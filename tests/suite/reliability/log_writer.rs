@@ -13,7 +13,10 @@ use longwave::shutdown::Shutdown;
 use longwave::store::{Connection, Pool};
 
 use crate::support::proxy::Proxy;
-use crate::support::{Database, eventually};
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::support::{Database, TestApp, User, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -127,4 +130,79 @@ async fn change_that_panics_fails_alone_and_once() {
     let next = log.change(Probe::new(Conduct::Fine, &applied)).await;
     assert!(matches!(next, Ok(ChangeOutcome::Applied((), _))), "{next:?}");
     assert!(log.is_writing());
+}
+
+/// Waits until a change waits for a row that another session holds, and answers its backend.
+async fn waiting_for_a_row(sql: &Client) -> i32 {
+    let waiting = async || {
+        let query = "SELECT pid FROM pg_stat_activity
+                      WHERE application_name = 'longwave log' AND wait_event_type = 'Lock' AND wait_event <> 'advisory'";
+        sql.query_opt(query, &[]).await.expect("the activity is read").map(|row| row.get::<_, i32>(0))
+    };
+    eventually("a change waits for a row", PATIENCE, waiting).await
+}
+
+#[tokio::test]
+async fn change_that_waits_for_a_locked_row_fails_alone_while_others_are_written() {
+    let app = TestApp::builder().nodes(2).start().await;
+    let [anna, bert] = app.guests(["anna", "bert"]).await;
+    let (stuck, other) = (anna.create_group(&[]).await, bert.create_group(&[]).await);
+    let holder = app.sql().await;
+    let lock = format!("BEGIN; SELECT FROM conversations WHERE id = '{stuck}' FOR UPDATE");
+    holder.batch_execute(&lock).await.expect("a row lock");
+    let renaming = tokio::spawn({
+        let (anna, path) = (anna.clone(), format!("/v1/conversations/{stuck}"));
+        async move { anna.patch(&path, json!({"title": "new"})).await }
+    });
+    waiting_for_a_row(&app.sql().await).await;
+    for round in 0..10 {
+        bert.on(round % 2).say(&other, "goes on").await;
+    }
+    renaming.await.expect("an answer").problem(503, "unavailable");
+    holder.batch_execute("ROLLBACK").await.expect("no locks");
+    anna.patch(&format!("/v1/conversations/{stuck}"), json!({"title": "new"})).await.expect(200);
+}
+
+/// Lets every append fail until `DROP TRIGGER fails ON ids`. Each failure draws a number, which no rollback takes back.
+async fn fail_appends(sql: &Client, message: &str, sqlstate: &str) {
+    let statement = format!(
+        "CREATE SEQUENCE failures;
+         CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM nextval('failures');
+             RAISE EXCEPTION '{message}' USING ERRCODE = '{sqlstate}';
+         END $$;
+         CREATE TRIGGER fails BEFORE INSERT ON ids FOR EACH ROW EXECUTE FUNCTION fail()"
+    );
+    sql.batch_execute(&statement).await.expect("a trigger");
+}
+
+async fn failing_app(message: &str, sqlstate: &str) -> (TestApp, User, String, Client) {
+    let app = TestApp::start().await;
+    let [anna] = app.guests(["anna"]).await;
+    let group = anna.create_group(&[]).await;
+    let sql = app.sql().await;
+    fail_appends(&sql, message, sqlstate).await;
+    (app, anna, group, sql)
+}
+
+#[tokio::test]
+async fn append_is_repeated_while_the_server_is_short_of_something_whatever_its_language() {
+    let (_app, anna, group, sql) = failing_app("Auf dem Datenträger ist kein Platz mehr", "53100").await;
+    let sending = tokio::spawn({
+        let (anna, group) = (anna.clone(), group.clone());
+        async move { anna.send(&group, "kept").await }
+    });
+    let repeated = async || {
+        let row = sql.query_one("SELECT last_value FROM failures", &[]).await.expect("a number");
+        (row.get::<_, i64>(0) > 1).then_some(())
+    };
+    eventually("the append is repeated", PATIENCE, repeated).await;
+    sql.batch_execute("DROP TRIGGER fails ON ids").await.expect("no trigger");
+    sending.await.expect("an answer").expect(201);
+}
+
+#[tokio::test]
+async fn append_that_fails_on_its_data_is_refused_whatever_the_message_says() {
+    let (_app, anna, group, _sql) = failing_app("out of memory, canceling statement", "22000").await;
+    anna.send(&group, "refused").await.problem(500, "internal");
 }

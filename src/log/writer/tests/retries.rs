@@ -144,6 +144,23 @@ async fn a_refusal_says_nothing_of_an_earlier_attempt_of_unknown_outcome() {
     assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Unresolved))));
 }
 
+fn locked<T>() -> Result<T, AttemptError> {
+    Err(AttemptError::Locked("a row".into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_waited_for_a_locked_row_fails_and_is_not_repeated() {
+    let mut node = Node::start();
+    let (change, unresolved, next) = (node.change(1), node.change(2), node.send(3));
+    node.apply(1).await.send(locked()).ok();
+    assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Locked))));
+    node.apply(2).await.send(unknown()).ok();
+    node.apply(2).await.send(locked()).ok();
+    assert!(matches!(unresolved.await, Err(ChangeError::Write(WriteError::Unresolved))));
+    node.append([3]).await.send(appended([1])).unwrap();
+    told(next).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refused_change_fails_and_is_not_repeated() {
     let mut node = Node::start();
