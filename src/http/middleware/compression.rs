@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 use tower_http::compression::predicate::Predicate;
 use tower_http::compression::{Compression, CompressionLayer, CompressionLevel, ResponseFuture};
 
-/// Bytes above which compression pays: what is smaller fits into one packet as it is.
+/// A response of at most so many bytes fits into one packet as it is.
 const COMPRESS_ABOVE_BYTES: u64 = 1024;
 
 /// Chooses successful JSON responses whose size is known and above 1 KiB. That leaves out streams, lines of JSON,
@@ -27,7 +27,7 @@ impl Predicate for LargeJson {
         let has = |name, wanted: &str| {
             headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(wanted))
         };
-        // The length of the router's comes first: that of HEAD has no body, and is to say what GET would.
+        // The header wins over the body: a response to HEAD has no body, but the headers of GET.
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let length = length.or_else(|| response.body().size_hint().exact());
         response.status().is_success()

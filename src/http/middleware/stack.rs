@@ -63,12 +63,12 @@ pub fn stack(router: Router, allowed_origins: &AllowedOrigins) -> HttpService {
         .service(BoundedRouter::new(router))
 }
 
-/// Answers a request. Around the layers stands what needs the request as well as the response, and what tower-http has no
-/// layer for: rate limit headers, the documents of refusals, and `no-store`.
+/// Answers a request. tower-http has no layer for what is done here around the others: rate limit headers, the documents of
+/// refusals, and `no-store`.
 pub async fn respond(service: HttpService, mut request: Request) -> Response<ResponseBody> {
-    // An id of the client's would be taken for ours.
+    // The layer would keep an id that the client sent.
     request.headers_mut().remove(X_REQUEST_ID);
-    // What is answered without a token is private, too: tokens, for one.
+    // Responses to requests without a token are private, too: some hold tokens.
     let private = request.uri().path().starts_with("/v1/");
     let slot = RateLimitSlot::default();
     request.extensions_mut().insert(slot.clone());
