@@ -1,5 +1,6 @@
-use super::batch::AppendedBatch;
-use super::change::{ApplyOutcome, ErasedChange};
+use super::appended_batch::AppendedBatch;
+use super::changes::change::ApplyOutcome;
+use super::changes::pending::PendingChange;
 use super::error::AttemptError;
 use crate::ids::{Epoch, Position};
 use crate::log::event::NewEvent;
@@ -14,6 +15,6 @@ pub trait Appender: Send + 'static {
     /// Applies one change in one transaction.
     fn change(
         &mut self,
-        change: &mut dyn ErasedChange,
+        change: &mut PendingChange,
     ) -> impl Future<Output = Result<(ApplyOutcome, Epoch), AttemptError>> + Send;
 }

@@ -1,6 +1,8 @@
+use super::appended_batch::{AppendOutcome, AppendedBatch};
 use super::appender::Appender;
-use super::batch::{AppendOutcome, AppendedBatch, SendBatch};
-use super::change::{ApplyOutcome, ErasedChange};
+use super::batch::SendBatch;
+use super::changes::change::ApplyOutcome;
+use super::changes::pending::PendingChange;
 use super::commit_feed::{self, CommitFeed, CommitFeedSender, CommittedBatch};
 use super::error::{AttemptError, WriteError};
 use super::queue::{QueueEntry, QueuedSend, SendOutcome, Writer};
@@ -133,11 +135,11 @@ impl<A: Appender> WriterTask<A> {
     }
 
     /// Applies a change, again and again while its outcome is unknown.
-    async fn change(&mut self, mut change: Box<dyn ErasedChange>) {
+    async fn change(&mut self, mut change: PendingChange) {
         let mut retry = RetryState::new(self.appender.known());
         while retry.is_unknown() || !change.is_abandoned() {
             self.commits.begin();
-            let changed = self.appender.change(change.as_mut()).await;
+            let changed = self.appender.change(&mut change).await;
             if let Ok((ApplyOutcome::Applied(events), epoch)) = &changed {
                 self.publish(*epoch, events.clone());
             }

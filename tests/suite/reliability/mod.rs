@@ -9,5 +9,6 @@ mod error_classes;
 mod log_writer;
 mod notifications;
 mod query_timeouts;
+mod round_trips;
 mod standby;
 mod unknown_commits;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ids::{ConversationId, Position, UserId, WriteId};
 use crate::log::event::{EventPayload, NewEvent, WriteKey};
-use crate::log::writer::change::{Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, QueuedChange};
+use crate::log::writer::changes::change::{Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, QueuedChange};
 use crate::log::writer::queue::{CALLER_TIMEOUT, MAX_QUEUED_WRITES};
 use crate::store::{Connection, EventKind, Time};
 use futures_util::FutureExt as _;
@@ -39,7 +39,7 @@ impl Appender for FakeAppender {
         answered.await.expect("the test answers each attempt")
     }
 
-    async fn change(&mut self, change: &mut dyn ErasedChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
+    async fn change(&mut self, change: &mut PendingChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
         let (answer, answered) = oneshot::channel();
         self.0.send(Attempt::Change(change.key().id.0.as_u128(), answer)).ok();
         answered.await.expect("the test answers each attempt")
@@ -307,7 +307,7 @@ async fn the_events_of_a_change_are_handed_over() {
     let share = node.writer.capacity.reserve(0).unwrap();
     let waiting =
         QueuedChange { change: Rename(key(1)), _share: share, answer: Some(Ok(())), staged: Vec::new(), reply };
-    assert!(node.writer.enqueue(QueueEntry::Change(Box::new(waiting))).is_ok());
+    assert!(node.writer.enqueue(QueueEntry::Change(PendingChange::Transaction(Box::new(waiting)))).is_ok());
     let events = vec![Arc::new(event(1).at(Position(5), EPOCH, Time::UNIX_EPOCH))];
     node.apply(1).await.send(Ok((ApplyOutcome::Applied(events), EPOCH))).unwrap();
     assert!(matches!(answer.await.unwrap(), Ok(ChangeOutcome::Applied((), events)) if events.len() == 1));
@@ -436,7 +436,7 @@ impl Appender for PanickingAppender {
         panic!("on purpose")
     }
 
-    async fn change(&mut self, _: &mut dyn ErasedChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
+    async fn change(&mut self, _: &mut PendingChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
         panic!("on purpose")
     }
 }

@@ -1,7 +1,7 @@
-use super::capacity::QueueShare;
-use super::error::{AttemptFault, WriteError};
 use crate::ids::Position;
 use crate::log::event::{Event, NewEvent, WriteKey};
+use crate::log::writer::capacity::QueueShare;
+use crate::log::writer::error::{AttemptFault, WriteError};
 use crate::store::{Connection, Time};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -72,6 +72,16 @@ pub enum ChangeOutcome<Output> {
 pub enum ChangeError<Rejection> {
     Rejected(Rejection),
     Write(WriteError),
+}
+
+impl<Rejection> ChangeError<Rejection> {
+    /// Turns a rejection into what it means to the caller.
+    pub fn map<Meaning>(self, meaning: impl FnOnce(Rejection) -> Meaning) -> ChangeError<Meaning> {
+        match self {
+            Self::Rejected(rejection) => ChangeError::Rejected(meaning(rejection)),
+            Self::Write(error) => ChangeError::Write(error),
+        }
+    }
 }
 
 /// A change in the writer's queue, with its types erased.
