@@ -45,13 +45,13 @@ async fn assert_codes_decide(pool: &Pool) {
 }
 
 #[tokio::test]
-async fn the_sqlstate_and_not_the_message_says_what_an_error_means() {
+async fn sqlstate_and_not_the_message_decides_the_class_of_an_error() {
     let database = Database::empty().await;
     assert_codes_decide(&Pool::new(database.url(), 1)).await;
 }
 
 #[tokio::test]
-async fn the_sqlstate_is_known_over_tcp_as_over_a_unix_socket() {
+async fn sqlstate_is_known_over_tcp_as_over_a_unix_socket() {
     let database = Database::empty().await;
     let proxy = Proxy::start(database.url()).await;
     assert_codes_decide(&Pool::new(&proxy.url(), 1)).await;

@@ -26,7 +26,7 @@ async fn expect_none_sleeping(client: &tokio_postgres::Client) {
 }
 
 #[tokio::test]
-async fn a_query_that_takes_too_long_ends_in_postgresql_too() {
+async fn query_that_takes_too_long_ends_in_postgresql_too() {
     let database = Database::migrated().await;
     let pool = Pool::new(database.url(), 1);
     let answer = pool.ask(sleep).await;
@@ -38,7 +38,7 @@ async fn a_query_that_takes_too_long_ends_in_postgresql_too() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_given_up_ends_in_postgresql_too_and_the_next_one_waits_for_nothing() {
+async fn abandoned_query_ends_in_postgresql_too_and_delays_no_other() {
     let database = Database::migrated().await;
     let client = database.client().await;
     let pool = Pool::with_query_timeout(database.url(), 1, Duration::from_secs(600));
@@ -54,7 +54,7 @@ async fn a_query_that_is_given_up_ends_in_postgresql_too_and_the_next_one_waits_
 }
 
 #[tokio::test]
-async fn a_request_whose_query_takes_too_long_answers_503() {
+async fn request_whose_query_takes_too_long_answers_503() {
     let app = TestApp::start().await;
     let ann = app.user("ann").await;
     let locker = app.sql().await;

@@ -19,7 +19,7 @@ fn ephemeral_event_has_neither_an_id_nor_a_cursor() {
 }
 
 #[test]
-fn line_ends_in_names_are_not_copied() {
+fn ephemeral_json_with_a_line_break_is_refused() {
     let json = RawValue::from_string("{\"a\":\n1}".to_owned()).unwrap();
     assert!(Ephemeral::of(EphemeralKind::Typing, json).is_none());
 }

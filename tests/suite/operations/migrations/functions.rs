@@ -41,7 +41,7 @@ async fn answer(database: &Database, function: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_changed_function_is_replaced_and_one_that_only_the_version_before_has_stays() {
+async fn changed_function_is_replaced_and_one_of_the_version_before_stays() {
     let database = Database::empty().await;
     start(&database, &BEFORE).await;
     assert_eq!(answer(&database, "called").await, "before");
@@ -53,7 +53,7 @@ async fn a_changed_function_is_replaced_and_one_that_only_the_version_before_has
 }
 
 #[tokio::test]
-async fn a_node_of_the_version_before_that_starts_again_puts_no_function_back() {
+async fn older_node_that_starts_again_puts_no_function_back() {
     let database = Database::empty().await;
     for version in [&BEFORE, &AFTER, &BEFORE] {
         start(&database, version).await;
@@ -70,7 +70,7 @@ async fn a_node_of_the_version_before_that_starts_again_puts_no_function_back() 
 }
 
 #[tokio::test]
-async fn a_node_of_the_version_before_gets_the_functions_that_only_it_has() {
+async fn older_node_gets_the_functions_that_only_it_has() {
     let database = Database::empty().await;
     start(&database, &AFTER).await;
     start(&database, &BEFORE).await;

@@ -35,14 +35,14 @@ async fn lines(database: &Database, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_schema_is_the_recorded_one() {
+async fn schema_is_the_recorded_one() {
     let database = Database::empty().await;
     store::migrate(database.url()).await.expect("up");
     insta::assert_snapshot!(schema(&database).await.join("\n"));
 }
 
 #[tokio::test]
-async fn every_table_and_every_function_has_a_comment() {
+async fn tables_and_functions_all_have_a_comment() {
     let database = Database::migrated().await;
     let bare = "SELECT relname::text FROM pg_class
                  WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
@@ -76,7 +76,7 @@ async fn three_nodes_that_start_together_on_an_empty_database_make_one_schema() 
 }
 
 #[tokio::test]
-async fn a_second_run_of_migrations_writes_nothing() {
+async fn second_run_of_migrations_writes_nothing() {
     let database = Database::migrated().await;
     let sql = database.client().await;
     let before = whole_schema(&database).await;
@@ -107,7 +107,7 @@ async fn apply_only(database: &Database, migrations: &'static [Migration]) -> Re
 }
 
 #[tokio::test]
-async fn an_applied_migration_that_was_edited_is_refused_by_name() {
+async fn edited_migration_that_was_applied_is_refused_by_name() {
     let database = Database::empty().await;
     apply_only(&database, &[THINGS]).await.expect("up");
     let refused = apply_only(&database, &[EDITED]).await.expect_err("it was edited");
@@ -115,7 +115,7 @@ async fn an_applied_migration_that_was_edited_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_migration_that_fails_leaves_the_schema_as_it_was() {
+async fn failed_migration_leaves_the_schema_as_it_was() {
     let database = Database::empty().await;
     let refused = apply_only(&database, &[THINGS, BROKEN]).await.expect_err("there is no such type");
     assert!(refused.starts_with("cannot apply 02_broken") && refused.contains("nonsense"), "{refused}");
@@ -123,7 +123,7 @@ async fn a_migration_that_fails_leaves_the_schema_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_program_starts_on_the_schema_of_a_newer_one_and_leaves_it() {
+async fn older_program_starts_on_a_newer_schema_and_leaves_it() {
     let database = Database::empty().await;
     apply_only(&database, &[THINGS, LATER]).await.expect("up");
     let newer = whole_schema(&database).await;

@@ -27,7 +27,7 @@ async fn says(child: &mut tokio::process::Child, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_wait_for_another_node_that_migrates_is_logged() {
+async fn wait_for_another_node_that_migrates_is_logged() {
     let database = Database::migrated().await;
     let sql = database.client().await;
     sql.execute("SELECT pg_advisory_lock($1)", &[&MIGRATIONS_KEY.0]).await.expect("the lock");
@@ -38,7 +38,7 @@ async fn a_wait_for_another_node_that_migrates_is_logged() {
 }
 
 #[tokio::test]
-async fn a_schema_that_is_newer_than_the_program_is_logged() {
+async fn schema_that_is_newer_than_the_program_is_logged() {
     let database = Database::migrated().await;
     let sql = database.client().await;
     let newer = "INSERT INTO schema_migrations (name, checksum) VALUES ('99_newer', '');
