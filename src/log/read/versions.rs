@@ -12,7 +12,7 @@ use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Nullable, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// What is left of a payload whose message was deleted: who sent it, and what it answered.
+/// The payload of a deleted message: who sent it, and what it replied to.
 macro_rules! blank {
     () => {
         // Not as jsonb, which refuses numbers that JSON allows.
@@ -23,9 +23,6 @@ macro_rules! blank {
 }
 
 /// Notes on a `message.created` where its last edit stands, and whom its text names now.
-///
-/// # Errors
-/// The query failed.
 pub async fn supersede(
     connection: &mut Connection,
     created: Position,
@@ -44,9 +41,6 @@ pub async fn supersede(
 }
 
 /// Notes on a `message.created` where its deletion stands, and blanks the text of all its versions.
-///
-/// # Errors
-/// The query failed.
 pub async fn delete(
     connection: &mut Connection,
     message: MessageId,
@@ -69,9 +63,6 @@ pub async fn delete(
 
 /// Blanks the next texts of a conversation after a position; answers where they stand, in no order, and nothing when all
 /// are blank.
-///
-/// # Errors
-/// The query failed.
 pub async fn blank(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -95,9 +86,6 @@ pub async fn blank(
 
 /// Finds the next edits after a position that still have a text although their message is no longer kept; at most
 /// `limit`, in order. It reads the log from `after` on and takes no lock.
-///
-/// # Errors
-/// The query failed.
 pub async fn orphaned_edits(connection: &mut Connection, after: Position, limit: i64) -> Result<Vec<Position>, Error> {
     let query = sql::<BigInt>(
         "SELECT e.position FROM events e
@@ -112,9 +100,6 @@ pub async fn orphaned_edits(connection: &mut Connection, after: Position, limit:
 
 /// Blanks orphaned edits, without the log's lock. Rows that somebody else has locked are skipped: only the deletion of
 /// their conversation locks them, which blanks them itself, and which this must neither wait for nor deadlock with.
-///
-/// # Errors
-/// The query failed.
 pub async fn blank_orphaned_edits(connection: &mut Connection, edits: &[Position]) -> Result<(), Error> {
     let query = sql::<()>(concat!(
         "UPDATE events SET ",
@@ -128,9 +113,6 @@ pub async fn blank_orphaned_edits(connection: &mut Connection, edits: &[Position
 }
 
 /// Reads all versions of a message after its first, in order: its edits.
-///
-/// # Errors
-/// The query failed.
 pub async fn edits(connection: &mut Connection, message: MessageId) -> Result<Vec<Event>, Error> {
     let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.message_id = "))
         .bind::<Uuid, _>(message)
@@ -139,9 +121,6 @@ pub async fn edits(connection: &mut Connection, message: MessageId) -> Result<Ve
 }
 
 /// Reads the last edit of a message that lies in one of the intervals.
-///
-/// # Errors
-/// The query failed.
 pub async fn last_edit_within(
     connection: &mut Connection,
     message: MessageId,
@@ -164,19 +143,13 @@ pub async fn last_edit_within(
 }
 
 /// How often a message was edited.
-///
-/// # Errors
-/// The query failed.
 pub async fn count_edits(connection: &mut Connection, message: MessageId) -> Result<i64, Error> {
     let query = sql::<BigInt>("SELECT count(*) FROM events e WHERE e.kind = 'message.edited' AND e.message_id = ")
         .bind::<Uuid, _>(message);
     only(query.load(connection).await?)
 }
 
-/// Reads the answers to a message after a position that lie in the intervals, the oldest first.
-///
-/// # Errors
-/// The query failed.
+/// Reads the replies to a message after a position that lie in the intervals, the oldest first.
 pub async fn replies(
     connection: &mut Connection,
     original: MessageId,
