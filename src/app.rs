@@ -87,71 +87,72 @@ async fn serve(
     if !config.no_migrate {
         store::migrate(url).await.context("cannot bring the schema up to date")?;
     }
-    // What serves ends first; what it needs, after it.
-    let (serving, working) = (Shutdown::on(stop), Shutdown::default());
-    let app = build(config, url, &serving, &working).await?;
-    let (hub, live) = (app.hub.clone(), app.live.clone());
-    let router = http::router(app);
+    // What serves clients is stopped first, the background tasks that it needs after it.
+    let (serving, background) = (Shutdown::on(stop), Shutdown::default());
+    let app = build(config, url, &serving, &background).await?;
+    let (hub, presence) = (app.hub.clone(), app.presence.clone());
+    let service = http::service(app, &config.allowed_origins());
     ready();
-    http::serve(listener, router, &serving).await;
+    http::serve(listener, service, &serving).await;
     tracing::info!("shutting down");
     hub.close_all(CloseReason::Draining);
     if !serving.wait(DRAIN_TIMEOUT).await {
         tracing::warn!("some connections did not end in time");
     }
-    live.leave().await;
+    presence.leave().await;
     hub.stop();
-    working.request();
+    background.request();
     Ok(())
 }
 
-async fn build(config: &Config, url: &str, serving: &Shutdown, working: &Shutdown) -> anyhow::Result<App> {
+/// Builds the parts of a node, from the log up to what the handlers need, and starts their tasks.
+async fn build(config: &Config, url: &str, serving: &Shutdown, background: &Shutdown) -> anyhow::Result<App> {
     let pool = Pool::new(url, config.pool_size.into());
-    let (log, handed) = Log::open(url, pool.clone(), working).await.context("cannot open the log")?;
+    let (log, commits) = Log::open(url, pool.clone(), background).await.context("cannot open the log")?;
     let files = FileStorage::open(&config.attachments()).context("cannot use the place of attachments")?;
     let domain = Domain::open(log.clone(), files, config).await.context("cannot fetch the deployment's keys")?;
     let state = epoch::load(&mut *pool.get().await?, Position::ZERO).await?;
-    let judging = domain.clone();
-    let gate = Box::new(move |user, session| judging.revocations().has_ended(user, session));
+    let revocations = domain.clone();
+    let is_revoked = Box::new(move |user, session| revocations.revocations().has_ended(user, session));
     let (hub, queries, reports) =
-        Hub::start(state.head(), config.streams_per_user as usize, gate).context("cannot start deliveries")?;
+        Hub::start(state.head(), config.streams_per_user as usize, is_revoked).context("cannot start deliveries")?;
     let epochs = Epochs::new(hub.clone(), log.clone());
-    CatchUpLoader::start(hub.clone(), pool.clone(), epochs.clone(), queries, working);
-    let live = NodePresence::start(hub.clone(), &log, reports, working);
-    // The tailer waits for nobody's slow request.
-    let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), handed, log.wakeups().head(), working);
-    let indexer = Indexer::start(Pool::with_query_timeout(url, 1, INDEX_BATCH_TIMEOUT), log.wakeups().head(), working);
+    CatchUpLoader::start(hub.clone(), pool.clone(), epochs.clone(), queries, background);
+    let presence = NodePresence::start(hub.clone(), &log, reports, background);
+    // The tailer and the indexer have connections of their own, so that they wait for no slow request.
+    let tailer = Tailer::start(hub.clone(), Pool::new(url, 1), commits, log.wakeups().head(), background);
+    let index_pool = Pool::with_query_timeout(url, 1, INDEX_BATCH_TIMEOUT);
+    let indexer = Indexer::start(index_pool, log.wakeups().head(), background);
     let metrics = NodeMetrics::new(log.clone(), hub.clone(), indexer);
-    let following = domain.clone();
-    working.spawn(async move { following.follow_revocations().await });
-    let blanking = domain.clone();
-    working.spawn(async move { blanking.blank_the_deleted().await });
-    let erasing = domain.clone();
-    working.spawn(async move { erasing.erase_the_deleted().await });
-    let forgetting = domain.clone();
-    working.spawn(async move { forgetting.forget_identities().await });
-    let sweeping = domain.clone();
-    working.spawn(async move { sweeping.sweep_attachments().await });
-    working.spawn(end_the_revoked(hub.clone(), domain.clone()));
-    // It delivers to others, and must not take their connections from who waits here.
+    start_domain_tasks(&domain, &hub, background);
+    // Webhooks wait for targets, and must not keep connections from requests meanwhile.
     start_webhooks(&domain, Pool::new(url, 2), serving).context("cannot deliver webhooks")?;
-    let rate_limits = (config.rate_limits == Switch::On).then(RateLimits::default);
-    let uploads = UploadSlots::default();
     Ok(App::new(AppParts {
         domain,
-        uploads,
+        uploads: UploadSlots::default(),
         hub,
-        live,
+        presence,
         epochs,
         tailer,
         metrics,
-        rate_limits,
+        rate_limits: (config.rate_limits == Switch::On).then(RateLimits::default),
         shutdown: serving.clone(),
     }))
 }
 
+/// Starts the background tasks of the domain. Each finishes work that a request, or a node that died, has left.
+fn start_domain_tasks(domain: &Domain, hub: &Hub, background: &Shutdown) {
+    let [revocations, conversations, accounts, identities, attachments] = std::array::from_fn(|_| domain.clone());
+    background.spawn(async move { revocations.follow_revocations().await });
+    background.spawn(async move { conversations.blank_the_deleted().await });
+    background.spawn(async move { accounts.erase_the_deleted().await });
+    background.spawn(async move { identities.forget_identities().await });
+    background.spawn(async move { attachments.sweep_attachments().await });
+    background.spawn(close_revoked(hub.clone(), domain.clone()));
+}
+
 /// Ends the subscriptions of revoked sessions and disabled users.
-async fn end_the_revoked(hub: Hub, domain: Domain) {
+async fn close_revoked(hub: Hub, domain: Domain) {
     let revocations = domain.revocations();
     let mut changes = revocations.changes();
     while changes.changed().await.is_ok() {

@@ -1,9 +1,11 @@
 //! Longwave: messaging over plain HTTP.
 //!
-//! The way of a message: `http::resources::messages` → `domain::messages` → `log::writer` → `log::writer::append` →
-//! PostgreSQL → `log::listener` → `delivery::tailer` → `delivery::hub` → `delivery::core` →
-//! `http::resources::receiving`. Imports only go down: `app` > `http` > `domain` | `delivery` > `wire` > `log` > `store` >
-//! the rest.
+//! `docs/architecture.md` says what is where, and follows a message and a cursor through the code. In short:
+//! [`http`] takes a message in, [`domain`] checks the rules, [`log`] appends it in PostgreSQL, and [`delivery`] follows
+//! the log and writes to the clients of this node. [`wire`] has the JSON shapes, [`store`] the tables.
+//!
+//! Imports only go down: `cli` > `app` > `http` > `domain` | `delivery` > `wire` > `log` > `store` > `ids`, `config`,
+//! `telemetry`, `shutdown`.
 
 pub mod app;
 pub mod cli;

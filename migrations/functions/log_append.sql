@@ -1,9 +1,7 @@
 -- Appends events in one round trip, in the order given. Positions are taken and committed under one lock, so they are
 -- gapless and in commit order. Each event gets an outcome and a position:
 --   0 appended at `position`
---   1 known: the same owner wrote the same request before, at `position`
---   2 reused: the same owner wrote another request under this id
---   3 taken: the id is somebody else's
+--   1 known, 2 reused, 3 taken: see log_judge_id(); a known one stands at `position`
 --   4 the sender is not a member (only where `p_checked`)
 -- `p_mentions` has an array of ids as text for each event that mentions somebody: arrays in arrays cannot be unnested.
 -- `p_known`: see log_lock(). `p_now` is the time to write, where the caller has taken the lock before.
@@ -36,21 +34,19 @@ BEGIN
         o_positions := ARRAY(SELECT generate_series(v_head + 1, v_head + v_done));
     ELSE
         WITH found AS (
-            SELECT t.*, (SELECT k FROM ids k WHERE k.id = t.id) AS known,
+            SELECT t.ord, (SELECT k FROM ids k WHERE k.id = t.id) AS known, t.owner, t.mac,
                    NOT p_checked OR (SELECT true FROM members m
                                       WHERE m.conversation_id = t.conversation_id AND m.user_id = t.sender_id
                                         AND m.left_at IS NULL) AS may
               FROM unnest(p_ids, p_owners, p_macs, p_conversations, p_senders)
                    WITH ORDINALITY AS t (id, owner, mac, conversation_id, sender_id, ord)
         ), judged AS MATERIALIZED (
-            SELECT ord, (known).position AS known_at,
-                   CASE WHEN (known).id IS NOT NULL THEN
-                            CASE WHEN (known).owner <> owner THEN 3 WHEN (known).mac <> mac THEN 2 ELSE 1 END
-                        WHEN may THEN 0
-                        ELSE 4 END AS outcome
-              FROM found
+            SELECT ord, (known).position AS known_at, may, log_judge_id(known, owner, mac) AS judgement FROM found
+        ), decided AS (
+            SELECT ord, known_at, CASE WHEN judgement = 0 AND may IS NOT TRUE THEN 4 ELSE judgement END AS outcome
+              FROM judged
         ), placed AS (
-            SELECT *, count(*) FILTER (WHERE outcome = 0) OVER (ORDER BY ord) AS done FROM judged
+            SELECT *, count(*) FILTER (WHERE outcome = 0) OVER (ORDER BY ord) AS done FROM decided
         )
         SELECT array_agg(outcome::smallint ORDER BY ord), max(done),
                array_agg(CASE WHEN outcome = 0 THEN v_head + done ELSE coalesce(known_at, 0) END ORDER BY ord)

@@ -5,6 +5,7 @@
 
 mod attachment_storage;
 mod database;
+mod origins;
 mod secret;
 mod serve;
 mod switch;
@@ -12,6 +13,7 @@ mod tokens;
 
 pub use attachment_storage::AttachmentStorage;
 pub use database::DatabaseConfig;
+pub use origins::AllowedOrigins;
 pub use secret::Secret;
 pub use serve::Config;
 pub use switch::Switch;

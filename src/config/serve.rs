@@ -1,5 +1,6 @@
 use super::attachment_storage::AttachmentStorage;
 use super::database::DatabaseConfig;
+use super::origins::{AllowedOrigins, parse_origin};
 use super::switch::Switch;
 use super::tokens::TokenConfig;
 use clap::{Args, Parser};
@@ -51,12 +52,22 @@ pub struct Config {
     #[arg(long, env = "LONGWAVE_WEBHOOK_PRIVATE_TARGETS", value_name = "SWITCH", value_enum, default_value_t = Switch::Off)]
     pub webhook_private_targets: Switch,
 
+    /// Origins whose web pages may call the server, with commas between them, or * for all [default: loopback, any port]
+    // Pages send tokens by themselves, and never cookies: an allowed origin gets nothing that it does not have.
+    #[arg(long, env = "LONGWAVE_ALLOWED_ORIGINS", value_name = "ORIGINS", value_delimiter = ',', value_parser = parse_origin)]
+    pub allowed_origins: Vec<String>,
+
     /// Limits of requests per user and per address
     #[arg(long, env = "LONGWAVE_RATE_LIMITS", value_enum, default_value_t = Switch::On)]
     pub rate_limits: Switch,
 }
 
 impl Config {
+    /// Origins whose web pages may call the server.
+    pub fn allowed_origins(&self) -> AllowedOrigins {
+        AllowedOrigins::of(&self.allowed_origins)
+    }
+
     /// Where attachments are kept.
     pub fn attachments(&self) -> AttachmentStorage {
         let default = || AttachmentStorage::Directory(self.database.data_dir().join("attachments"));

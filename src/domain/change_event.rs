@@ -1,12 +1,16 @@
 //! Events that tell of a change.
 
 use crate::ids::{ConversationId, MessageId, UserId};
-use crate::log::{NewEvent, WriteKey};
-use crate::store::EventKind;
+use crate::log::{EventPayload, NewEvent, WriteKey};
 use crate::store::users::UserRow;
+use crate::store::{EventKind, Time};
 use crate::wire::{ChangePayload, Names};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
+
+/// Stands in a payload for the time of the change, which is known only under the log's lock. SQL functions of changes put
+/// it in its place.
+pub const TIME_OF_CHANGE: Time = Time::UNIX_EPOCH;
 
 /// What is to be told.
 pub struct ChangeEvent<'a, Data> {
@@ -29,20 +33,28 @@ impl<Data: Serialize> ChangeEvent<'_, Data> {
     /// # Panics
     /// Never: the shapes of `wire` are JSON.
     pub fn event(self) -> NewEvent {
-        let data = to_raw_value(self.data).expect("shapes are JSON");
-        let payload = ChangePayload { actor: actor_names(self.actor), data: &data, concerns: self.concerns };
+        let payload = change_payload(self.actor, self.data, self.concerns);
         NewEvent {
             key: self.key,
             conversation: self.conversation,
             kind: self.kind,
             message: self.message,
             sender: self.actor.id,
-            payload: payload.to_payload(),
+            payload,
             reply_to: None,
             mentions: Vec::new(),
             only_for: self.only_for,
         }
     }
+}
+
+/// The payload of an event that tells of a change. `concerns` are the users whose membership begins or ends with it.
+///
+/// # Panics
+/// Never: the shapes of `wire` are JSON.
+pub fn change_payload(actor: &UserRow, data: &impl Serialize, concerns: Vec<UserId>) -> EventPayload {
+    let data = to_raw_value(data).expect("shapes are JSON");
+    ChangePayload { actor: actor_names(actor), data: &data, concerns }.to_payload()
 }
 
 /// How a user is called now.

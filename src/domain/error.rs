@@ -1,4 +1,4 @@
-use crate::log::{ApplyError, ChangeError, WriteError};
+use crate::log::{ApplyError, ChangeError, FunctionRejection, WriteError};
 use crate::store::StoreError;
 use crate::wire::{FieldError, ShapeError};
 
@@ -88,6 +88,20 @@ impl From<ChangeError<Error>> for Error {
             ChangeError::Rejected(rejection) => rejection,
             ChangeError::Write(error) => error.into(),
         }
+    }
+}
+
+/// A rejection that all changes have in common. The others are for the callers, who know the function.
+impl From<FunctionRejection> for Error {
+    fn from(rejection: FunctionRejection) -> Self {
+        if rejection.reason == "not_found" {
+            return Self::NotFound;
+        }
+        tracing::error!(
+            reason = rejection.reason,
+            "a SQL function rejected a change for a reason that is not known here"
+        );
+        Self::WriteFailed
     }
 }
 

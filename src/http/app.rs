@@ -33,7 +33,7 @@ pub struct AppParts {
     pub domain: Domain,
     pub uploads: UploadSlots,
     pub hub: Hub,
-    pub live: NodePresence,
+    pub presence: NodePresence,
     pub epochs: Epochs,
     pub tailer: Tailer,
     pub metrics: NodeMetrics,

@@ -28,4 +28,4 @@ pub use connection::accept::{listen, serve};
 pub use limits::rate_limits::RateLimits;
 pub use limits::upload_slots::UploadSlots;
 pub use node_metrics::NodeMetrics;
-pub use routes::{openapi_json, router};
+pub use routes::{openapi_json, service};

@@ -1,6 +1,7 @@
 //! Every route.
 
 use super::app::App;
+use super::middleware::stack::{HttpService, stack};
 use super::openapi::complete::render;
 use super::openapi::document::ApiDocument;
 use super::resources::accounts::{me, presence, sessions, tickets, users};
@@ -9,7 +10,7 @@ use super::resources::integrations::{bots, webhooks};
 use super::resources::messages::{attachments, history, message, reactions, receipts, search, send};
 use super::resources::operations::{docs, health, metrics, statistics};
 use super::resources::receiving::{cursors, stream, updates};
-use axum::Router;
+use crate::config::AllowedOrigins;
 use std::sync::OnceLock;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -66,10 +67,10 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(metrics::get_metrics))
 }
 
-/// Everything that a node serves.
-pub fn router(app: App) -> Router {
+/// Everything that a node serves, with all layers around it.
+pub fn service(app: App, allowed_origins: &AllowedOrigins) -> HttpService {
     let (api, _) = api().split_for_parts();
-    api.merge(docs::router(openapi_json)).with_state(app)
+    stack(api.merge(docs::router(openapi_json)).with_state(app), allowed_origins)
 }
 
 /// The OpenAPI document as JSON, as it stands in `openapi/openapi.json`.

@@ -5,11 +5,13 @@ use super::partitions;
 use super::writer::change::{Change, ChangeError, ChangeOutcome};
 use super::writer::commit_feed::CommitFeed;
 use super::writer::error::{AttemptError, WriteError};
+use super::writer::function::{FunctionChange, FunctionRejection};
 use super::writer::queue::{SendOutcome, Writer};
 use super::writer::reconnecting::ReconnectingAppender;
 use super::writer::task;
 use crate::shutdown::Shutdown;
 use crate::store::Pool;
+use serde_json::Value;
 
 /// A node's handle of the log. Cheap to clone.
 #[derive(Clone)]
@@ -42,7 +44,8 @@ impl Log {
         self.writer.send(event).await
     }
 
-    /// Applies a change under the log's lock, in one transaction with its events.
+    /// Applies a change under the log's lock, in one transaction with its events: several round trips, during which all
+    /// other writers wait. What is done often is a [`FunctionChange`].
     ///
     /// # Errors
     /// [`ChangeError`]: nothing is changed, but for [`WriteError::Unresolved`].
@@ -51,6 +54,20 @@ impl Log {
     /// The change is applied whole or not at all.
     pub async fn change<C: Change>(&self, change: C) -> Result<ChangeOutcome<C::Output>, ChangeError<C::Rejection>> {
         self.writer.change(change).await
+    }
+
+    /// Lets a SQL function decide and make a change, in one round trip under the log's lock.
+    ///
+    /// # Errors
+    /// [`ChangeError`]: nothing is changed, but for [`WriteError::Unresolved`].
+    ///
+    /// # Cancel safety
+    /// The change is made whole or not at all.
+    pub async fn change_by_function(
+        &self,
+        change: FunctionChange,
+    ) -> Result<ChangeOutcome<Value>, ChangeError<FunctionRejection>> {
+        self.writer.change_by_function(change).await
     }
 
     /// The last position that this node has committed, if it has committed any.

@@ -4,7 +4,7 @@
 //! it happens at most once; no caller is answered before the last ReadyForQuery.
 //!
 //! Lifecycle: [`Log::open`] starts one [`writer`] and one [`listener`] for each node; they end with the server. `domain`
-//! writes through [`Log::send`] and [`Log::change`], `delivery` reads through [`read`] and is woken by
+//! writes through [`Log::send`], [`Log::change_by_function`] and [`Log::change`], `delivery` reads through [`read`] and is woken by
 //! [`Wakeups`]. Only this folder looks inside a [`Cursor`] or knows that there is one log.
 //!
 //! The names below are for the rooms above; files of this folder import from the file that defines a name.
@@ -29,5 +29,6 @@ pub use writer::commit_feed::{CommitFeed, CommittedBatch, FeedItem};
 #[cfg(test)]
 pub use writer::commit_feed::{CommitFeedSender, channel as commit_feed};
 pub use writer::error::{AttemptError, WriteError};
+pub use writer::function::{FunctionChange, FunctionRejection};
 pub use writer::queue::SendOutcome;
 pub use writer::session::new_epoch;

@@ -19,4 +19,5 @@ pub use client::{Answer, Raw, Reader, Received, Stream, User, id, query, tokens,
 pub use deployment::{Database, FileStore, PrivateCluster, SOON, TestApp};
 pub use eventually::{eventually, within};
 pub use model::{cursors, expected_events, random_actions};
+pub use proxy::Proxy;
 pub use webhook_target::{Posted, Reply, Target};

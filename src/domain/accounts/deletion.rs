@@ -15,7 +15,7 @@ use crate::domain::service::Domain;
 use crate::domain::service::run_to_completion;
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::history::{self, Interval};
-use crate::log::{ApplyError, Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, read};
+use crate::log::{ApplyError, Change, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, read};
 use crate::store::users::UserRow;
 use crate::store::{Connection, account_deletions, users, webhooks};
 use std::sync::Arc;
@@ -141,10 +141,10 @@ impl Domain {
     async fn withdraw(&self, user: &Arc<UserRow>, conversation: ConversationId) -> Result<(), Error> {
         let key = fresh_key(user.id);
         let leaving = MemberRemoval { key, conversation, caller: user.clone(), user: (**user).clone(), for_good: true };
-        match self.0.log.change(leaving).await {
+        match self.end_membership(&leaving).await {
             // Gone already: another node is at it, or the conversation was deleted.
-            Err(ChangeError::Rejected(Error::NotFound)) | Ok(_) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(Error::NotFound) | Ok(()) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::domain::accounts::user_names;
 use crate::domain::auth::caller::Caller;
 use crate::domain::common::pagination::truncate_to_page;
-use crate::domain::conversations::addition::{AddedMember, MemberAddition};
+use crate::domain::conversations::addition::{MemberAddition, MemberState};
 use crate::domain::conversations::removal::MemberRemoval;
 use crate::domain::error::Error;
 use crate::domain::idempotency::request::fresh_key;
@@ -13,7 +13,7 @@ use crate::ids::{ConversationId, Position, UserId};
 use crate::log::{ChangeOutcome, read};
 use crate::store::users::UserRow;
 use crate::store::{EventKind, MemberRole, members};
-use crate::wire;
+use crate::wire::{self, ShapeError, Timestamp};
 
 /// A part of the members.
 #[derive(Clone, Debug)]
@@ -58,20 +58,16 @@ impl Domain {
         visibility::of(&mut connection, caller, conversation).await?.present()?;
         let user = user_names::find(&mut connection, caller, named).await?;
         drop(connection);
-        let addition = MemberAddition {
-            key: fresh_key(caller.user.id),
-            conversation,
-            caller: caller.user.clone(),
-            user: user.clone(),
-            role,
-            most: self.0.max_members,
-        };
-        match self.0.log.change(addition).await? {
-            ChangeOutcome::Applied(AddedMember { membership, added }, _) => {
-                Ok((wire::Member::new(&membership, user), added))
+        let key = fresh_key(caller.user.id);
+        let addition = MemberAddition { key, conversation, caller: caller.user.clone(), user, role };
+        match self.add_member(&addition).await? {
+            ChangeOutcome::Applied(state, events) => {
+                let MemberState { role, since } = serde_json::from_value(state).map_err(ShapeError::from)?;
+                let added = events.first().is_some_and(|event| event.kind == EventKind::MemberJoined);
+                Ok((wire::Member { user: addition.user.into(), role, since: Timestamp(since) }, added))
             }
             // An earlier attempt of this very request went through.
-            ChangeOutcome::Replayed(position) => self.put_before(conversation, user, position).await,
+            ChangeOutcome::Replayed(position) => self.put_before(conversation, addition.user, position).await,
         }
     }
 
@@ -97,11 +93,7 @@ impl Domain {
         visibility::of(&mut connection, caller, conversation).await?.present()?;
         let user = user_names::find(&mut connection, caller, named).await?;
         drop(connection);
-        let key = fresh_key(caller.user.id);
-        self.0
-            .log
-            .change(MemberRemoval { key, conversation, caller: caller.user.clone(), user, for_good: false })
-            .await?;
-        Ok(())
+        let (key, caller) = (fresh_key(caller.user.id), caller.user.clone());
+        self.end_membership(&MemberRemoval { key, conversation, caller, user, for_good: false }).await
     }
 }

@@ -1,102 +1,49 @@
-//! What joins, leaves and changes of roles have in common.
+//! What joins, leaves and changes of roles have in common: the payloads of their events, and what their rejections mean.
+//!
+//! What an event says is read before the log's lock is taken. The SQL functions compare it under the lock, and reject the
+//! change as stale if it is something else by then: it is then read and tried again.
 
-use crate::domain::change_event::ChangeEvent;
+use crate::domain::change_event::{TIME_OF_CHANGE, change_payload};
 use crate::domain::error::Error;
-use crate::ids::{ConversationId, UserId};
-use crate::log::{ApplyError, NewEvent, WriteKey};
+use crate::log::{EventPayload, FunctionRejection};
+use crate::store::MemberRole;
 use crate::store::conversations::ConversationRow;
-use crate::store::members::Membership;
 use crate::store::users::UserRow;
-use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
-use crate::wire::{self, ConversationInEvent, MemberData};
-use std::sync::Arc;
+use crate::wire::{ConversationInEvent, Member, MemberData, Timestamp};
 
-/// A change of members, as it stands under the lock.
-pub struct MembershipChange {
-    pub conversation: ConversationRow,
-    pub caller: Membership,
-    /// The present membership of the user that it is about.
-    pub member: Option<Membership>,
+/// How often a change is tried of what may be stale. Titles and owners change rarely.
+pub const MAX_STALE_ATTEMPTS: usize = 10;
+
+/// Stands in a payload for the count of members, which is known only under the log's lock. SQL functions put the count in
+/// its place.
+const COUNT_OF_MEMBERS: i64 = -1;
+
+/// The payload of an event about one member, without count and time.
+pub fn member_payload(
+    actor: &UserRow,
+    conversation: &ConversationRow,
+    user: &UserRow,
+    role: MemberRole,
+) -> EventPayload {
+    let data = MemberData {
+        member: Member { user: user.clone().into(), role, since: Timestamp(TIME_OF_CHANGE) },
+        conversation: ConversationInEvent::new(conversation, COUNT_OF_MEMBERS),
+    };
+    change_payload(actor, &data, vec![user.id])
 }
 
-impl MembershipChange {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for who is not a member.
-    pub async fn read(
-        connection: &mut Connection,
-        id: ConversationId,
-        caller: UserId,
-        user: UserId,
-    ) -> Result<Self, ApplyError<Error>> {
-        let conversation = conversations::by_id(connection, id).await?.ok_or(ApplyError::Rejected(Error::NotFound))?;
-        let caller = members::current(connection, id, caller).await?.ok_or(ApplyError::Rejected(Error::NotFound))?;
-        let member = members::current(connection, id, user).await?;
-        Ok(Self { conversation, caller, member })
-    }
-
-    /// Checks that the conversation's members may change.
-    ///
-    /// # Errors
-    /// [`Error::DirectFixed`].
-    pub fn check_changes(&self) -> Result<(), ApplyError<Error>> {
-        match self.conversation.kind {
-            ConversationKind::Group => Ok(()),
-            ConversationKind::Direct => Err(ApplyError::Rejected(Error::DirectFixed)),
-        }
-    }
-
-    /// Checks that the caller may manage members, and owners if it is about one.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`].
-    pub fn check_right(&self, new_role: Option<MemberRole>) -> Result<(), ApplyError<Error>> {
-        let owners = [self.member.as_ref().map(|member| member.role), new_role].contains(&Some(MemberRole::Owner));
-        match self.caller.role {
-            MemberRole::Owner => Ok(()),
-            MemberRole::Admin if !owners => Ok(()),
-            MemberRole::Admin => {
-                Err(ApplyError::Rejected(Error::Forbidden("only owners make, change and remove owners")))
-            }
-            MemberRole::Member => Err(ApplyError::Rejected(Error::Forbidden("only owners and admins manage members"))),
-        }
-    }
-
-    /// How many members there are.
-    pub async fn count(&self, connection: &mut Connection) -> Result<i64, diesel::result::Error> {
-        let counts = members::count(connection, &[self.conversation.id]).await?;
-        Ok(counts.first().map_or(0, |(_, count)| *count))
-    }
+/// Whether the change is to be made of what is read anew.
+pub fn is_stale(rejection: &FunctionRejection) -> bool {
+    rejection.reason == "stale"
 }
 
-/// One event about one member.
-pub struct MemberEvent<'a> {
-    pub key: WriteKey,
-    pub kind: EventKind,
-    pub actor: &'a Arc<UserRow>,
-    pub conversation: &'a ConversationRow,
-    /// After the event.
-    pub members_count: i64,
-    pub member: (&'a Membership, &'a UserRow),
-}
-
-impl MemberEvent<'_> {
-    pub fn event(self) -> NewEvent {
-        let (membership, user) = self.member;
-        ChangeEvent {
-            key: self.key,
-            conversation: self.conversation.id,
-            kind: self.kind,
-            message: None,
-            actor: self.actor,
-            data: &MemberData {
-                member: wire::Member::new(membership, user.clone()),
-                conversation: ConversationInEvent::new(self.conversation, self.members_count),
-            },
-            concerns: vec![user.id],
-            only_for: None,
-        }
-        .event()
+/// What a rejection of a change of members means.
+pub fn error_of(rejection: FunctionRejection) -> Error {
+    match rejection.reason.as_str() {
+        "direct" => Error::DirectFixed,
+        "members_manage_nobody" => Error::Forbidden("only owners and admins manage members"),
+        "admins_manage_no_owners" => Error::Forbidden("only owners make, change and remove owners"),
+        "last_owner" => Error::Forbidden("a conversation keeps an owner, make another one first"),
+        _ => rejection.into(),
     }
 }

@@ -1,13 +1,14 @@
-//! Removing a member, or leaving; the last owner hands over.
+//! Removing a member, or leaving; the last owner hands over. The rules that need the log's lock are in the SQL function
+//! `change_leave`.
 
-use crate::domain::conversations::membership_change::{MemberEvent, MembershipChange};
+use crate::domain::conversations::membership_change::{self, MAX_STALE_ATTEMPTS, is_stale, member_payload};
 use crate::domain::error::Error;
-use crate::domain::idempotency::request::fresh_key;
+use crate::domain::service::Domain;
 use crate::ids::ConversationId;
-use crate::log::{ApplyError, Change, ChangeFuture, LockedHead, NewEvent, WriteKey};
-use crate::store::members::Membership;
+use crate::log::{ChangeError, FunctionChange, WriteKey};
 use crate::store::users::UserRow;
-use crate::store::{Connection, EventKind, MemberRole, conversations, members};
+use crate::store::{Connection, MemberRole, conversations, members};
+use serde_json::json;
 use std::sync::Arc;
 
 /// A user who leaves or is removed.
@@ -20,66 +21,59 @@ pub struct MemberRemoval {
     pub for_good: bool,
 }
 
-impl Change for MemberRemoval {
-    type Output = ();
-    type Rejection = Error;
-
-    fn key(&self) -> &WriteKey {
-        &self.key
-    }
-
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
-        Box::pin(async move {
-            let managed = MembershipChange::read(connection, self.conversation, self.caller.id, self.user.id).await?;
-            if !self.for_good {
-                managed.check_changes()?;
+impl Domain {
+    /// Ends a membership.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::DirectFixed`].
+    pub(in crate::domain) async fn end_membership(&self, removal: &MemberRemoval) -> Result<(), Error> {
+        for _ in 0..MAX_STALE_ATTEMPTS {
+            let change = removal.change(&mut *self.connection().await?).await?;
+            match self.0.log.change_by_function(change).await {
+                Err(ChangeError::Rejected(rejection)) if is_stale(&rejection) => {}
+                made => {
+                    made.map_err(|error| error.map(membership_change::error_of))?;
+                    return Ok(());
+                }
             }
-            if self.user.id != self.caller.id {
-                managed.check_right(None)?;
-            }
-            let member = managed.member.as_ref().ok_or(ApplyError::Rejected(Error::NotFound))?;
-            members::leave(connection, self.conversation, self.user.id, locked.next).await?;
-            conversations::clear_direct_key(connection, self.conversation).await?;
-            let count = managed.count(connection).await?;
-            let mut events =
-                vec![self.event(&managed, self.key.clone(), EventKind::MemberLeft, count, (member, &self.user))];
-            if member.role == MemberRole::Owner {
-                events.extend(self.hand_over(connection, &managed, count).await?);
-            }
-            Ok((events, ()))
-        })
+        }
+        Err(Error::Busy)
     }
 }
 
 impl MemberRemoval {
-    /// Makes somebody owner, if nobody is.
-    async fn hand_over(
-        &self,
-        connection: &mut Connection,
-        managed: &MembershipChange,
-        count: i64,
-    ) -> Result<Option<NewEvent>, ApplyError<Error>> {
-        if members::count_owners(connection, self.conversation).await? > 0 {
-            return Ok(None);
-        }
-        let Some((heir, user)) = members::successor_of_owner(connection, self.conversation, self.user.id).await? else {
-            return Ok(None);
+    async fn change(&self, connection: &mut Connection) -> Result<FunctionChange, Error> {
+        let found = conversations::by_id(connection, self.conversation).await?.ok_or(Error::NotFound)?;
+        let member = members::current(connection, self.conversation, self.user.id).await?;
+        let role = member.map(|member| member.role);
+        let successor = match role {
+            Some(MemberRole::Owner) => self.successor(connection).await?,
+            _ => None,
         };
-        members::set_role(connection, self.conversation, user.id, MemberRole::Owner).await?;
-        let heir = Membership { role: MemberRole::Owner, ..heir };
-        let key = fresh_key(self.caller.id);
-        Ok(Some(self.event(managed, key, EventKind::MemberUpdated, count, (&heir, &user))))
+        // Who is no member has no event either: the function says so.
+        let mut payloads = vec![member_payload(&self.caller, &found, &self.user, role.unwrap_or(MemberRole::Member))];
+        payloads.extend(successor.iter().map(|user| member_payload(&self.caller, &found, user, MemberRole::Owner)));
+        Ok(FunctionChange::new(
+            self.key.clone(),
+            "change_leave",
+            &json!({
+                "conversation": self.conversation,
+                "user": self.user.id,
+                "for_good": self.for_good,
+                "role": role,
+                "successor": successor.as_ref().map(|user| user.id),
+                "title": found.title,
+            }),
+            payloads,
+        ))
     }
 
-    fn event(
-        &self,
-        managed: &MembershipChange,
-        key: WriteKey,
-        kind: EventKind,
-        members_count: i64,
-        member: (&Membership, &UserRow),
-    ) -> NewEvent {
-        let conversation = &managed.conversation;
-        MemberEvent { key, kind, actor: &self.caller, conversation, members_count, member }.event()
+    /// Who becomes owner, if nobody else is.
+    async fn successor(&self, connection: &mut Connection) -> Result<Option<UserRow>, Error> {
+        if members::count_owners(connection, self.conversation).await? > 1 {
+            return Ok(None);
+        }
+        let found = members::successor_of_owner(connection, self.conversation, self.user.id).await?;
+        Ok(found.map(|(_, user)| user))
     }
 }

@@ -1,17 +1,16 @@
-//! Editing and deleting messages, under the log's lock.
+//! Editing messages. The rules that need the log's lock are in the SQL function `change_text`.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::change_event::actor_names;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::request::fresh_key;
-use crate::domain::messages::current_version::current_version;
 use crate::domain::messages::text::check_text;
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::{MessageId, UserId};
-use crate::log::{ApplyError, Change, ChangeFuture, Event, LockedHead, NewEvent, WriteKey, versions};
-use crate::store::{Connection, EventKind};
+use crate::log::{Event, EventPayload, FunctionChange, FunctionRejection};
 use crate::wire::{self, First, MessagePayload};
+use serde_json::json;
 
 /// Edits of one message, all of whose texts are kept and read together.
 const MAX_EDITS: i64 = 200;
@@ -27,9 +26,32 @@ impl Domain {
         sight.present()?;
         check_author(&created, caller)?;
         let mentions = self.mentions(&text).await?;
-        let key = fresh_key(caller.user.id);
-        self.0.log.change(MessageEdit { key, caller: caller.clone(), message: id, text, mentions }).await?;
+        let change = FunctionChange::new(
+            fresh_key(caller.user.id),
+            "change_text",
+            &json!({
+                "conversation": created.conversation,
+                "message": id,
+                "created": created.position.0,
+                "text": text,
+                "mentions": mentions,
+                "max_edits": MAX_EDITS,
+            }),
+            vec![edited_payload(caller, &created, &text, mentions)?],
+        );
+        self.0.log.change_by_function(change).await.map_err(|error| error.map(error_of))?;
         self.message(caller, id).await
+    }
+}
+
+/// What a rejection of `change_text` means.
+fn error_of(rejection: FunctionRejection) -> Error {
+    match rejection.reason.as_str() {
+        "deleted" => Error::Forbidden("the message was deleted"),
+        "too_many_edits" => {
+            invalid("text", format!("is the text of a message that was edited {MAX_EDITS} times: send another"))
+        }
+        _ => rejection.into(),
     }
 }
 
@@ -37,69 +59,16 @@ fn check_author(created: &Event, caller: &Caller) -> Result<(), Error> {
     if created.sender == caller.user.id { Ok(()) } else { Err(Error::Forbidden("only its author edits a message")) }
 }
 
-struct MessageEdit {
-    key: WriteKey,
-    caller: Caller,
-    message: MessageId,
-    text: String,
-    mentions: Vec<UserId>,
-}
-
-impl Change for MessageEdit {
-    type Output = ();
-    type Rejection = Error;
-
-    fn key(&self) -> &WriteKey {
-        &self.key
-    }
-
-    fn size_bytes(&self) -> usize {
-        size_of_val(self) + self.text.len() + size_of_val(self.mentions.as_slice())
-    }
-
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
-        Box::pin(async move {
-            let (created, sight) = visibility::message(connection, &self.caller, self.message).await?;
-            sight.present()?;
-            check_author(&created, &self.caller)?;
-            let current = current_version(connection, &created).await?;
-            if current.kind == EventKind::MessageDeleted {
-                return Err(ApplyError::Rejected(Error::Forbidden("the message was deleted")));
-            }
-            let before = MessagePayload::parse(&current.payload).map_err(Error::from)?;
-            if before.text.as_deref() == Some(&self.text) {
-                return Ok((Vec::new(), ()));
-            }
-            if versions::count_edits(connection, self.message).await? >= MAX_EDITS {
-                let detail = format!("is the text of a message that was edited {MAX_EDITS} times: send another");
-                return Err(ApplyError::Rejected(invalid("text", detail)));
-            }
-            versions::supersede(connection, created.position, locked.next, &self.mentions).await?;
-            Ok((vec![self.event(&created, before)], ()))
-        })
-    }
-}
-
-impl MessageEdit {
-    fn event(&self, created: &Event, before: MessagePayload<'_>) -> NewEvent {
-        let cursor = created.cursor().to_string();
-        let payload = MessagePayload {
-            sender: actor_names(&self.caller.user),
-            text: Some(self.text.as_str().into()),
-            mentions: self.mentions.clone(),
-            first: Some(First { cursor: cursor.into(), created_at: created.created_at }),
-            ..before
-        };
-        NewEvent {
-            key: self.key.clone(),
-            conversation: created.conversation,
-            kind: EventKind::MessageEdited,
-            message: Some(self.message),
-            sender: self.caller.user.id,
-            payload: payload.to_payload(),
-            reply_to: None,
-            mentions: Vec::new(),
-            only_for: None,
-        }
-    }
+/// The payload of the edit: the message as it was sent, with another text. All else that a message has stays what it was,
+/// so it does not matter which of its versions came before.
+fn edited_payload(caller: &Caller, created: &Event, text: &str, mentions: Vec<UserId>) -> Result<EventPayload, Error> {
+    let cursor = created.cursor().to_string();
+    let payload = MessagePayload {
+        sender: actor_names(&caller.user),
+        text: Some(text.into()),
+        mentions,
+        first: Some(First { cursor: cursor.into(), created_at: created.created_at }),
+        ..MessagePayload::parse(&created.payload)?
+    };
+    Ok(payload.to_payload())
 }

@@ -1,17 +1,15 @@
-//! Reactions: what users put under messages, under the log's lock.
+//! Reactions: what users put under messages. The rules that need the log's lock are in the SQL function `change_reaction`.
 
 use crate::domain::auth::caller::Caller;
-use crate::domain::change_event::ChangeEvent;
+use crate::domain::change_event::change_payload;
 use crate::domain::error::{Error, invalid};
 use crate::domain::idempotency::request::fresh_key;
-use crate::domain::messages::current_version::current_version;
 use crate::domain::reading::visibility;
 use crate::domain::service::Domain;
 use crate::ids::MessageId;
-use crate::log::{ApplyError, Change, ChangeFuture, Event, LockedHead, NewEvent, WriteKey};
-use crate::store::reactions::{self, ReactionKey};
-use crate::store::{Connection, EventKind};
+use crate::log::{FunctionChange, FunctionRejection};
 use crate::wire::ReactionData;
+use serde_json::json;
 
 /// Unicode scalar values of a reaction: the longest emoji, families and flags of regions, have 14.
 const MAX_EMOJI_SCALARS: usize = 16;
@@ -39,12 +37,38 @@ impl Domain {
     }
 
     async fn change_reaction(&self, caller: &Caller, message: MessageId, emoji: &str, add: bool) -> Result<(), Error> {
-        let (_, sight) = visibility::message(&mut *self.connection().await?, caller, message).await?;
+        let (created, sight) = visibility::message(&mut *self.connection().await?, caller, message).await?;
         sight.present()?;
-        let key = fresh_key(caller.user.id);
-        let reacting = ReactionChange { key, caller: caller.clone(), message, emoji: emoji.to_owned(), add };
-        self.0.log.change(reacting).await?;
+        let user = (*caller.user).clone().into();
+        let data = ReactionData { message_id: message, emoji: emoji.to_owned(), user };
+        let change = FunctionChange::new(
+            fresh_key(caller.user.id),
+            "change_reaction",
+            &json!({
+                "conversation": created.conversation,
+                "message": message,
+                "created": created.position.0,
+                "emoji": emoji,
+                "add": add,
+                "max_additions": MAX_ADDITIONS,
+                "max_emoji": MAX_EMOJI_PER_MESSAGE,
+            }),
+            vec![change_payload(&caller.user, &data, Vec::new())],
+        );
+        self.0.log.change_by_function(change).await.map_err(|error| error.map(error_of))?;
         Ok(())
+    }
+}
+
+/// What a rejection of `change_reaction` means.
+fn error_of(rejection: FunctionRejection) -> Error {
+    match rejection.reason.as_str() {
+        "deleted" => Error::Forbidden("the message was deleted"),
+        "too_many_additions" => invalid("emoji", format!("was put under the message {MAX_ADDITIONS} times")),
+        "too_many_emoji" => {
+            invalid("emoji", format!("makes more than {MAX_EMOJI_PER_MESSAGE} different ones under the message"))
+        }
+        _ => rejection.into(),
     }
 }
 
@@ -58,80 +82,4 @@ fn check_emoji(text: &str) -> Result<(), Error> {
         return Err(invalid("emoji", "is no emoji"));
     }
     Ok(())
-}
-
-struct ReactionChange {
-    key: WriteKey,
-    caller: Caller,
-    message: MessageId,
-    emoji: String,
-    /// Or remove.
-    add: bool,
-}
-
-impl Change for ReactionChange {
-    type Output = ();
-    type Rejection = Error;
-
-    fn key(&self) -> &WriteKey {
-        &self.key
-    }
-
-    fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
-        Box::pin(async move {
-            let (created, sight) = visibility::message(connection, &self.caller, self.message).await?;
-            sight.present()?;
-            let changed = match self.add {
-                true => self.add(connection, &created, locked).await?,
-                false => reactions::remove(connection, self.reaction(), locked.next).await?,
-            };
-            Ok((changed.then(|| self.event(&created)).into_iter().collect(), ()))
-        })
-    }
-}
-
-impl ReactionChange {
-    async fn add(
-        &self,
-        connection: &mut Connection,
-        created: &Event,
-        locked: LockedHead,
-    ) -> Result<bool, ApplyError<Error>> {
-        if current_version(connection, created).await?.kind == EventKind::MessageDeleted {
-            return Err(ApplyError::Rejected(Error::Forbidden("the message was deleted")));
-        }
-        if reactions::exists(connection, self.reaction()).await? {
-            return Ok(false);
-        }
-        if reactions::count_additions(connection, self.reaction()).await? >= MAX_ADDITIONS {
-            let detail = format!("was put under the message {MAX_ADDITIONS} times");
-            return Err(ApplyError::Rejected(invalid("emoji", detail)));
-        }
-        let emoji = reactions::emoji(connection, self.message).await?;
-        if emoji.len() >= MAX_EMOJI_PER_MESSAGE && !emoji.contains(&self.emoji) {
-            let detail = format!("makes more than {MAX_EMOJI_PER_MESSAGE} different ones under the message");
-            return Err(ApplyError::Rejected(invalid("emoji", detail)));
-        }
-        reactions::add(connection, self.reaction(), created.conversation, locked.next).await?;
-        Ok(true)
-    }
-
-    fn reaction(&self) -> ReactionKey<'_> {
-        ReactionKey { message: self.message, emoji: &self.emoji, user: self.caller.user.id }
-    }
-
-    fn event(&self, created: &Event) -> NewEvent {
-        let user = (*self.caller.user).clone().into();
-        ChangeEvent {
-            key: self.key.clone(),
-            conversation: created.conversation,
-            kind: if self.add { EventKind::ReactionAdded } else { EventKind::ReactionRemoved },
-            message: Some(self.message),
-            actor: &self.caller.user,
-            data: &ReactionData { message_id: self.message, emoji: self.emoji.clone(), user },
-            concerns: Vec::new(),
-            only_for: None,
-        }
-        .event()
-    }
 }

@@ -1,17 +1,25 @@
 //! Listening, and accepting connections.
 
 use super::context::{ConnectionContext, ServerContext};
+use super::descriptors;
+use super::outage::{AcceptBackoff, OutageLog};
+use super::refuse::refuse;
 use super::serve::serve_accepted;
+use crate::http::middleware::stack::HttpService;
 use crate::shutdown::Shutdown;
-use axum::Router;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 /// Connections that the kernel keeps until they are accepted: when a node dies, thousands of its clients come at once.
 const LISTEN_BACKLOG: u32 = 4_096;
+/// Connections that are being refused at once; each holds a descriptor of the reserve.
+const MAX_REFUSALS: usize = 16;
 /// How long a peer may acknowledge nothing.
 const PEER_SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -27,25 +35,73 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Serves until shutdown begins; connections end by themselves, each as one of its tasks.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown) {
-    let server = Arc::new(ServerContext { router, shutdown: shutdown.clone(), runtime: Handle::current() });
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shutdown.requested() => return,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                set_options(&stream);
-                let context = ConnectionContext { server: server.clone(), peer, close_requested: false };
-                shutdown.spawn_to_completion(serve_accepted(context, stream));
-            }
-            Err(error) => {
-                // Mostly out of descriptors: those who wait are accepted when others have gone.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+pub async fn serve(listener: TcpListener, service: HttpService, shutdown: &Shutdown) {
+    let server = Arc::new(ServerContext { service, shutdown: shutdown.clone(), runtime: Handle::current() });
+    let mut acceptor = Acceptor {
+        listener,
+        server,
+        descriptor_limit: descriptors::raise_limit(),
+        refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
+        accept_outages: OutageLog::default(),
+        limit_outages: OutageLog::default(),
+    };
+    tokio::select! {
+        () = acceptor.run() => {}
+        () = shutdown.requested() => {}
+    }
+}
+
+struct Acceptor {
+    listener: TcpListener,
+    server: Arc<ServerContext>,
+    /// How many descriptors may be open when a connection is served.
+    descriptor_limit: u64,
+    refusals: Arc<Semaphore>,
+    accept_outages: OutageLog,
+    limit_outages: OutageLog,
+}
+
+impl Acceptor {
+    async fn run(&mut self) {
+        let mut backoff = AcceptBackoff::default();
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    backoff = AcceptBackoff::default();
+                    self.admit(stream, peer).await;
+                }
+                // The client has gone before it was accepted.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+                Err(error) => {
+                    // Mostly out of descriptors: those who wait are accepted when others have gone.
+                    if self.accept_outages.fail() {
+                        tracing::warn!(%error, "cannot accept connections");
+                    }
+                    tokio::time::sleep(backoff.wait()).await;
+                }
             }
         }
+    }
+
+    async fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        set_options(&stream);
+        // The kernel gives the lowest free number, so that this one says how many are open: also those of streams and
+        // polls, which delivery holds.
+        if u64::try_from(stream.as_raw_fd()).is_ok_and(|number| number < self.descriptor_limit) {
+            let context = ConnectionContext { server: self.server.clone(), peer, close_requested: false };
+            self.server.shutdown.spawn_to_completion(serve_accepted(context, stream));
+            return;
+        }
+        if self.limit_outages.fail() {
+            let limit = self.descriptor_limit;
+            tracing::warn!(limit, "too many connections, new ones are answered 503; raise the limit of open files");
+        }
+        // Where too many are being refused, the others wait in the kernel's queue.
+        let Ok(permit) = self.refusals.clone().acquire_owned().await else { return };
+        self.server.shutdown.spawn(async move {
+            refuse(stream).await;
+            drop(permit);
+        });
     }
 }
 

@@ -1,14 +1,14 @@
 //! What a connection needs besides its socket.
 
+use crate::http::middleware::stack::HttpService;
 use crate::shutdown::Shutdown;
-use axum::Router;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// What all connections share.
 pub struct ServerContext {
-    pub router: Router,
+    pub service: HttpService,
     pub shutdown: Shutdown,
     /// Where connections are served that come back from delivery, which has a thread of its own.
     pub runtime: Handle,

@@ -3,9 +3,12 @@
 
 pub mod accept;
 pub mod context;
+mod descriptors;
 pub mod handover;
 mod head_timer;
+mod outage;
 pub mod peer;
+mod refuse;
 mod response_head;
 pub mod serve;
 mod socket;

@@ -1,7 +1,8 @@
 //! Heads of responses that are written without hyper.
 
 use crate::http::respond::common_headers::{COMMON_HEADERS, X_REQUEST_ID};
-use crate::http::respond::problem_document::documented;
+use crate::http::respond::problem_document::refusal_document;
+use crate::ids::RequestId;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -46,9 +47,15 @@ pub struct DeferredHead {
 }
 
 impl DeferredHead {
+    /// The head of a response to a request that was not read.
+    pub fn new() -> Self {
+        Self { request_id: RequestId::new().to_string().into(), lines: Box::default() }
+    }
+
     /// The bytes of the whole response; `close` ends the connection after it.
-    pub async fn into_bytes(self, response: Response, close: bool) -> Vec<u8> {
-        let (parts, body) = documented(response, &self.request_id).into_parts();
+    pub async fn into_bytes(self, mut response: Response, close: bool) -> Vec<u8> {
+        let document = refusal_document(&mut response, &self.request_id);
+        let (parts, body) = document.unwrap_or(response).into_parts();
         // The body is in memory as a whole.
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         let mut text = status_line(parts.status);

@@ -6,8 +6,8 @@ use super::head_timer::HeadTimer;
 use super::peer::Peer;
 use super::response_head::{DeferredHead, ResponseHead};
 use super::socket::TimedSocket;
-use crate::http::middleware;
-use axum::Router;
+use crate::http::middleware::response_body::ResponseBody;
+use crate::http::middleware::stack::{self, HttpService};
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
@@ -81,10 +81,10 @@ pub fn respond_and_serve(
 async fn serve(context: ConnectionContext, stream: TcpStream, early: Bytes, timer: Arc<HeadTimer>) {
     let slot = HandoverSlot::default();
     let service = service_fn({
-        let (timer, slot, router, peer) = (timer.clone(), slot.clone(), context.server.router.clone(), context.peer);
+        let (timer, slot, http, peer) = (timer.clone(), slot.clone(), context.server.service.clone(), context.peer);
         move |request| {
-            let (timer, slot, router) = (timer.clone(), slot.clone(), router.clone());
-            async move { timer.serve(respond(router, peer, request, &slot)).await }
+            let (timer, slot, http) = (timer.clone(), slot.clone(), http.clone());
+            async move { timer.serve(respond(http, peer, request, &slot)).await }
         }
     });
     let mut connection = http1::Builder::new()
@@ -142,11 +142,11 @@ fn hand_over(context: ConnectionContext, pending: PendingHandover, socket: Timed
 
 /// Answers a request; never, if its connection is handed over.
 async fn respond(
-    router: Router,
+    http: HttpService,
     peer: SocketAddr,
     request: hyper::Request<Incoming>,
     slot: &HandoverSlot,
-) -> Result<Response, Infallible> {
+) -> Result<Response<ResponseBody>, Infallible> {
     let permit = HandoverPermit::of(&request);
     let close_requested = requests_close(request.headers());
     let mut request: Request = request.map(axum::body::Body::new);
@@ -154,7 +154,7 @@ async fn respond(
     if let Some(permit) = permit {
         request.extensions_mut().insert(permit);
     }
-    let mut response = middleware::answer(router, request).await;
+    let mut response = stack::respond(http, request).await;
     if let Some(handover) = response.extensions_mut().remove::<Handover>() {
         let head = ResponseHead::new(std::mem::take(response.headers_mut()));
         let pending = PendingHandover { head, handover, close_requested };

@@ -4,58 +4,34 @@
 
 use super::events::{EventColumns, columns};
 use super::history::Interval;
-use crate::ids::{ConversationId, MessageId, Position, UserId};
+use crate::ids::{ConversationId, MessageId, Position};
 use crate::log::event::Event;
 use crate::store::Connection;
-use crate::store::sql::{Sql, only, sql};
+use crate::store::sql::{Sql, sql};
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Nullable, Uuid};
+use diesel::sql_types::{Array, BigInt, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// The payload of a deleted message: who sent it, and what it replied to.
+/// How a text is erased from an event.
 macro_rules! blank {
     () => {
-        // Not as jsonb, which refuses numbers that JSON allows.
-        "payload = json_build_object('sender', payload->'sender', 'text', NULL, 'reply_to', payload->'reply_to',
-                                     'metadata', NULL, 'first', payload->'first'),
-         mentions = NULL"
+        "payload = blanked_payload(payload), mentions = NULL"
     };
 }
 
-/// Notes on a `message.created` where its last edit stands, and whom its text names now.
-pub async fn supersede(
-    connection: &mut Connection,
-    created: Position,
-    current: Position,
-    mentions: &[UserId],
-) -> Result<(), Error> {
-    let mentions = (!mentions.is_empty()).then_some(mentions);
-    let query = sql::<()>("UPDATE events SET current = ")
-        .bind::<BigInt, _>(current)
-        .sql(", mentions = ")
-        .bind::<Nullable<Array<Uuid>>, _>(mentions)
-        .sql(" WHERE position = ")
-        .bind::<BigInt, _>(created);
-    query.execute(connection).await?;
-    Ok(())
-}
-
-/// Notes on a `message.created` where its deletion stands, and blanks the text of all its versions.
+/// Erases a message with all that belongs to it. Call it under the log's lock; `deletion` is where its event will stand.
 pub async fn delete(
     connection: &mut Connection,
     message: MessageId,
     created: Position,
     deletion: Position,
 ) -> Result<(), Error> {
-    let query = sql::<()>("UPDATE events SET current = ")
-        .bind::<BigInt, _>(deletion)
-        .sql(", deleted = true WHERE position = ")
-        .bind::<BigInt, _>(created);
-    query.execute(connection).await?;
-    let query = sql::<()>(concat!("UPDATE events SET ", blank!(), " WHERE position IN (SELECT "))
-        .bind::<BigInt, _>(created)
-        .sql(" UNION ALL SELECT e.position FROM events e WHERE e.kind = 'message.edited' AND e.message_id = ")
+    let query = sql::<()>("SELECT delete_message(")
         .bind::<Uuid, _>(message)
+        .sql(", ")
+        .bind::<BigInt, _>(created)
+        .sql(", ")
+        .bind::<BigInt, _>(deletion)
         .sql(")");
     query.execute(connection).await?;
     Ok(())
@@ -140,13 +116,6 @@ pub async fn last_edit_within(
         }
     }
     Ok(None)
-}
-
-/// How often a message was edited.
-pub async fn count_edits(connection: &mut Connection, message: MessageId) -> Result<i64, Error> {
-    let query = sql::<BigInt>("SELECT count(*) FROM events e WHERE e.kind = 'message.edited' AND e.message_id = ")
-        .bind::<Uuid, _>(message);
-    only(query.load(connection).await?)
 }
 
 /// Reads the replies to a message after a position that lie in the intervals, the oldest first.

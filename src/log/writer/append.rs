@@ -3,9 +3,9 @@
 use super::batch::{AppendOutcome, AppendedBatch};
 use super::change::{ApplyOutcome, ErasedChange, LockedHead};
 use super::error::AttemptFault;
+use super::id_judgement::IdJudgement;
 use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
-use crate::log::event::{Event, NewEvent};
-use crate::log::read::events;
+use crate::log::event::{Event, NewEvent, WriteKey};
 use crate::store::sql::{only, sql};
 use crate::store::{Connection, EventKind, Time};
 use diesel::result::Error;
@@ -38,15 +38,15 @@ pub async fn apply(
     change: &mut dyn ErasedChange,
 ) -> Result<(ApplyOutcome, Epoch), AttemptFault> {
     connection.batch_execute("BEGIN").await?;
-    let (locked, epoch) = lock(connection, context).await?;
-    let outcome = match events::find_write(connection, change.key().id).await? {
-        Some(known) if known.owner != change.key().owner => ApplyOutcome::Taken,
-        Some(known) if known.mac != change.key().mac => ApplyOutcome::Reused,
-        Some(known) => match change.staged_at(known.position) {
+    let Begun { locked, epoch, judgement } = begin(connection, context, change.key()).await?;
+    let outcome = match judgement {
+        IdJudgement::Taken => ApplyOutcome::Taken,
+        IdJudgement::Reused => ApplyOutcome::Reused,
+        IdJudgement::Known(position) => match change.staged_at(position) {
             Some(events) => ApplyOutcome::Recovered(events),
-            None => ApplyOutcome::Replayed(known.position),
+            None => ApplyOutcome::Replayed(position),
         },
-        None => match change.apply(connection, locked).await? {
+        IdJudgement::New => match change.apply(connection, locked).await? {
             None => {
                 connection.batch_execute("ROLLBACK").await?;
                 return Ok((ApplyOutcome::Rejected, epoch));
@@ -64,6 +64,33 @@ pub async fn apply(
     }
     connection.batch_execute("COMMIT").await?;
     Ok((outcome, epoch))
+}
+
+/// A transaction that holds the log's lock for a change.
+struct Begun {
+    locked: LockedHead,
+    epoch: Epoch,
+    judgement: IdJudgement,
+}
+
+async fn begin(connection: &mut Connection, context: AppendContext, key: &WriteKey) -> Result<Begun, Error> {
+    let query = sql::<(BigInt, Timestamptz, BigInt, SmallInt, Nullable<BigInt>)>(
+        "SELECT o_head, o_now, o_epoch, o_outcome, o_position FROM log_begin(",
+    )
+    .bind::<BigInt, _>(context.known)
+    .sql(", ")
+    .bind::<BigInt, _>(context.cluster)
+    .sql(", ")
+    .bind::<Uuid, _>(key.id)
+    .sql(", ")
+    .bind::<Uuid, _>(key.owner)
+    .sql(", ")
+    .bind::<Bytea, _>(&key.mac)
+    .sql(")");
+    let (head, now, epoch, outcome, position): (Position, Time, Epoch, i16, Option<Position>) =
+        only(query.load(connection).await?)?;
+    let judgement = IdJudgement::new(outcome, position)?;
+    Ok(Begun { locked: LockedHead { next: head.next(), now }, epoch, judgement })
 }
 
 /// Begins a new epoch if the cluster or timeline has changed since the last append. Returns the head.

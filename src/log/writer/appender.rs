@@ -1,6 +1,7 @@
 use super::batch::AppendedBatch;
-use super::change::{ApplyOutcome, ErasedChange};
+use super::change::ApplyOutcome;
 use super::error::AttemptError;
+use super::pending::PendingChange;
 use crate::ids::{Epoch, Position};
 use crate::log::event::NewEvent;
 use std::future::Future;
@@ -14,6 +15,6 @@ pub trait Appender: Send + 'static {
     /// Applies one change in one transaction.
     fn change(
         &mut self,
-        change: &mut dyn ErasedChange,
+        change: &mut PendingChange,
     ) -> impl Future<Output = Result<(ApplyOutcome, Epoch), AttemptError>> + Send;
 }

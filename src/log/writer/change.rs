@@ -74,6 +74,16 @@ pub enum ChangeError<Rejection> {
     Write(WriteError),
 }
 
+impl<Rejection> ChangeError<Rejection> {
+    /// Turns a rejection into what it means to the caller.
+    pub fn map<Meaning>(self, meaning: impl FnOnce(Rejection) -> Meaning) -> ChangeError<Meaning> {
+        match self {
+            Self::Rejected(rejection) => ChangeError::Rejected(meaning(rejection)),
+            Self::Write(error) => ChangeError::Write(error),
+        }
+    }
+}
+
 /// A change in the writer's queue, with its types erased.
 pub trait ErasedChange: Send {
     fn key(&self) -> &WriteKey;

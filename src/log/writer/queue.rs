@@ -1,9 +1,12 @@
 use super::capacity::{QueueCapacity, QueueShare};
-use super::change::{Change, ChangeError, ChangeOutcome, ErasedChange, QueuedChange};
+use super::change::{Change, ChangeError, ChangeOutcome, QueuedChange};
 use super::error::WriteError;
+use super::function::{FunctionChange, FunctionRejection, QueuedFunction};
+use super::pending::PendingChange;
 use crate::ids::Position;
 use crate::log::cursor::Cursor;
 use crate::log::event::{Event, NewEvent};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -34,7 +37,7 @@ pub struct QueuedSend {
 /// A write in the queue.
 pub enum QueueEntry {
     Send(QueuedSend),
-    Change(Box<dyn ErasedChange>),
+    Change(PendingChange),
 }
 
 /// The callers' end of the writer's queue. Cheap to clone.
@@ -66,7 +69,20 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let share = self.capacity.reserve(change.size_bytes()).map_err(ChangeError::Write)?;
         let queued = QueuedChange { change, _share: share, answer: None, staged: Vec::new(), reply };
-        self.enqueue(QueueEntry::Change(Box::new(queued))).map_err(ChangeError::Write)?;
+        self.enqueue(QueueEntry::Change(PendingChange::Transaction(Box::new(queued)))).map_err(ChangeError::Write)?;
+        wait(answer).await.map_err(ChangeError::Write)?
+    }
+
+    /// See [`crate::log::Log::change_by_function`].
+    pub async fn change_by_function(
+        &self,
+        change: FunctionChange,
+    ) -> Result<ChangeOutcome<Value>, ChangeError<FunctionRejection>> {
+        let (reply, answer) = oneshot::channel();
+        let share = self.capacity.reserve(change.size_bytes()).map_err(ChangeError::Write)?;
+        let queued = QueuedFunction { change, _share: share, answer: None, reply };
+        let entry = QueueEntry::Change(PendingChange::Function(Box::new(queued)));
+        self.enqueue(entry).map_err(ChangeError::Write)?;
         wait(answer).await.map_err(ChangeError::Write)?
     }
 

@@ -1,8 +1,9 @@
 use super::append::{self, AppendContext};
 use super::appender::Appender;
 use super::batch::{AppendOutcome, AppendedBatch};
-use super::change::{ApplyOutcome, ErasedChange};
+use super::change::ApplyOutcome;
 use super::error::{AttemptError, AttemptFault};
+use super::pending::PendingChange;
 use super::session::{self, AppendSession};
 use crate::ids::{Epoch, Position};
 use crate::log::event::NewEvent;
@@ -102,10 +103,10 @@ impl Appender for ReconnectingAppender {
         Ok(batch)
     }
 
-    async fn change(&mut self, change: &mut dyn ErasedChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
+    async fn change(&mut self, change: &mut PendingChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
         let timeout = self.timeout;
         let (session, context) = self.session().await?;
-        let attempt = tokio::time::timeout(timeout, append::apply(&mut session.connection, context, change)).await;
+        let attempt = tokio::time::timeout(timeout, change.attempt(&mut session.connection, context)).await;
         let (outcome, epoch) = self.conclude(attempt).await?;
         if let ApplyOutcome::Applied(events) = &outcome {
             self.advance(events.iter().map(|event| event.position));

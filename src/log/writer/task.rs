@@ -1,8 +1,9 @@
 use super::appender::Appender;
 use super::batch::{AppendOutcome, AppendedBatch, SendBatch};
-use super::change::{ApplyOutcome, ErasedChange};
+use super::change::ApplyOutcome;
 use super::commit_feed::{self, CommitFeed, CommitFeedSender, CommittedBatch};
 use super::error::{AttemptError, WriteError};
+use super::pending::PendingChange;
 use super::queue::{QueueEntry, QueuedSend, SendOutcome, Writer};
 use super::retry::RetryState;
 use crate::ids::Epoch;
@@ -133,11 +134,11 @@ impl<A: Appender> WriterTask<A> {
     }
 
     /// Applies a change, again and again while its outcome is unknown.
-    async fn change(&mut self, mut change: Box<dyn ErasedChange>) {
+    async fn change(&mut self, mut change: PendingChange) {
         let mut retry = RetryState::new(self.appender.known());
         while retry.is_unknown() || !change.is_abandoned() {
             self.commits.begin();
-            let changed = self.appender.change(change.as_mut()).await;
+            let changed = self.appender.change(&mut change).await;
             if let Ok((ApplyOutcome::Applied(events), epoch)) = &changed {
                 self.publish(*epoch, events.clone());
             }

@@ -7,7 +7,7 @@ use crate::store::database::schema::attachments;
 use crate::store::database::sql::{Sql, seconds, sql};
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Interval, Uuid};
+use diesel::sql_types::{BigInt, Interval, Uuid};
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
 
@@ -97,21 +97,7 @@ pub async fn bind(
         .await
 }
 
-/// Lets go of the attachments of messages: nobody gets them from the commit on, and their bytes are removed soon after.
-/// It runs under the log's lock, as all that changes what is sent.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn release(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
-    let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE message_id = ANY(")
-        .bind::<Array<Uuid>, _>(messages)
-        .sql(")")
-        .sql(DISCARDED);
-    query.execute(connection).await?;
-    Ok(())
-}
-
-/// Lets go of attachments of a conversation, as [`release`] does, at most `limit`; answers how many there were.
+/// Removes attachments of a conversation, and notes their objects for removal; at most `limit`. Answers how many there were.
 ///
 /// # Errors
 /// As PostgreSQL has it.

@@ -1,7 +1,8 @@
 //! The index of texts: which versions of messages may hold what is looked for, and how far it is filled.
 //!
 //! Whoever fills it holds the lock of the progress's row, claims it in the same transaction, and ends with [`exclude_deletions`];
-//! whoever deletes texts calls [`delete_messages`] in the transaction that blanks them. So a text that was read before it was
+//! whoever blanks texts shares it in the same transaction, and removes them from the index: the SQL function
+//! `delete_message`, or [`delete_blanked_versions`]. So a text that was read before it was
 //! blanked, and is indexed after, is not found: one of the two sees what the other did.
 
 use crate::ids::{ConversationId, MessageId, Position};
@@ -187,23 +188,8 @@ pub async fn exclude_deletions(connection: &mut Connection) -> Result<(), Error>
     connection.batch_execute("SELECT pg_advisory_xact_lock(search_lock_key())").await
 }
 
-/// Forgets messages whose texts are blanked in the same transaction, before or after. Call it as late as possible: the
-/// index is not filled meanwhile, and the few milliseconds in which it is are waited for here.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn delete_messages(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
-    connection.batch_execute("SELECT pg_advisory_xact_lock_shared(search_lock_key())").await?;
-    // A statement of its own: its snapshot is younger than the lock.
-    sql::<()>("DELETE FROM search WHERE message_id = ANY(")
-        .bind::<Array<Uuid>, _>(messages)
-        .sql(")")
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Forgets versions whose texts are blanked in the same transaction, as [`delete_messages`] forgets messages.
+/// Removes versions from the index whose texts are blanked in the same transaction, before or after. Call it as late as
+/// possible: it waits for the few milliseconds in which the indexer writes a batch, and the indexer waits for it.
 ///
 /// # Errors
 /// As PostgreSQL has it.

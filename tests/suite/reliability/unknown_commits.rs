@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{TestApp, User, expected_events, query};
+use crate::support::{Answer, TestApp, User, expected_events, query};
 
 async fn two_members() -> (TestApp, User, User, String) {
     let app = TestApp::builder().nodes(2).proxied().start().await;
@@ -111,4 +111,27 @@ async fn append_that_fails_at_commit_is_refused_and_leaves_nothing() {
     let kept = Uuid::now_v7().to_string();
     anna.send_with_key(&group, &kept, "kept").await.expect(201);
     assert_once(&app, &bert, &start, &["kept"], &[kept]).await;
+}
+
+#[tokio::test]
+async fn changes_whose_answer_is_lost_are_made_once() {
+    let (app, anna, bert, group) = two_members().await;
+    let message = anna.say(&group, "hello").await["id"].as_str().expect("an id").to_owned();
+    let (sql, mut swallowed) = (app.sql().await, 0);
+    let mut check = async |kind: &str, expected: u16, answer: Answer| {
+        assert_eq!(answer.status, expected, "{kind}: {}", answer.text());
+        swallowed += 1;
+        assert_eq!(app.proxy(0).swallowed(), swallowed, "the fault did not happen");
+        app.proxy(0).swallow_next_append();
+        let written = sql.query_one("SELECT count(*) FROM events WHERE kind = $1", &[&kind]).await.expect("a count");
+        assert_eq!(written.get::<_, i64>(0), 1, "{kind}");
+    };
+    app.proxy(0).swallow_next_append();
+    check("reaction.added", 204, bert.react(&message, "👍").await).await;
+    check("message.edited", 200, anna.edit(&message, "edited").await).await;
+    check("conversation.read", 200, bert.read(&group, &message).await).await;
+    check("message.deleted", 204, anna.delete_message(&message).await).await;
+    check("member.updated", 200, anna.put_member(&group, "bert", json!({"role": "admin"})).await).await;
+    check("member.left", 204, anna.remove_member(&group, "bert").await).await;
+    check("member.joined", 201, anna.put_member(&group, "bert", json!({})).await).await;
 }

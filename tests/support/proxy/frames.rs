@@ -82,6 +82,8 @@ impl Frames {
 #[derive(Debug, PartialEq, Eq)]
 pub enum StatementKind {
     Listen,
+    /// The settings of a session that writes to the log.
+    LogSession,
     Append,
     Other,
 }
@@ -120,7 +122,11 @@ fn statement_kind(statement: &[u8]) -> StatementKind {
     let statement = String::from_utf8_lossy(statement).trim_start().to_lowercase();
     if statement.starts_with("listen") {
         StatementKind::Listen
-    } else if statement.contains("log_append(") && !statement.starts_with("create") {
+    } else if statement.starts_with("set application_name = 'longwave log'") {
+        StatementKind::LogSession
+    } else if ["log_append(", "log_change("].iter().any(|function| statement.contains(function))
+        && !statement.starts_with("create")
+    {
         StatementKind::Append
     } else {
         StatementKind::Other

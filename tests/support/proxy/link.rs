@@ -19,6 +19,8 @@ use super::frames::{Frame, Frames, StatementKind, Statements};
 #[derive(Default)]
 pub struct Link {
     pub listening: AtomicBool,
+    /// It is the connection by which a node writes to the log.
+    pub writes_log: AtomicBool,
     /// Nothing passes any more, and neither side is told.
     pub blackholed: AtomicBool,
     /// It is, as soon as the answer that is under way has passed.
@@ -94,6 +96,7 @@ async fn relay_requests(
             }
             match statements.classify(&frame) {
                 StatementKind::Listen => faults.on_listen(link),
+                StatementKind::LogSession => link.writes_log.store(true, Ordering::SeqCst),
                 StatementKind::Append if faults.take_swallow() => link.swallowing.store(true, Ordering::SeqCst),
                 StatementKind::Append => {
                     if let Some((go_on, done)) = faults.take_stall() {
@@ -141,6 +144,9 @@ async fn relay_responses(
         frames.push(&buffer.split());
         while let Some(frame) = frames.next() {
             kept.extend_from_slice(&frame.bytes);
+            if frame.kind == b'Z' && link.writes_log.load(Ordering::SeqCst) {
+                faults.count_log_round_trip();
+            }
             let swallowing = link.swallowing.load(Ordering::SeqCst);
             if swallowing && frame.is_ready_and_idle() {
                 faults.swallowed();

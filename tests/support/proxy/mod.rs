@@ -41,6 +41,7 @@ pub struct Faults {
     blackhole_after_error: AtomicBool,
     swallow: AtomicBool,
     swallowed: AtomicUsize,
+    log_round_trips: AtomicUsize,
     stall: Mutex<Option<Stall>>,
 }
 
@@ -72,6 +73,10 @@ impl Faults {
 
     fn swallowed(&self) {
         self.swallowed.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn count_log_round_trip(&self) {
+        self.log_round_trips.fetch_add(1, Ordering::SeqCst);
     }
 
     fn take_stall(&self) -> Option<(CancellationToken, oneshot::Sender<bool>)> {
@@ -172,6 +177,11 @@ impl Proxy {
     /// Answers how many answers were swallowed.
     pub fn swallowed(&self) -> usize {
         self.faults.swallowed.load(Ordering::SeqCst)
+    }
+
+    /// Answers how many round trips the connection has made by which the node writes to the log.
+    pub fn log_round_trips(&self) -> usize {
+        self.faults.log_round_trips.load(Ordering::SeqCst)
     }
 
     /// Resets the connection of the next append before PostgreSQL gets it, and keeps the request.

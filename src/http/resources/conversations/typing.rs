@@ -29,6 +29,6 @@ pub async fn create_typing(
     _: NoQuery,
 ) -> Result<StatusCode, Problem> {
     let at = app.domain.check_present(&caller, id).await?;
-    app.live.typing(&caller.user, id, at);
+    app.presence.typing(&caller.user, id, at);
     Ok(StatusCode::NO_CONTENT)
 }

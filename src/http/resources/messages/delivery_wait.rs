@@ -35,7 +35,7 @@ pub async fn respond(app: &App, caller: &Caller, sent: Created<Message>, wait: O
         0 => Vec::new(),
         _ => {
             let time = Duration::from_secs(wait as u64);
-            let delivered = app.live.delivered(at, sent.thing.conversation_id, caller.user.id, time);
+            let delivered = app.presence.delivered(at, sent.thing.conversation_id, caller.user.id, time);
             tokio::select! {
                 delivered = delivered => delivered,
                 () = app.shutdown.requested() => Vec::new(),

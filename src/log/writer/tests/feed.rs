@@ -32,7 +32,7 @@ async fn events_of_a_change_enter_the_feed() {
     let share = node.writer.capacity.reserve(0).unwrap();
     let waiting =
         QueuedChange { change: Rename(key(1)), _share: share, answer: Some(Ok(())), staged: Vec::new(), reply };
-    assert!(node.writer.enqueue(QueueEntry::Change(Box::new(waiting))).is_ok());
+    assert!(node.writer.enqueue(QueueEntry::Change(PendingChange::Transaction(Box::new(waiting)))).is_ok());
     let events = vec![Arc::new(event(1).at(Position(5), EPOCH, Time::UNIX_EPOCH))];
     node.apply(1).await.send(Ok((ApplyOutcome::Applied(events), EPOCH))).unwrap();
     assert!(matches!(answer.await.unwrap(), Ok(ChangeOutcome::Applied((), events)) if events.len() == 1));

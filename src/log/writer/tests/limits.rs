@@ -94,7 +94,7 @@ impl Appender for PanickingAppender {
         panic!("on purpose")
     }
 
-    async fn change(&mut self, _: &mut dyn ErasedChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
+    async fn change(&mut self, _: &mut PendingChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
         panic!("on purpose")
     }
 }

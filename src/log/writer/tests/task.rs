@@ -44,7 +44,7 @@ impl Appender for FakeAppender {
         answered.await.expect("the test answers each attempt")
     }
 
-    async fn change(&mut self, change: &mut dyn ErasedChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
+    async fn change(&mut self, change: &mut PendingChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
         let (answer, answered) = oneshot::channel();
         self.0.send(Attempt::Change(change.key().id.0.as_u128(), answer)).ok();
         answered.await.expect("the test answers each attempt")

@@ -67,18 +67,6 @@ pub async fn by_direct_key(connection: &mut Connection, key: &[u8]) -> Result<Op
         .optional()
 }
 
-/// Lets a group be found by its id alone: its members are no longer those that it was made for.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn clear_direct_key(connection: &mut Connection, id: ConversationId) -> Result<(), Error> {
-    diesel::update(conversations::table.find(id))
-        .set(conversations::direct_key.eq(None::<Vec<u8>>))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 /// How many conversations there are.
 ///
 /// # Errors

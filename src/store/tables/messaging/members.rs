@@ -64,40 +64,6 @@ pub async fn join(
     Ok(())
 }
 
-/// Ends a membership at a position.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn leave(
-    connection: &mut Connection,
-    conversation: ConversationId,
-    user: UserId,
-    at: Position,
-) -> Result<(), Error> {
-    diesel::update(present().filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user))))
-        .set(members::left_at.eq(at))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Gives a member another role.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn set_role(
-    connection: &mut Connection,
-    conversation: ConversationId,
-    user: UserId,
-    role: MemberRole,
-) -> Result<(), Error> {
-    diesel::update(present().filter(members::conversation_id.eq(conversation).and(members::user_id.eq(user))))
-        .set(members::role.eq(role))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 /// A user's present membership.
 ///
 /// # Errors

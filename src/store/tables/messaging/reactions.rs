@@ -3,20 +3,10 @@
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::store::database::connect::Connection;
 use crate::store::database::error::StoreError;
-use crate::store::database::schema::reactions;
 use crate::store::database::sql::sql;
 use diesel::prelude::*;
-use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid};
 use diesel_async::RunQueryDsl;
-
-/// What one user put under one message.
-#[derive(Clone, Copy, Debug)]
-pub struct ReactionKey<'a> {
-    pub message: MessageId,
-    pub emoji: &'a str,
-    pub user: UserId,
-}
 
 /// How often one emoji stands under a message.
 #[derive(Clone, Debug, Queryable)]
@@ -30,82 +20,6 @@ pub struct ReactionCount {
 
 /// Positions of a conversation that a reader sees, both ends included.
 pub type VisibleRange = (ConversationId, Position, Position);
-
-/// Adds a reaction at a position.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn add(
-    connection: &mut Connection,
-    reaction: ReactionKey<'_>,
-    conversation: ConversationId,
-    at: Position,
-) -> Result<(), Error> {
-    diesel::insert_into(reactions::table)
-        .values((
-            reactions::message_id.eq(reaction.message),
-            reactions::emoji.eq(reaction.emoji),
-            reactions::user_id.eq(reaction.user),
-            reactions::conversation_id.eq(conversation),
-            reactions::added_at.eq(at),
-        ))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Removes a reaction at a position; answers whether it was there.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn remove(connection: &mut Connection, reaction: ReactionKey<'_>, at: Position) -> Result<bool, Error> {
-    let removed = diesel::update(standing(reaction.message))
-        .filter(reactions::emoji.eq(reaction.emoji).and(reactions::user_id.eq(reaction.user)))
-        .set(reactions::removed_at.eq(at))
-        .execute(connection)
-        .await?;
-    Ok(removed > 0)
-}
-
-/// Whether a reaction is there.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn exists(connection: &mut Connection, reaction: ReactionKey<'_>) -> Result<bool, Error> {
-    let here = standing(reaction.message)
-        .filter(reactions::emoji.eq(reaction.emoji).and(reactions::user_id.eq(reaction.user)));
-    diesel::select(diesel::dsl::exists(here)).get_result(connection).await
-}
-
-/// How often a reaction was put there.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn count_additions(connection: &mut Connection, reaction: ReactionKey<'_>) -> Result<i64, Error> {
-    reactions::table
-        .filter(reactions::message_id.eq(reaction.message).and(reactions::emoji.eq(reaction.emoji)))
-        .filter(reactions::user_id.eq(reaction.user))
-        .count()
-        .get_result(connection)
-        .await
-}
-
-/// The emoji that stand under a message, each once.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn emoji(connection: &mut Connection, message: MessageId) -> Result<Vec<String>, Error> {
-    standing(message).select(reactions::emoji).distinct().load(connection).await
-}
-
-/// Forgets the reactions to messages that were deleted.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn delete_all(connection: &mut Connection, messages: &[MessageId]) -> Result<(), Error> {
-    diesel::delete(reactions::table.filter(reactions::message_id.eq_any(messages))).execute(connection).await?;
-    Ok(())
-}
 
 /// Counts the reactions to messages that a reader sees: those that were added where the reader sees it, and not removed
 /// where the reader sees that. The emoji that came first stands first.
@@ -143,9 +57,4 @@ pub async fn count(
         .bind::<Array<Uuid>, _>(messages)
         .sql(") GROUP BY r.message_id, r.emoji ORDER BY r.message_id, min(r.added_at), r.emoji");
     Ok(query.load(connection).await?)
-}
-
-#[diesel::dsl::auto_type]
-fn standing(message: MessageId) -> _ {
-    reactions::table.filter(reactions::removed_at.is_null().and(reactions::message_id.eq(message)))
 }

@@ -3,12 +3,10 @@
 use crate::ids::{ConversationId, Position, UserId};
 use crate::store::database::connect::Connection;
 use crate::store::database::schema::{members, users};
-use crate::store::database::sql::sql;
 use crate::store::tables::accounts::users::UserRow;
 use crate::store::tables::messaging::members::Membership;
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::{Array, BigInt, Uuid};
 use diesel_async::RunQueryDsl;
 
 /// How far a member has read.
@@ -17,30 +15,6 @@ pub struct ReadMark {
     pub conversation: ConversationId,
     pub user: UserId,
     pub read: Position,
-}
-
-/// Moves read marks forward, each pair of conversation and user named once; answers those that moved, in no order. Who is
-/// not a member is passed over.
-///
-/// # Errors
-/// As PostgreSQL has it.
-pub async fn advance(connection: &mut Connection, marks: &[ReadMark]) -> Result<Vec<ReadMark>, Error> {
-    let conversations: Vec<_> = marks.iter().map(|mark| mark.conversation).collect();
-    let users: Vec<_> = marks.iter().map(|mark| mark.user).collect();
-    let reads: Vec<_> = marks.iter().map(|mark| mark.read).collect();
-    let query = sql::<(Uuid, Uuid, BigInt)>("UPDATE members m SET read = t.read FROM unnest(")
-        .bind::<Array<Uuid>, _>(conversations)
-        .sql(", ")
-        .bind::<Array<Uuid>, _>(users)
-        .sql(", ")
-        .bind::<Array<BigInt>, _>(reads)
-        .sql(
-            ") AS t (conversation_id, user_id, read)
-              WHERE m.conversation_id = t.conversation_id AND m.user_id = t.user_id AND m.left_at IS NULL
-                AND m.read < t.read
-             RETURNING m.conversation_id, m.user_id, m.read",
-        );
-    query.load(connection).await
 }
 
 /// Present members with their accounts and how far they have read, in order of joining, after one of them, at most
