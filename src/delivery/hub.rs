@@ -2,10 +2,11 @@
 
 use super::command::Command;
 use super::core::catch_up::query::CatchUpQuery;
-use super::core::dispatcher::{Dispatcher, RevocationCheck, SubscriptionCounts};
+use super::core::dispatcher::{Dispatcher, RevocationCheck};
 use super::core::reports::ClientReport;
 use super::core::subscriptions::close_reason::CloseReason;
 use super::core::subscriptions::receiver::NewSubscription;
+use super::core::subscriptions::table::SubscriptionCounts;
 use super::event_loop::EventLoop;
 use super::inbox::{HubInbox, PublishedRange};
 use super::waker::LoopWaker;

@@ -1,7 +1,7 @@
 //! What the hub and the thread behind it share.
 
 use super::command::Command;
-use super::core::dispatcher::SubscriptionCounts;
+use super::core::subscriptions::table::SubscriptionCounts;
 use super::waker::LoopWaker;
 use crate::ids::Position;
 use crate::log::Cursor;

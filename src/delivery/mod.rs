@@ -20,16 +20,17 @@ mod event_loop;
 mod hub;
 mod inbox;
 mod loader;
+mod page_reader;
 mod presence;
 mod resume;
 mod tailer;
 mod waker;
 
 pub use self::core::catch_up::page::StartPoint;
-pub use self::core::dispatcher::HEARTBEAT;
 pub use self::core::subscriptions::close_reason::CloseReason;
 pub use self::core::subscriptions::receiver::{LongPoll, NewSubscription, PollAnswer, Receiver, Subscriber};
 pub use self::core::subscriptions::sink::Sink;
+pub use self::core::subscriptions::subscription::HEARTBEAT;
 pub use self::hub::Hub;
 pub use self::loader::CatchUpLoader;
 pub use self::presence::handle::NodePresence;

@@ -18,26 +18,16 @@ use super::slots::SubscriptionKey;
 use super::subscriptions::close_reason::CloseReason;
 use super::subscriptions::receiver::{LongPoll, NewSubscription, Receiver};
 use super::subscriptions::subscription::{Phase, Subscription};
-use super::subscriptions::table::SubscriptionTable;
+use super::subscriptions::table::{SubscriptionCounts, SubscriptionTable};
 use crate::ids::{Epoch, Position, SessionId, UserId};
 use crate::log::{Cursor, Event};
 use crate::shutdown::ShutdownGuard;
 use crate::wire::Encoded;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long a stream is silent before a heartbeat: proxies cut what is silent for 30 s or more.
-pub const HEARTBEAT: Duration = Duration::from_secs(15);
+use std::time::Instant;
 
 /// Whether a session or its user has ended.
 pub type RevocationCheck = Box<dyn Fn(UserId, Option<SessionId>) -> bool + Send>;
-
-/// How many clients receive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SubscriptionCounts {
-    pub streams: usize,
-    pub polls: usize,
-}
 
 /// A poll that is over.
 pub struct FinishedPoll {
@@ -64,8 +54,6 @@ pub struct Dispatcher {
     is_revoked: RevocationCheck,
     streams_per_user: usize,
     draining: bool,
-    /// As of the last sweep.
-    counts: SubscriptionCounts,
 }
 
 impl Dispatcher {
@@ -88,7 +76,6 @@ impl Dispatcher {
             is_revoked,
             streams_per_user,
             draining: false,
-            counts: SubscriptionCounts::default(),
         }
     }
 
@@ -107,9 +94,9 @@ impl Dispatcher {
         self.recent.ring().floor()
     }
 
-    /// How many clients receive, as of the last sweep.
+    /// How many clients receive.
     pub fn counts(&self) -> SubscriptionCounts {
-        self.counts
+        self.table.counts()
     }
 
     /// Whether nothing can be done for anybody.
@@ -154,10 +141,7 @@ impl Dispatcher {
         for event in events {
             let table = &mut self.table;
             let event = Arc::new(Encoded::new(event.clone()));
-            let deletes = self.recent.append(event, |key, event, before| table.offer(key, event, before, now));
-            if deletes {
-                self.table.iter_mut().for_each(|(_, subscription)| subscription.read_ahead = None);
-            }
+            self.recent.append(event, |key, event, before| table.offer(key, event, before, now));
         }
         let head = events.last().map_or(self.recent.head(), |last| Cursor { epoch, position: last.position });
         self.recent.finish_batch(head);
@@ -203,40 +187,40 @@ impl Dispatcher {
         ended.into_iter().for_each(|key| self.table.queue(key));
     }
 
-    /// Does what is due by time: ends, heartbeats, and forgetting clients and users that are gone.
+    /// Does what is due by time: ends, heartbeats, and forgetting clients and users that are gone. Only those for whom
+    /// something may be due are looked at.
     pub fn sweep(&mut self, now: Instant) {
-        let head = self.recent.head();
-        let (mut due, mut gone) = (Vec::new(), Vec::new());
-        let mut counts = SubscriptionCounts::default();
-        for (key, subscription) in self.table.iter_mut() {
-            let (until, reason) = subscription.subscriber.until;
-            // A poll first looks at what it missed, however long that takes.
-            if now >= until && (subscription.phase == Phase::Live || reason != CloseReason::Waited) {
-                subscription.close(reason, head, now);
-            }
-            if subscription.is_overdue(now) || subscription.is_gone() {
-                gone.push(key);
-                continue;
-            }
-            *(if subscription.is_stream() { &mut counts.streams } else { &mut counts.polls }) += 1;
-            // Spread over a second: what is written to all at the same time once would be so for ever after.
-            let early = Duration::from_millis(key as u64 % 64 * 15);
-            if now.saturating_duration_since(subscription.written_at) >= HEARTBEAT - early {
-                subscription.add_heartbeat();
-            }
-            if subscription.is_too_slow(now) {
-                subscription.close(CloseReason::Slow, head, now);
-            }
-            if subscription.retry_write() {
-                due.push(key);
-            }
+        for key in self.table.take_due(now) {
+            self.tend(key, now);
+            self.table.schedule(key, now);
         }
-        gone.into_iter().for_each(|key| drop(self.remove(key, now)));
-        due.into_iter().for_each(|key| self.table.queue(key));
         self.recent.topics_mut().forget_absent_users(now);
-        self.counts = counts;
         self.ephemera.deliver_presence(self.recent.topics(), &mut self.table);
         self.receipts.expire(now);
+    }
+
+    /// Does what is due for one subscription.
+    fn tend(&mut self, key: SubscriptionKey, now: Instant) {
+        let head = self.recent.head();
+        let Some(subscription) = self.table.get_mut(key) else { return };
+        let (until, reason) = subscription.subscriber.until;
+        // A poll first looks at what it missed, however long that takes.
+        if now >= until && (subscription.phase == Phase::Live || reason != CloseReason::Waited) {
+            subscription.close(reason, head, now);
+        }
+        if subscription.is_overdue(now) || subscription.is_gone() {
+            self.remove(key, now);
+            return;
+        }
+        if now >= subscription.heartbeat_at(key) {
+            subscription.add_heartbeat();
+        }
+        if subscription.is_too_slow(now) {
+            subscription.close(CloseReason::Slow, head, now);
+        }
+        if subscription.retry_write() {
+            self.table.queue(key);
+        }
     }
 
     /// Removes a subscription, and with it its connection.

@@ -19,8 +19,8 @@ const MAX_WAITING_PIECES: usize = 256;
 const PRESENCE_BUDGET: usize = 2_000;
 /// Changes of presence that may wait for their turn.
 const MAX_PRESENCE_CHANGES: usize = 20_000;
-/// Members of a conversation on this node above which it tells nobody of presence: each would be told of each other.
-const MAX_PRESENCE_MEMBERS: usize = 50;
+/// Members of a conversation on this node above which it delivers nothing ephemeral: each would be told of each other.
+const MAX_EPHEMERAL_MEMBERS: usize = 50;
 
 /// Somebody types.
 pub struct TypingNotice {
@@ -87,6 +87,9 @@ impl Ephemera {
 /// left out.
 pub fn deliver_typing(typing: &TypingNotice, topics: &Topics, table: &mut SubscriptionTable) {
     let Some(topic) = topics.find(TopicKey::Conversation(typing.conversation)) else { return };
+    if topics.members(topic).len() > MAX_EPHEMERAL_MEMBERS {
+        return;
+    }
     for key in topics.subscribers(topic) {
         offer(table, key, &typing.event, |subscriber| {
             subscriber.user != typing.user && subscriber.only.is_none_or(|only| only == typing.conversation)
@@ -97,7 +100,7 @@ pub fn deliver_typing(typing: &TypingNotice, topics: &Topics, table: &mut Subscr
 /// Delivers one change of presence; returns what that costs of the budget: looking at a subscription costs, too.
 fn deliver_change(change: &PresenceNotice, topics: &Topics, table: &mut SubscriptionTable) -> usize {
     let known = change.conversations.iter().filter_map(|id| topics.find(TopicKey::Conversation(*id)));
-    let small: Vec<TopicSlot> = known.filter(|topic| topics.members(*topic).len() <= MAX_PRESENCE_MEMBERS).collect();
+    let small: Vec<TopicSlot> = known.filter(|topic| topics.members(*topic).len() <= MAX_EPHEMERAL_MEMBERS).collect();
     let mut users: Vec<_> = small.iter().flat_map(|topic| topics.members(*topic)).copied().collect();
     users.sort_unstable();
     users.dedup();

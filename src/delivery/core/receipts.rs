@@ -59,8 +59,9 @@ impl DeliveredRange {
         let (ring, topics, at) = (recent.ring(), recent.topics(), awaited.at.position);
         let entry = ring.get(at).filter(|entry| entry.event.event.conversation == awaited.conversation);
         let (Some(entry), Some(user)) = (entry, topics.find_user(self.user)) else { return false };
-        let is_member = topics.user(user).topics.as_ref().is_some_and(|topics| topics.contains(&entry.topic));
-        let mut visible = ring.visible(self.user, true, topics.last(entry.topic), at.previous());
+        let user = topics.user(user);
+        let is_member = user.topics.as_ref().is_some_and(|topics| topics.contains(&entry.topic));
+        let mut visible = ring.visible(user.id, user.ended(), true, topics.last(entry.topic), at.previous());
         self.user != awaited.sender
             && self.from < at
             && at <= self.upto

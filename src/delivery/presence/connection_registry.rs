@@ -12,7 +12,7 @@ use super::shared::PresenceShared;
 use crate::delivery::command::Command;
 use crate::delivery::core::ephemeral::PresenceNotice;
 use crate::delivery::hub::Hub;
-use crate::ids::{ConversationId, NodeId, UserId};
+use crate::ids::{ConversationId, NodeId, Position, UserId};
 use crate::log::read;
 use crate::store::connections::{self, ConnectionChanges};
 use crate::store::users::UserRow;
@@ -214,7 +214,8 @@ impl ConnectionRegistry {
         let ids: Vec<_> = some.keys().copied().collect();
         let accounts = self.pool.ask(async |connection| users::by_ids_or_names(connection, &ids, &[]).await).await?;
         let known = self.hub.published().position;
-        let everyone = self.pool.ask(async |connection| read::open_memberships(connection, &ids, known).await).await?;
+        let reading = async |connection: &mut _| read::open_memberships(connection, &ids, known, Position::MAX).await;
+        let everyone = self.pool.ask(reading).await?;
         let mut conversations: HashMap<UserId, Vec<ConversationId>> = HashMap::new();
         for (user, conversation) in everyone.memberships {
             conversations.entry(user).or_default().push(conversation);

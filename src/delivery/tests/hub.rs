@@ -1,5 +1,5 @@
 use super::*;
-use crate::delivery::core::catch_up::page::UserMemberships;
+use crate::delivery::core::catch_up::page::{KnownMemberships, UserMemberships};
 use crate::delivery::core::subscriptions::receiver::{Receiver, Subscriber};
 use crate::delivery::core::subscriptions::sink::Sink;
 use crate::delivery::samples::{EPOCH, cursor, cursor_of, message, room, user};
@@ -104,7 +104,8 @@ async fn the_thread_gives_all_events_in_order_and_lets_go_of_all_when_it_stops()
             publisher.publish(EPOCH, batch.to_vec()).await;
             assert_eq!(publisher.published(), cursor((index as i64 + 1) * 50));
             if index == 7 {
-                let users = vec![(user(1), vec![room(1)])];
+                let known = KnownMemberships { open: vec![room(1)], ended: Vec::new() };
+                let users = vec![(user(1), known)];
                 publisher.send(Command::Memberships(UserMemberships { head: cursor(0), users }));
             }
         }

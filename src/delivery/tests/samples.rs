@@ -135,6 +135,10 @@ pub struct PageWish {
     pub limit: Option<usize>,
     /// How many events were found already.
     pub found: usize,
+    /// How many of them are read.
+    pub read: usize,
+    /// Deletions that had passed.
+    pub deletions: u64,
 }
 
 /// What was asked.

@@ -1,9 +1,9 @@
 //! Appends to the log, on one connection: a batch of sends in one round trip, or one change in a transaction.
 
-use super::batch::{AppendOutcome, AppendedBatch};
-use super::change::{ApplyOutcome, ErasedChange, LockedHead};
+use super::appended_batch::{AppendOutcome, AppendedBatch};
+use super::changes::change::{ApplyOutcome, ErasedChange, LockedHead};
+use super::changes::id_judgement::IdJudgement;
 use super::error::AttemptFault;
-use super::id_judgement::IdJudgement;
 use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId, WriteId};
 use crate::log::event::{Event, NewEvent, WriteKey};
 use crate::store::sql::{only, sql};

@@ -33,15 +33,23 @@ async fn memberships_of_many_users_are_read_with_the_head() {
     let head = epoch::load(&mut connection, Position::ZERO).await.expect("the state").head();
     for since in [Position::ZERO, head.position, head.position.plus(1_000)] {
         let wanted = [id(&anna), id(&bert), id(&dora)];
-        let everyone = read::open_memberships(&mut connection, &wanted, since).await.expect("standings");
+        let everyone =
+            read::open_memberships(&mut connection, &wanted, since, Position::ZERO).await.expect("standings");
         assert_eq!(everyone.head, head, "known to be {since:?}");
         assert_eq!(everyone.memberships.len(), 4, "one of them twice");
+        let mut ended: Vec<_> = everyone.ended.iter().map(|(user, _)| *user).collect();
+        ended.dedup();
+        assert_eq!((everyone.ended.len(), ended), (2, vec![id(&bert)]));
+        let last = everyone.ended.iter().map(|(_, position)| *position).max().expect("there are two");
+        let none = read::open_memberships(&mut connection, &wanted, since, last).await.expect("standings");
+        assert_eq!(none.ended, []);
         let expected = [(&anna, &all), (&anna, &again), (&bert, &pair), (&bert, &again)];
         let expected: HashSet<_> = expected.into_iter().map(|(user, group)| membership(user, group)).collect();
         assert_eq!(everyone.memberships.into_iter().collect::<HashSet<_>>(), expected);
     }
     for nobody in [&[id(&dora)][..], &[]] {
-        let nobody = read::open_memberships(&mut connection, nobody, head.position).await.expect("standings");
+        let nobody =
+            read::open_memberships(&mut connection, nobody, head.position, Position::ZERO).await.expect("standings");
         assert_eq!((nobody.head, nobody.memberships), (head, Vec::new()));
     }
 }

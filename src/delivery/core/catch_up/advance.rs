@@ -19,8 +19,8 @@ pub fn advance(
     now: Instant,
 ) {
     let covered = subscription.covered.position;
-    if !recent.holds_all_above(covered) {
-        return queries.ask_page(key, subscription, recent.head(), now);
+    if covered < recent.ring().floor() {
+        return queries.ask_page(key, subscription, recent, now);
     }
     subscription.read_ahead = None;
     match recent.missed(subscription.user, covered, subscription.subscriber.only) {

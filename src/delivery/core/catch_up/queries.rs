@@ -1,10 +1,10 @@
 //! The way out for queries to PostgreSQL.
 
 use super::query::{CatchUpQuery, PageQuery};
+use crate::delivery::core::recent::recent_log::RecentLog;
 use crate::delivery::core::recent::topics::Topics;
 use crate::delivery::core::slots::SubscriptionKey;
 use crate::delivery::core::subscriptions::subscription::{Phase, QueryKind, Subscription};
-use crate::log::Cursor;
 use std::time::Instant;
 
 /// Sends the queries of subscriptions; each has at most one under way.
@@ -26,10 +26,10 @@ impl Queries {
         }
     }
 
-    /// Asks for the next page of what a subscription missed, with the log at `head`.
-    pub fn ask_page(&self, key: SubscriptionKey, subscription: &mut Subscription, head: Cursor, since: Instant) {
+    /// Asks for the next page of what a subscription missed.
+    pub fn ask_page(&self, key: SubscriptionKey, subscription: &mut Subscription, recent: &RecentLog, since: Instant) {
         subscription.phase = Phase::Querying(QueryKind::Page, since);
-        (self.send)(CatchUpQuery::Page(PageQuery::of(key, subscription, head)));
+        (self.send)(CatchUpQuery::Page(PageQuery::of(key, subscription, recent)));
     }
 
     /// Asks whether a subscription's cursor is still good: the log has another history, or no longer all of what comes

@@ -1,6 +1,7 @@
 //! What PostgreSQL is asked for clients that are behind.
 
 use super::read_ahead::ReadAhead;
+use crate::delivery::core::recent::recent_log::RecentLog;
 use crate::delivery::core::slots::SubscriptionKey;
 use crate::delivery::core::subscriptions::receiver::Receiver;
 use crate::delivery::core::subscriptions::subscription::Subscription;
@@ -28,6 +29,8 @@ pub struct PageQuery {
     pub upto: Cursor,
     pub shape: PageShape,
     pub read_ahead: Option<Box<ReadAhead>>,
+    /// Deletions of texts that have passed.
+    pub deletions: u64,
 }
 
 /// How the receiver of a page wants it.
@@ -40,15 +43,24 @@ pub enum PageShape {
 }
 
 impl PageQuery {
-    /// The query for the next page of a subscription, with the log at `head`. It takes what was read ahead along.
-    pub fn of(key: SubscriptionKey, subscription: &mut Subscription, head: Cursor) -> Self {
+    /// The query for the next page of a subscription. It takes what was read ahead along, unless some of that was deleted
+    /// since.
+    pub fn of(key: SubscriptionKey, subscription: &mut Subscription, recent: &RecentLog) -> Self {
         let shape = match &subscription.receiver {
             Receiver::Stream { framing, sink } => PageShape::Bytes(*framing, sink.chunks()),
             Receiver::Poll(poll) => PageShape::Events(poll.limit),
         };
         let subscriber = &subscription.subscriber;
         let (id, user, only) = (subscriber.id, subscriber.user, subscriber.only);
-        let read_ahead = subscription.read_ahead.take();
-        Self { key, id, user, only, covered: subscription.covered, upto: head, shape, read_ahead }
+        let deletions = recent.deletions();
+        let mut read_ahead = match subscription.read_ahead.take() {
+            Some(ahead) if !deletions.may_concern(ahead.texts(), ahead.deletions) => Some(ahead),
+            _ => None,
+        };
+        if let Some(ahead) = &mut read_ahead {
+            ahead.deletions = deletions.count();
+        }
+        let (covered, upto, deletions) = (subscription.covered, recent.head(), deletions.count());
+        Self { key, id, user, only, covered, upto, shape, read_ahead, deletions }
     }
 }

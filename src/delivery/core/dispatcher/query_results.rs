@@ -26,9 +26,9 @@ impl Dispatcher {
         // What happened since must be in the ring, or it cannot be replayed; then they are asked for again.
         let usable = known.epoch == head.epoch && known.position >= self.recent.ring().floor();
         let topics = self.recent.topics_mut();
-        for (user, conversations) in &memberships.users {
+        for (user, known) in &memberships.users {
             match topics.find_user(*user) {
-                Some(user) if usable => topics.set_memberships(user, conversations.iter().copied()),
+                Some(user) if usable => topics.set_memberships(user, &known.open, &known.ended),
                 Some(user) => topics.end_query(user),
                 None => {}
             }
@@ -47,6 +47,9 @@ impl Dispatcher {
         if page.asked.0 != subscription.covered || page.asked.1.epoch != head.epoch {
             return;
         }
+        if self.recent.deletions().may_concern(page.texts.iter().copied(), page.deletions) {
+            return self.queries.ask_page(key, subscription, &self.recent, now);
+        }
         subscription.phase = Phase::Behind;
         subscription.cover(page.reached);
         subscription.read_ahead = page.read_ahead;
@@ -57,7 +60,7 @@ impl Dispatcher {
         let reads_on = page.more && subscription.out.is_empty();
         subscription.out.extend(page.bytes);
         if reads_on {
-            self.queries.ask_page(key, subscription, head, now);
+            self.queries.ask_page(key, subscription, &self.recent, now);
         }
         self.table.queue(key);
     }
@@ -110,7 +113,7 @@ impl Dispatcher {
             return self.table.queue(key);
         }
         match kind {
-            QueryKind::Page => self.queries.ask_page(key, subscription, head, since),
+            QueryKind::Page => self.queries.ask_page(key, subscription, &self.recent, since),
             QueryKind::Judgement => self.queries.ask_judgement(key, subscription, since),
             QueryKind::Memberships => self.queries.ask_memberships(subscription, self.recent.topics_mut(), since),
         }

@@ -45,7 +45,7 @@ impl Dispatcher {
             }
             Ok(WriteOutcome::Drained) => {
                 self.receipts.written(subscription, before, &self.recent, &self.reports);
-                if subscription.phase == Phase::Behind && subscription.closing.is_none() {
+                if subscription.is_behind() && subscription.closing.is_none() {
                     advance(key, subscription, &mut self.recent, &self.queries, now);
                     if !subscription.pending.is_empty() {
                         self.table.queue(key);
@@ -57,6 +57,7 @@ impl Dispatcher {
                 if subscription.is_too_slow(now) {
                     subscription.close(CloseReason::Slow, self.recent.head(), now);
                 }
+                self.table.schedule(key, now);
             }
             Ok(WriteOutcome::Ended) | Err(_) => drop(self.remove(key, now)),
         }
@@ -65,7 +66,7 @@ impl Dispatcher {
     /// Answers a poll if there is something to answer.
     fn try_answer(&mut self, key: SubscriptionKey, now: Instant) {
         let Some(subscription) = self.table.get_mut(key) else { return };
-        if subscription.phase == Phase::Behind && subscription.closing.is_none() && subscription.pending.is_empty() {
+        if subscription.is_behind() && subscription.closing.is_none() && subscription.pending.is_empty() {
             advance(key, subscription, &mut self.recent, &self.queries, now);
         }
         let (until, reason) = subscription.subscriber.until;

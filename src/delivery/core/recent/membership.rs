@@ -42,13 +42,14 @@ impl MembershipEffect {
         }
     }
 
-    /// Whether `user` is a member after the event; `None` if the event does not change that.
-    pub fn on(&self, user: UserId) -> Option<bool> {
+    /// Whether `user` is a member after the event; `None` if the event does not change that. The end of a conversation
+    /// does not say who was a member: `was_member` does.
+    pub fn on(&self, user: UserId, was_member: impl FnOnce() -> bool) -> Option<bool> {
         match self {
             Self::None => None,
             Self::Join(users) => users.contains(&user).then_some(true),
             Self::Leave(users) => users.contains(&user).then_some(false),
-            Self::End => Some(false),
+            Self::End => was_member().then_some(false),
         }
     }
 }

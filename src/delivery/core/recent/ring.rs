@@ -31,6 +31,14 @@ pub struct Ring {
     bytes: usize,
 }
 
+impl RingEntry {
+    /// Whether `user` is a member after the event, who was one when conversations ended at `ended`; `None` if the event
+    /// does not change that.
+    pub fn effect_on(&self, user: UserId, ended: &[Position]) -> Option<bool> {
+        self.effect.on(user, || ended.contains(&self.event.event.position))
+    }
+}
+
 impl Ring {
     /// Makes an empty ring that takes in what follows `floor`.
     pub fn new(floor: Position) -> Self {
@@ -115,13 +123,14 @@ impl Ring {
     }
 
     /// The events of a topic that `user` may see, from `last` down to above `floor`, the newest first. `member` says
-    /// whether the user is a member after `last`.
+    /// whether the user is a member after `last`, and `ended` where conversations ended whose member they were.
     ///
     /// Whether a user was a member before an event follows from whether they were after it and what the event did, so
     /// only the present memberships need to be known.
     pub fn visible(
         &self,
         user: UserId,
+        ended: &[Position],
         mut member: bool,
         last: Position,
         floor: Position,
@@ -131,7 +140,7 @@ impl Ring {
             while next > floor {
                 let entry = self.get(next)?;
                 let position = std::mem::replace(&mut next, entry.previous);
-                let changed = entry.effect.on(user);
+                let changed = entry.effect_on(user, ended);
                 let visible = member || changed.is_some();
                 member = changed.map_or(member, |after| !after);
                 if visible {

@@ -5,7 +5,7 @@ use crate::delivery::core::slots::{SubscriptionKey, TopicSlot, UserSlot};
 use crate::ids::{ConversationId, Position, UserId};
 use crate::log::Event;
 use slab::Slab;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// How long the memberships of a user without subscriptions are kept: a client that polls is back by then.
@@ -20,11 +20,22 @@ pub struct LocalUser {
     pub id: UserId,
     /// The conversations where the user is a member at the head; `None` while they are not known.
     pub topics: Option<Vec<TopicSlot>>,
+    /// Ends of conversations in the ring at which the user was a member; other positions may be among them.
+    ended: Vec<Position>,
     /// Whether PostgreSQL is being asked for them.
     is_queried: bool,
     /// In the order in which they were opened.
     pub subscriptions: Vec<SubscriptionKey>,
     absent_since: Option<Instant>,
+    /// Whether the user stands in the queue of absent users.
+    is_absence_queued: bool,
+}
+
+impl LocalUser {
+    /// The positions of the ring at which conversations ended whose member the user was; others may be among them.
+    pub fn ended(&self) -> &[Position] {
+        &self.ended
+    }
 }
 
 /// What an event is published to.
@@ -55,8 +66,13 @@ struct Topic {
 pub struct Topics {
     users: Slab<LocalUser>,
     user_slots: HashMap<UserId, UserSlot>,
+    /// Users who have or had no subscription, each once, with the time at which that is looked at.
+    absent: VecDeque<(Instant, UserSlot)>,
     topics: Slab<Topic>,
     topic_slots: HashMap<TopicKey, TopicSlot>,
+    /// Users that were looked at because of the time.
+    #[cfg(test)]
+    pub checks: usize,
 }
 
 impl Default for Topics {
@@ -64,8 +80,11 @@ impl Default for Topics {
         Self {
             users: Slab::with_capacity(INITIAL_CAPACITY),
             user_slots: HashMap::with_capacity(INITIAL_CAPACITY),
+            absent: VecDeque::new(),
             topics: Slab::new(),
             topic_slots: HashMap::new(),
+            #[cfg(test)]
+            checks: 0,
         }
     }
 }
@@ -93,9 +112,15 @@ impl Topics {
     pub fn subscribe(&mut self, user: UserId, key: SubscriptionKey) -> UserSlot {
         let users = &mut self.users;
         let slot = *self.user_slots.entry(user).or_insert_with(|| {
-            let user =
-                LocalUser { id: user, topics: None, is_queried: false, subscriptions: Vec::new(), absent_since: None };
-            users.insert(user) as UserSlot
+            users.insert(LocalUser {
+                id: user,
+                topics: None,
+                ended: Vec::new(),
+                is_queried: false,
+                subscriptions: Vec::new(),
+                absent_since: None,
+                is_absence_queued: false,
+            }) as UserSlot
         });
         let user = &mut self.users[slot as usize];
         user.subscriptions.push(key);
@@ -104,11 +129,14 @@ impl Topics {
     }
 
     /// Takes a subscription away from a user.
-    pub fn unsubscribe(&mut self, user: UserSlot, key: SubscriptionKey, now: Instant) {
-        let user = &mut self.users[user as usize];
+    pub fn unsubscribe(&mut self, slot: UserSlot, key: SubscriptionKey, now: Instant) {
+        let user = &mut self.users[slot as usize];
         user.subscriptions.retain(|other| *other != key);
         if user.subscriptions.is_empty() {
             user.absent_since = Some(now);
+            if !std::mem::replace(&mut user.is_absence_queued, true) {
+                self.absent.push_back((now + MEMBERSHIPS_KEPT, slot));
+            }
         }
     }
 
@@ -122,17 +150,19 @@ impl Topics {
         self.users[user as usize].is_queried = false;
     }
 
-    /// Sets all memberships of a user.
-    pub fn set_memberships(&mut self, user: UserSlot, conversations: impl ExactSizeIterator<Item = ConversationId>) {
+    /// Sets all memberships of a user: the conversations where they are a member, and the positions of the ring at which
+    /// others ended.
+    pub fn set_memberships(&mut self, user: UserSlot, conversations: &[ConversationId], ended: &[Position]) {
         self.forget_memberships(user);
         let mut topics = Vec::with_capacity(conversations.len());
         for conversation in conversations {
-            let topic = self.slot(TopicKey::Conversation(conversation));
+            let topic = self.slot(TopicKey::Conversation(*conversation));
             self.topics[topic as usize].members.push(user);
             topics.push(topic);
         }
         let user = &mut self.users[user as usize];
         user.topics = Some(topics);
+        user.ended = ended.to_vec();
         user.is_queried = false;
     }
 
@@ -143,11 +173,12 @@ impl Topics {
         }
     }
 
-    /// Removes the members that an event removes: they have got the event itself, and get nothing after it.
-    pub fn remove_members(&mut self, topic: TopicSlot, effect: &MembershipEffect) {
+    /// Removes the members that an event at `position` removes: they have got the event itself, and get nothing after it.
+    /// The ring begins above `floor`.
+    pub fn remove_members(&mut self, topic: TopicSlot, effect: &MembershipEffect, position: Position, floor: Position) {
         match effect {
             MembershipEffect::Leave(users) => users.iter().for_each(|user| self.leave(topic, *user)),
-            MembershipEffect::End => self.remove_all_members(topic),
+            MembershipEffect::End => self.remove_all_members(topic, position, floor),
             MembershipEffect::Join(_) | MembershipEffect::None => {}
         }
     }
@@ -171,11 +202,14 @@ impl Topics {
         }
     }
 
-    fn remove_all_members(&mut self, topic: TopicSlot) {
+    fn remove_all_members(&mut self, topic: TopicSlot, position: Position, floor: Position) {
         for user in std::mem::take(&mut self.topics[topic as usize].members) {
-            if let Some(topics) = &mut self.users[user as usize].topics {
+            let user = &mut self.users[user as usize];
+            if let Some(topics) = &mut user.topics {
                 topics.retain(|other| *other != topic);
             }
+            user.ended.retain(|end| *end > floor && *end != position);
+            user.ended.push(position);
         }
     }
 
@@ -223,13 +257,25 @@ impl Topics {
 
     /// Forgets users who have had no subscription for a while.
     pub fn forget_absent_users(&mut self, now: Instant) {
-        let absent = |(_, user): &(usize, &LocalUser)| {
-            user.absent_since.is_some_and(|since| now.saturating_duration_since(since) >= MEMBERSHIPS_KEPT)
-        };
-        let users: Vec<_> = self.users.iter().filter(absent).map(|(user, _)| user as UserSlot).collect();
-        for user in users {
-            self.forget_memberships(user);
-            self.user_slots.remove(&self.users.remove(user as usize).id);
+        while let Some((due, slot)) = self.absent.front().copied()
+            && due <= now
+        {
+            self.absent.pop_front();
+            #[cfg(test)]
+            {
+                self.checks += 1;
+            }
+            let user = &mut self.users[slot as usize];
+            match user.absent_since.map(|since| since + MEMBERSHIPS_KEPT) {
+                // The user has come back.
+                None => user.is_absence_queued = false,
+                // The user has come back, and is absent again.
+                Some(due) if due > now => self.absent.push_back((due, slot)),
+                Some(_) => {
+                    self.forget_memberships(slot);
+                    self.user_slots.remove(&self.users.remove(slot as usize).id);
+                }
+            }
         }
     }
 
@@ -237,7 +283,9 @@ impl Topics {
     pub fn reset(&mut self) {
         self.topics = Slab::new();
         self.topic_slots = HashMap::new();
-        self.users.iter_mut().for_each(|(_, user)| (user.topics, user.is_queried) = (None, false));
+        for (_, user) in &mut self.users {
+            (user.topics, user.ended, user.is_queried) = (None, Vec::new(), false);
+        }
     }
 
     fn forget_memberships(&mut self, user: UserSlot) {

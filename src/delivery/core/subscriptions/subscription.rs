@@ -4,7 +4,7 @@ use super::close_reason::CloseReason;
 use super::receiver::{NewSubscription, Receiver, Subscriber};
 use super::sink::Sink;
 use crate::delivery::core::catch_up::read_ahead::ReadAhead;
-use crate::delivery::core::slots::UserSlot;
+use crate::delivery::core::slots::{SubscriptionKey, UserSlot};
 use crate::ids::Position;
 use crate::log::Cursor;
 use crate::shutdown::ShutdownGuard;
@@ -18,8 +18,21 @@ use std::time::{Duration, Instant};
 /// client costs at most 256 KiB.
 pub const MAX_PENDING_BYTES: usize = 128 * 1024;
 
-/// How long a client may take nothing while more than that waits for it.
+/// Events that may wait for a client, whatever they weigh: a position takes eight bytes. What comes beyond is taken out of
+/// the ring later.
+pub const MAX_PENDING_EVENTS: usize = 8_192;
+
+/// How long a client may take nothing while more bytes than that wait for it.
 const MAX_STALL: Duration = Duration::from_millis(500);
+
+/// How long a stream is silent before a heartbeat: proxies cut what is silent for 30 s or more.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How often a subscription is looked at if its time has come and it cannot be served.
+const RECHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// The smallest step by which a duration exceeds a limit.
+const BEYOND: Duration = Duration::from_millis(1);
 
 /// How far a subscription is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +41,8 @@ pub enum Phase {
     Behind,
     /// PostgreSQL has been asked this, since then.
     Querying(QueryKind, Instant),
+    /// The client was live, and more events came than may wait for it. Those in `pending` go first.
+    Lagged,
     /// Everything up to the head is written, or in `pending`.
     Live,
 }
@@ -75,6 +90,8 @@ pub struct Subscription {
     /// Whether it stands in the ready queue.
     pub queued: bool,
     pub written_at: Instant,
+    /// When it is looked at because of the time.
+    pub due_at: Option<Instant>,
     pub closing: Option<Closing>,
     /// Whether its end stands in `out`.
     pub ended: bool,
@@ -100,6 +117,7 @@ impl Subscription {
             blocked: false,
             queued: false,
             written_at: now,
+            due_at: None,
             closing: None,
             ended: false,
             unexpected_bytes: 0,
@@ -128,6 +146,10 @@ impl Subscription {
         if self.pending.is_empty() {
             self.cover(before);
         }
+        if !self.make_room() {
+            self.phase = Phase::Lagged;
+            return false;
+        }
         self.pending.push(event.event.position);
         self.pending_bytes += event.wire_bytes();
         if self.blocked {
@@ -137,6 +159,21 @@ impl Subscription {
             return false;
         }
         !std::mem::replace(&mut self.queued, true)
+    }
+
+    /// Makes room for one more event in `pending`; returns false if there may be no more.
+    fn make_room(&mut self) -> bool {
+        let length = self.pending.len();
+        if length == self.pending.capacity() {
+            let more = length.max(16).min(MAX_PENDING_EVENTS.saturating_sub(length));
+            self.pending.reserve_exact(more);
+        }
+        length < MAX_PENDING_EVENTS
+    }
+
+    /// Whether it lacks some of the past, and nothing is under way to get it but what waits to be written.
+    pub fn is_behind(&self) -> bool {
+        matches!(self.phase, Phase::Behind | Phase::Lagged)
     }
 
     /// Takes in that nothing more waits before its end.
@@ -170,9 +207,10 @@ impl Subscription {
     }
 
     /// Whether more waits than may, and the client has taken nothing for a while. A burst alone is not the end of a
-    /// client on a slow line: each position that waits takes only eight bytes.
+    /// client on a slow line.
     pub fn is_too_slow(&self, now: Instant) -> bool {
-        let over = self.phase == Phase::Live && self.blocked && self.pending_bytes > MAX_PENDING_BYTES;
+        let was_live = matches!(self.phase, Phase::Live | Phase::Lagged);
+        let over = was_live && self.blocked && self.pending_bytes > MAX_PENDING_BYTES;
         over && self.closing.is_none() && now.saturating_duration_since(self.written_at) > MAX_STALL
     }
 
@@ -181,6 +219,40 @@ impl Subscription {
         match &self.receiver {
             Receiver::Stream { sink, .. } => sink.is_closed(),
             Receiver::Poll(poll) => poll.asker.as_ref().is_some_and(|asker| asker.strong_count() == 0),
+        }
+    }
+
+    /// When something may be due for it by time alone. That is at once for what must be looked at again and again: a body
+    /// does not say when it takes more, and neither a body nor a request says that its client has gone.
+    pub fn next_due(&self, key: SubscriptionKey, now: Instant) -> Instant {
+        if !self.says_when_it_changes() {
+            return now;
+        }
+        let is_blocked = self.blocked.then(|| {
+            let stalled = self.written_at + MAX_STALL + BEYOND;
+            if stalled > now { stalled } else { now + RECHECK_EVERY }
+        });
+        let end = match self.closing {
+            Some(closing) => closing.since + closing.reason.grace() + BEYOND,
+            None => self.subscriber.until.0,
+        };
+        let heartbeat = (self.is_stream() && self.closing.is_none()).then(|| self.heartbeat_at(key));
+        let times = [is_blocked, Some(end), heartbeat.filter(|_| !self.blocked)];
+        let next = times.into_iter().flatten().min().unwrap_or(end);
+        if next > now { next } else { now + RECHECK_EVERY }
+    }
+
+    /// When a heartbeat is due. That is spread over a second: what is written to all at the same time once would be so
+    /// for ever after.
+    pub fn heartbeat_at(&self, key: SubscriptionKey) -> Instant {
+        self.written_at + HEARTBEAT - Duration::from_millis(u64::from(key) % 64 * 15)
+    }
+
+    /// Whether the event loop is told of all that happens at the client's end.
+    fn says_when_it_changes(&self) -> bool {
+        match &self.receiver {
+            Receiver::Stream { sink, .. } => matches!(sink, Sink::Socket(_)),
+            Receiver::Poll(poll) => poll.asker.is_none(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The dispatcher alone: no thread and no socket, and time is what the test says.
 
 use super::*;
-use crate::delivery::core::catch_up::page::{CatchUpPage, StartPoint};
+use crate::delivery::core::catch_up::page::{CatchUpPage, KnownMemberships, StartPoint};
 use crate::delivery::core::catch_up::read_ahead::ReadAhead;
 use crate::delivery::core::subscriptions::receiver::{PollAnswer, Subscriber};
 use crate::delivery::core::subscriptions::sink::Sink;
@@ -13,8 +13,13 @@ use crate::wire::Framing;
 use crate::wire::ResetCode;
 use bytes::Bytes;
 use std::sync::{Mutex, mpsc};
+use std::time::Duration;
 use tokio::sync::mpsc as channel;
 
+#[path = "deletions.rs"]
+mod deletions;
+#[path = "due.rs"]
+mod due;
 #[path = "ends.rs"]
 mod ends;
 #[path = "ephemeral.rs"]
@@ -45,6 +50,10 @@ struct Stage {
     ended: Arc<Mutex<Vec<UserId>>>,
     /// How many events more are found with the next pages.
     found: usize,
+    /// Where conversations ended whose members the users were.
+    ended_at: Vec<i64>,
+    /// Events that are read ahead with the next pages.
+    ahead: Vec<Arc<Event>>,
     now: Instant,
 }
 
@@ -94,7 +103,7 @@ impl Stage {
         let is_revoked = Box::new(move |user, _| list.lock().expect("nobody panics with it").contains(&user));
         let ask = move |ask| sender.send(ask).expect("the test listens");
         let dispatcher = Dispatcher::new(cursor(head), streams_per_user, is_revoked, ask);
-        Self { dispatcher, asks, ended, found: 0, now: Instant::now() }
+        Self { dispatcher, asks, ended, found: 0, ended_at: Vec::new(), ahead: Vec::new(), now: Instant::now() }
     }
 
     fn admit(&mut self, subscriber: Subscriber, receiver: Receiver, from: Cursor) -> SubscriptionKey {
@@ -158,8 +167,9 @@ impl Stage {
     }
 
     fn take_memberships(&mut self, user: UserId, rooms: &[u128], head: Cursor) {
-        let rooms = rooms.iter().map(|number| room(*number)).collect();
-        self.dispatcher.take_memberships(UserMemberships { head, users: vec![(user, rooms)] }, self.now);
+        let open = rooms.iter().map(|number| room(*number)).collect();
+        let known = KnownMemberships { open, ended: self.ended_at.iter().copied().map(Position).collect() };
+        self.dispatcher.take_memberships(UserMemberships { head, users: vec![(user, known)] }, self.now);
     }
 
     fn publish(&mut self, events: &[Arc<Event>]) {
@@ -169,14 +179,24 @@ impl Stage {
     /// Gives the page that was asked for: these events, all that there are up to `reached`.
     fn take_page(&mut self, wish: &PageWish, events: &[Arc<Event>], reached: i64, more: bool) {
         let mut events: Vec<_> = events.iter().map(|event| Arc::new(Encoded::new(event.clone()))).collect();
+        let texts = events.iter().filter_map(|event| event.event.message).collect();
         let mut bytes = None;
         if wish.limit.is_none() && !events.is_empty() {
             let frames: Vec<_> = events.drain(..).map(|event| event.framed(Framing::Sse).plain()).collect();
             bytes = Some(frames.concat().into());
         }
-        let read_ahead = (self.found > 0).then(|| ReadAhead::some(self.found));
-        let page =
-            CatchUpPage { events, bytes, reached: cursor(reached), more, read_ahead, asked: (wish.covered, wish.upto) };
+        let ahead = std::mem::take(&mut self.ahead);
+        let read_ahead = (self.found + ahead.len() > 0).then(|| ReadAhead::some(self.found, ahead, wish.deletions));
+        let page = CatchUpPage {
+            events,
+            bytes,
+            reached: cursor(reached),
+            more,
+            read_ahead,
+            asked: (wish.covered, wish.upto),
+            texts,
+            deletions: wish.deletions,
+        };
         self.dispatcher.take_page(wish.key, wish.id, page, self.now);
     }
 
@@ -227,6 +247,13 @@ impl Stage {
         let [Asked::Page(wish)] = asked[..] else { panic!("a page should have been asked for: {asked:?}") };
         assert_eq!((wish.covered, wish.upto), (cursor(covered), cursor(upto)));
         wish
+    }
+
+    /// The subscriptions that an action looks at.
+    fn visits(&mut self, action: impl FnOnce(&mut Self)) -> usize {
+        self.dispatcher.table.visits.set(0);
+        action(self);
+        self.dispatcher.table.visits.get()
     }
 
     /// Users and rooms that are known.

@@ -267,3 +267,14 @@ fn it_is_told_who_comes_and_goes_and_who_is_here() {
     assert_eq!((came.transport, next.transport), (crate::store::Transport::Poll, crate::store::Transport::Ndjson));
     assert_eq!((went, last, &all[..]), (next, came, &[*next][..]));
 }
+
+#[test]
+fn typing_in_a_conversation_with_more_than_50_members_here_is_not_delivered() {
+    let mut stage = Stage::at(10);
+    let mut streams: Vec<_> = (1..=50).map(|number| stage.live(user(number), &[1])).collect();
+    stage.deliver_typing(1, 1);
+    assert!(streams.iter_mut().skip(1).all(|stream| stream.read() == [live("typing")]));
+    streams.push(stage.live(user(51), &[1]));
+    stage.deliver_typing(1, 1);
+    assert!(streams.iter_mut().all(|stream| stream.read().is_empty()));
+}

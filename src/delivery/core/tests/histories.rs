@@ -93,8 +93,10 @@ impl History {
         let at = head.position.0;
         let open = |joined_at: i64, left_at: Option<i64>| joined_at <= at && left_at.is_none_or(|left_at| left_at > at);
         let rooms = self.memberships[user].iter().filter(|(_, joined_at, left_at)| open(*joined_at, *left_at));
-        let rooms = rooms.map(|(room, ..)| *room).collect();
-        UserMemberships { head, users: vec![(user_of(&user), rooms)] }
+        let open = rooms.map(|(room, ..)| *room).collect();
+        let ended = self.memberships[user].iter().filter_map(|(.., left_at)| *left_at).filter(|left_at| *left_at <= at);
+        let known = KnownMemberships { open, ended: ended.map(Position).collect() };
+        UserMemberships { head, users: vec![(user_of(&user), known)] }
     }
 
     /// The events of a user above `after`: those that lie inside the user's memberships.
@@ -151,10 +153,10 @@ enum Move {
     Come(Visit),
     Serve(usize),
     /// Which question is answered, as of which head of the log, with a page of how many events at most.
-    PollAnswer(Index, Index, usize),
+    Answer(Index, Index, usize),
     Read(Index),
     Sweep,
-    CloseReason(CloseReason),
+    Close(CloseReason),
     /// Another epoch begins, or there is a gap, so many events further on.
     Rebase(bool, usize),
 }
@@ -164,10 +166,10 @@ fn move_() -> impl Strategy<Value = Move> {
         4 => (1..6_usize).prop_map(Move::Publish),
         2 => visit().prop_map(Move::Come),
         4 => (1..6_usize).prop_map(Move::Serve),
-        4 => (any::<Index>(), any::<Index>(), 1..6_usize).prop_map(|(which, head, limit)| Move::PollAnswer(which, head, limit)),
+        4 => (any::<Index>(), any::<Index>(), 1..6_usize).prop_map(|(which, head, limit)| Move::Answer(which, head, limit)),
         3 => any::<Index>().prop_map(Move::Read),
         1 => Just(Move::Sweep),
-        1 => proptest::sample::select(vec![CloseReason::Rotate, CloseReason::Unavailable]).prop_map(Move::CloseReason),
+        1 => proptest::sample::select(vec![CloseReason::Rotate, CloseReason::Unavailable]).prop_map(Move::Close),
         1 => (any::<bool>(), 0..3_usize).prop_map(|(gap, skipped)| Move::Rebase(gap, skipped)),
     ]
 }
@@ -202,7 +204,7 @@ impl Play<'_> {
             Move::Serve(count) => {
                 (0..*count).all(|_| self.stage.dispatcher.serve(self.stage.now));
             }
-            Move::PollAnswer(which, head, limit) => {
+            Move::Answer(which, head, limit) => {
                 self.listen();
                 if !self.asked.is_empty() {
                     let asked = self.asked.swap_remove(which.index(self.asked.len()));
@@ -218,7 +220,7 @@ impl Play<'_> {
                 }
             }
             Move::Sweep => self.stage.dispatcher.sweep(self.stage.now),
-            Move::CloseReason(reason) => self.stage.dispatcher.close_all(*reason, self.stage.now),
+            Move::Close(reason) => self.stage.dispatcher.close_all(*reason, self.stage.now),
             Move::Rebase(gap, skipped) => {
                 let head = self.stage.dispatcher.head();
                 let position = (head.position.0 + *skipped as i64).min(self.history.head());

@@ -50,7 +50,7 @@ fn only_below_the_ring_a_page_of_the_log_is_asked_for() {
 }
 
 #[test]
-fn who_missed_the_end_of_a_conversation_reads_it_in_the_log() {
+fn conversation_that_ended_in_the_ring_is_got_out_of_it_by_its_members_of_then_alone() {
     let mut stage = Stage::at(10);
     let me = user(1);
     stage.publish(&[message(11, room(2)), deleted(12, room(2)), message(13, room(1))]);
@@ -58,13 +58,17 @@ fn who_missed_the_end_of_a_conversation_reads_it_in_the_log() {
     let mut after = stage.stream(me, 12);
     stage.serve();
     let asked = stage.asked();
-    let [Asked::Page(wish), Asked::Memberships(_)] = asked[..] else { panic!("{asked:?}") };
+    assert_eq!(asked, [Asked::Memberships(me)]);
+    stage.ended_at = vec![12];
     stage.take_memberships(me, &[1], cursor(13));
-    stage.take_page(&wish, &[message(11, room(2)), deleted(12, room(2)), message(13, room(1))], 13, false);
+    stage.ended_at.clear();
+    let mut other = stage.stream(user(2), 10);
+    stage.learn(user(2), &[1]);
     stage.publish(&[message(14, room(1))]);
     stage.serve();
     assert_eq!(before.events(), [11, 12, 13, 14]);
     assert_eq!(after.events(), [13, 14]);
+    assert_eq!(other.events(), [13, 14]);
     assert_eq!(stage.asked(), []);
 }
 
@@ -261,4 +265,20 @@ fn a_long_way_through_the_ring_is_gone_in_parts_and_nothing_is_lost_between_them
         stage.serve();
         assert_eq!(stream.events(), (1..=last + 1).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn conversation_that_ended_in_the_ring_sends_nobody_to_the_log_whose_memberships_are_known() {
+    let mut stage = Stage::at(10);
+    let mut streams = [stage.live(user(1), &[1, 2]), stage.live(user(2), &[1]), stage.live(user(3), &[1, 2])];
+    let me = [user(3)];
+    stage.publish(&[message(11, room(2)), left(12, room(2), &me), message(13, room(2)), deleted(14, room(2))]);
+    stage.publish(&[message(15, room(1))]);
+    stage.serve();
+    let mine = [vec![11, 12, 13, 14, 15], vec![15], vec![11, 12, 15]];
+    assert_eq!(streams.each_mut().map(Stream::events), mine);
+    let mut resumed = [1, 2, 3].map(|number| stage.stream(user(number), 10));
+    stage.serve();
+    assert_eq!(stage.asked(), []);
+    assert_eq!(resumed.each_mut().map(Stream::events), mine);
 }

@@ -108,3 +108,43 @@ fn what_a_client_has_read_does_not_count_against_it() {
         assert_eq!(closed, None, "{framing:?}");
     }
 }
+
+#[test]
+fn reader_that_is_slow_but_makes_progress_has_a_bounded_number_of_positions_waiting() {
+    let mut stage = Stage::at(0);
+    let subscriber = stage.subscriber(user(1));
+    let mut stream = stage.live_of(subscriber, 1, &[1]);
+    let (mut seen, mut last, mut most) = (Vec::new(), 0, 0);
+    for _ in 0..100 {
+        let burst: Vec<_> = (last + 1..=last + 400).map(|position| message(position, room(1))).collect();
+        last += 400;
+        stage.publish(&burst);
+        most = most.max(stage.subscription(stream.key).pending.capacity());
+        stage.sleep(Duration::from_millis(100));
+        seen.extend(stream.take().map(positions).unwrap_or_default());
+    }
+    assert!(most * size_of::<Position>() <= 64 * 1024, "{most} positions");
+    while seen.len() < last as usize {
+        stage.sleep(Duration::from_millis(100));
+        let events = stream.events();
+        assert!(!events.is_empty(), "nothing comes after {:?}", seen.last());
+        seen.extend(events);
+    }
+    assert_eq!(seen, (1..=last).collect::<Vec<_>>());
+}
+
+#[test]
+fn reader_that_stops_while_too_many_events_wait_is_closed_with_its_cursor() {
+    let mut stage = Stage::at(0);
+    let subscriber = stage.subscriber(user(1));
+    let mut stream = stage.live_of(subscriber, 1, &[1]);
+    for burst in 0..10 {
+        let burst: Vec<_> = (burst * 2_000 + 1..=burst * 2_000 + 2_000).map(|at| message(at, room(1))).collect();
+        stage.publish(&burst);
+        stage.serve();
+    }
+    stage.sleep(Duration::from_secs(1));
+    let told = stage.read_to_the_end(&mut stream);
+    let Some((Told::End(code, at), events)) = told.split_last() else { panic!("{told:?}") };
+    assert_eq!((code.as_str(), at.position.0 as usize), ("slow", events.len()));
+}

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ids::{ConversationId, Position, UserId, WriteId};
 use crate::log::event::{EventPayload, NewEvent, WriteKey};
-use crate::log::writer::change::{Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, QueuedChange};
+use crate::log::writer::changes::change::{Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, QueuedChange};
 use crate::log::writer::commit_feed::FeedItem;
 use crate::log::writer::queue::{CALLER_TIMEOUT, MAX_QUEUED_WRITES};
 use crate::store::{Connection, EventKind, Time};

@@ -23,7 +23,7 @@ fn ring(events: impl IntoIterator<Item = Arc<Event>>) -> Ring {
 }
 
 fn visible(ring: &Ring, member: bool, last: i64, floor: i64) -> Vec<i64> {
-    ring.visible(user(1), member, Position(last), Position(floor)).map(|position| position.0).collect()
+    ring.visible(user(1), &[], member, Position(last), Position(floor)).map(|position| position.0).collect()
 }
 
 #[test]
@@ -71,6 +71,16 @@ fn who_was_a_member_when_follows_from_the_present_and_the_changes() {
     assert_eq!(visible(&ring, false, 17, 12), [16, 15, 14]);
     assert_eq!(visible(&ring, false, 17, 17), NOTHING);
     // Of somebody who came by no event that is here: a member all the time.
-    let members = ring.visible(user(3), true, Position(17), Position(10)).count();
+    let members = ring.visible(user(3), &[], true, Position(17), Position(10)).count();
     assert_eq!(members, 7);
+}
+
+#[test]
+fn end_of_a_conversation_is_seen_by_those_who_were_members_then_and_hides_what_came_before_their_time() {
+    let me = user(1);
+    let ring = ring([message(11, room(1)), joined(12, room(1), &[me]), message(13, room(1)), deleted(14, room(1))]);
+    let seen = |ended: &[Position]| {
+        ring.visible(me, ended, false, Position(14), Position(10)).map(|position| position.0).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&[Position(14)]), [14, 13, 12]);
 }

@@ -1,7 +1,7 @@
-use super::capacity::QueueShare;
-use super::error::{AttemptFault, WriteError};
 use crate::ids::Position;
 use crate::log::event::{Event, NewEvent, WriteKey};
+use crate::log::writer::capacity::QueueShare;
+use crate::log::writer::error::{AttemptFault, WriteError};
 use crate::store::{Connection, Time};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
