@@ -35,7 +35,7 @@ async fn loads_that_wait_during_a_query_share_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_query_that_fails_fails_for_all_its_callers_and_the_next_one_runs() {
+async fn failed_query_fails_for_all_its_callers_and_the_next_one_runs() {
     let mut fails = true;
     let rounds = DataLoader::start(8, move |questions: Vec<()>| {
         let failed = std::mem::replace(&mut fails, false);
@@ -46,7 +46,7 @@ async fn a_query_that_fails_fails_for_all_its_callers_and_the_next_one_runs() {
 }
 
 #[tokio::test]
-async fn a_refused_query_is_refused_for_each_of_its_callers() {
+async fn refused_query_is_refused_for_each_of_its_callers() {
     let refused = || StoreError::Query(diesel::result::Error::QueryBuilderError("syntax error".into()));
     let loader: DataLoader<(), ()> = DataLoader::start(8, move |_| async move { Err(refused()) });
     for answer in [loader.load(()).await, loader.load(()).await] {

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_log_stays_small_and_keeps_its_end() {
+fn log_file_stays_small_and_keeps_its_end() {
     let dir = std::env::temp_dir().join(format!("longwave-log-{}", uuid::Uuid::new_v4()));
     fs::create_dir(&dir).unwrap();
     let log = LogFile(dir.join("postgres.log"));
