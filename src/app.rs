@@ -144,10 +144,10 @@ async fn build(config: &Config, url: &str, serving: &Shutdown, background: &Shut
 fn start_domain_tasks(domain: &Domain, hub: &Hub, background: &Shutdown) {
     let [revocations, conversations, accounts, identities, attachments] = std::array::from_fn(|_| domain.clone());
     background.spawn(async move { revocations.follow_revocations().await });
-    background.spawn(async move { conversations.blank_the_deleted().await });
-    background.spawn(async move { accounts.erase_the_deleted().await });
-    background.spawn(async move { identities.forget_identities().await });
-    background.spawn(async move { attachments.sweep_attachments().await });
+    background.spawn(async move { conversations.blank_deleted_conversations().await });
+    background.spawn(async move { accounts.erase_deleted_accounts().await });
+    background.spawn(async move { identities.evict_expired_identities().await });
+    background.spawn(async move { attachments.clean_up_attachments().await });
     background.spawn(close_revoked(hub.clone(), domain.clone()));
 }
 

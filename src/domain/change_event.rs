@@ -1,4 +1,4 @@
-//! Events that tell of a change.
+//! Events of all kinds but messages: they describe a change.
 
 use crate::ids::{ConversationId, MessageId, UserId};
 use crate::log::{EventPayload, NewEvent, WriteKey};

@@ -1,7 +1,7 @@
 //! [`Domain`], the service that `http` calls, and what it is made of.
 //!
-//! This file knows the parts that keep state, and none of the rules: these are `impl Domain` blocks in files that import
-//! it. A part that it holds must not import it.
+//! This file knows the parts that keep state, and none of the rules: these are `impl Domain` blocks in files that
+//! import it. A part that it holds must not import it.
 
 use crate::config::{Config, Switch};
 use crate::domain::auth::access_tokens::AccessTokenSigner;
@@ -60,7 +60,7 @@ impl Domain {
         let fingerprinter = RequestFingerprinter::open(&mut connection).await?;
         drop(connection);
         let revocations = Revocations::default();
-        revocations.look_back(log.pool()).await?;
+        revocations.load_recent(log.pool()).await?;
         let identities = IdentityCache::new(log.pool().clone());
         let read_marks = start_read_mark_queue(log.clone());
         Ok(Self(Arc::new(DomainParts {

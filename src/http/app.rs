@@ -9,7 +9,7 @@ use crate::shutdown::Shutdown;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What handlers need. Cheap to clone.
+/// The state that handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<AppParts>);
 
@@ -28,7 +28,7 @@ impl Deref for App {
     }
 }
 
-/// What an [`App`] is made of.
+/// The parts of an [`App`].
 pub struct AppParts {
     pub domain: Domain,
     pub uploads: UploadSlots,

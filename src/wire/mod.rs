@@ -1,6 +1,6 @@
 //! The JSON shapes: what clients read, and what the payloads in the log hold.
 //!
-//! An event is encoded once a framing and shared by all who receive it.
+//! An event is encoded once for each framing, and the bytes are shared by all who receive it.
 
 mod attachment;
 mod conversation;

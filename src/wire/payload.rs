@@ -1,4 +1,4 @@
-//! What stands in `events.payload`.
+//! The JSON in `events.payload`.
 
 use super::attachment::Attachment;
 use crate::ids::{MessageId, UserId};
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// A payload that is not of its kind's shape: the log was written by something else.
+/// A payload does not have the shape of its kind of event: something else has written to the log.
 #[derive(Debug, thiserror::Error)]
 #[error("payload of the log has another shape")]
 pub struct ShapeError(#[from] serde_json::Error);
 
-/// How a user was called when they acted.
+/// The names of a user at the time of the event.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Names<'a> {
     #[serde(borrow)]
@@ -27,7 +27,7 @@ pub struct Names<'a> {
 pub struct MessagePayload<'a> {
     #[serde(borrow)]
     pub sender: Names<'a>,
-    /// None: the message was deleted, and with it this.
+    /// `None`: the message was deleted.
     #[serde(borrow)]
     pub text: Option<Cow<'a, str>>,
     pub reply_to: Option<MessageId>,
@@ -65,7 +65,7 @@ pub struct ChangePayload<'a> {
 }
 
 impl MessagePayload<'_> {
-    /// What is left of an event that holds a text whose message was deleted; `None` for others.
+    /// What is left of an event with a text when its message is deleted; `None` for other events.
     pub fn blanked(event: &Event) -> Option<Event> {
         if !matches!(event.kind, EventKind::MessageCreated | EventKind::MessageEdited) {
             return None;

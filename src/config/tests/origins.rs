@@ -16,7 +16,7 @@ fn origin_is_kept_as_browsers_write_it() {
 }
 
 #[test]
-fn what_is_no_origin_is_refused() {
+fn text_that_is_no_origin_is_refused() {
     for text in [
         "",
         "null",

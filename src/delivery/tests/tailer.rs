@@ -5,7 +5,7 @@ use crate::delivery::command::Command;
 use crate::delivery::inbox::{HubInbox, PublishedRange};
 use crate::delivery::samples::{NOTHING, cursor_of, message, room, under};
 use crate::delivery::waker::LoopWaker;
-use crate::log::CommitFeedSender;
+use crate::log::{CommitFeedSender, CommittedBatch};
 use std::sync::Mutex;
 use tokio::sync::{Notify, mpsc};
 

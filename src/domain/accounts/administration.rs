@@ -7,8 +7,8 @@ use crate::domain::auth::access_tokens::AccessTokenSigner;
 use crate::domain::error::{Error, invalid};
 use crate::store::{self, Pool, StoreError, UserRole};
 
-/// Makes a user an admin of the deployment, or an admin a user again; answers whether there is such a user. Nodes know it
-/// within some seconds.
+/// Makes a user an admin of the deployment, or an admin a user again; answers whether there is such a user. All nodes
+/// know it as soon as their cached identities expire.
 ///
 /// # Errors
 /// PostgreSQL cannot be reached.
@@ -18,10 +18,10 @@ pub async fn set_admin(pool: &Pool, name: &str, admin: bool) -> Result<bool, Sto
     store::users::set_role(&mut *pool.get().await?, &name, role).await
 }
 
-/// Makes an operator's token for the user `name`, who is made if need be.
+/// Makes an operator's token for the user `name`. A user who does not exist is created.
 ///
 /// # Errors
-/// The name is none, or PostgreSQL cannot be reached.
+/// The name is against the rule, or PostgreSQL cannot be reached.
 pub async fn mint_token(
     pool: &Pool,
     tokens: &TokenConfig,

@@ -1,4 +1,6 @@
 //! The long-lived tokens that bots call with.
+//!
+//! A token is a session of its bot, so that revoking it ends its streams, as logging out ends those of a device.
 
 use crate::domain::accounts::user_names;
 use crate::domain::auth::caller::Caller;
@@ -20,26 +22,26 @@ use diesel_async::AsyncConnection;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// What tells the token of a bot from all others.
+/// What the token of a bot begins with, so that it is told from all others.
 const BOT_TOKEN_PREFIX: &str = "lwb_";
 /// Characters of a token that its owner is shown again: 48 of its 256 bits.
 const SHOWN_PREFIX_LENGTH: usize = 12;
 /// Tokens of a bot that are not revoked: what a list on a screen holds.
 const MAX_BOT_TOKENS: i64 = 50;
-/// How long a token may be request to last, in seconds: a minute to ten years.
+/// Lifetimes that a request may ask for, in seconds: a minute to ten years.
 const TOKEN_LIFETIME_S: std::ops::RangeInclusive<u64> = 60..=10 * 365 * 86_400;
-/// How long a token lasts that never ends: what a clock can still add up.
+/// The lifetime that is stored for a token that never expires: long, but short enough to be added to the time of day.
 const ENDLESS_LIFETIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// A token that somebody wants to have.
+/// A token that is to be created.
 #[derive(Debug)]
 pub struct BotTokenDraft {
     pub name: Option<String>,
-    /// In seconds; none: for ever.
+    /// In seconds; `None`: it never expires.
     pub expires_in: Option<u64>,
 }
 
-/// A token, and itself where it was made just now.
+/// A token; with its secret if it was created just now.
 pub struct IssuedBotToken {
     pub token: BotTokenRow,
     pub secret: Option<String>,
@@ -51,7 +53,7 @@ pub fn is_bot_token(text: &str) -> bool {
 }
 
 impl Domain {
-    /// Makes a token of a bot.
+    /// Creates a token of a bot.
     ///
     /// # Errors
     /// [`Error::NotFound`] unless the caller owns the bot or is an admin, [`Error::Invalid`], and those of keys.
@@ -130,10 +132,10 @@ impl Domain {
     }
 }
 
-/// The bot that a path names, for who may manage it.
+/// Finds the bot that a path names, for its owner and for admins.
 async fn managed_bot(connection: &mut Connection, caller: &Caller, named: &str) -> Result<UserId, Error> {
     let user = user_names::find(connection, caller, named).await?;
-    // One that was deleted is no bot any more.
+    // A deleted bot cannot be managed any more.
     if user.role != UserRole::Bot || user.disabled_at.is_some() {
         return Err(Error::NotFound);
     }

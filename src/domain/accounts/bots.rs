@@ -1,7 +1,4 @@
-//! Bots: users that somebody has made and answers for, and the long-lived tokens that they call with.
-//!
-//! A token is a session of its bot, so that revoking it ends its streams as logging out ends those of a device. What a
-//! bot may do ends with what its owner may: who disables the one disables the other.
+//! Bots: users that another user has created and owns. When the owner is disabled, so are their bots.
 
 use crate::domain::accounts::user_names;
 use crate::domain::auth::caller::Caller;
@@ -22,7 +19,7 @@ use uuid::Uuid;
 
 /// Bots that a user may have: what a list on a screen holds.
 const MAX_BOTS: i64 = 50;
-/// A bot that somebody wants to have.
+/// A bot that is to be created.
 #[derive(Debug)]
 pub struct BotDraft {
     pub name: String,
@@ -30,7 +27,7 @@ pub struct BotDraft {
 }
 
 impl Domain {
-    /// Makes a bot of the caller.
+    /// Creates a bot of the caller.
     ///
     /// # Errors
     /// [`Error::Forbidden`] for bots, [`Error::Invalid`], [`Error::NameTaken`], and those of keys.
@@ -74,9 +71,6 @@ impl Domain {
     }
 
     /// The caller's bots after one of them; answers whether there are more.
-    ///
-    /// # Errors
-    /// [`crate::store::StoreError`].
     pub async fn list_bots(
         &self,
         caller: &Caller,
@@ -91,7 +85,7 @@ impl Domain {
     }
 }
 
-/// What an earlier request with this key made.
+/// The bot that an earlier request with this key created.
 async fn repeated_bot(connection: &mut Connection, key: &WriteKey) -> Result<Option<wire::User>, Error> {
     let id = UserId(key.id.0);
     let origin = bots::origin(connection, id).await?;

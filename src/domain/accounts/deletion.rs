@@ -1,8 +1,8 @@
-//! Deleting an account: it is closed at once, and then all that is left of it goes, a part at a time.
+//! Deleting an account: it is closed at once, and then its memberships and messages are erased, a batch at a time.
 //!
-//! Closing is one change under the log's lock. What was on its way then, a send or an invitation that was admitted before,
-//! may still come through; so the account is looked at once more after [`LATE_WRITE_WINDOW`], before it counts as erased. A node that
-//! dies leaves the rest to the others.
+//! Closing is one change under the log's lock. A send or an invitation that was admitted before may still be written
+//! after it; so the account is erased once more after [`LATE_WRITE_WINDOW`], before it counts as erased. What a node
+//! that dies has not erased, the other nodes erase.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::auth::passwords::PasswordCheck;
@@ -21,26 +21,26 @@ use crate::store::{Connection, account_deletions, users, webhooks};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a deleted account is called.
+/// The display name of a deleted account.
 const DELETED_DISPLAY_NAME: &str = "deleted user";
-/// Messages that are deleted at once: the log's lock is held meanwhile, some 50 ms.
+/// Messages that are deleted in one change: the log's lock is held for some 50 ms.
 const MESSAGES_PER_ERASURE: usize = 50;
-/// Events that are looked through for them at once.
+/// Events that are searched for messages of the account in one query.
 const EVENTS_PER_SCAN: usize = 10_000;
-/// How long the answer waits for the last text to go. What is left then goes all the same.
+/// How long the answer waits until all texts are erased. The erasure goes on after that.
 const ERASURE_WAIT: Duration = Duration::from_secs(30);
-/// How often it is looked for what a node that died has left behind, and for names to be freed.
+/// How often a node looks for accounts that a node that died has not erased, and for names to be freed.
 const ERASURE_POLL_INTERVAL: Duration = Duration::from_secs(60);
-/// After how long nothing that was admitted before can still come: longer than any request takes.
+/// After this time nothing can be written any more that was admitted before the closing: longer than any request takes.
 const LATE_WRITE_WINDOW: Duration = Duration::from_secs(150);
-/// How long nobody else can take the name.
+/// How long the name of a deleted account cannot be taken.
 const NAME_RESERVATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl Domain {
-    /// Deletes the caller's account. It answers when the last text is gone, or after a while.
+    /// Deletes the caller's account. It answers when the last text is erased, or after half a minute.
     ///
     /// # Errors
-    /// [`Error::CredentialsWrong`]: the account has another password, or one at all, or none.
+    /// [`Error::CredentialsWrong`]: the password is wrong, is missing, or is given for an account that has none.
     ///
     /// # Cancel safety
     /// What was begun is finished.
@@ -50,8 +50,8 @@ impl Domain {
         run_to_completion(async move { domain.close_account(user).await }).await
     }
 
-    /// Erases what nodes that died have left behind, and frees names, until it is dropped.
-    pub async fn erase_the_deleted(&self) {
+    /// Erases accounts that nodes that died have not erased, and frees names, until it is dropped.
+    pub async fn erase_deleted_accounts(&self) {
         loop {
             if let Err(error) = self.erase_all().await {
                 tracing::warn!(%error, "cannot erase deleted accounts");
@@ -63,7 +63,7 @@ impl Domain {
     async fn check_password(&self, user: UserId, password: Option<String>) -> Result<(), Error> {
         let hash = users::password_hash(&mut *self.connection().await?, user).await?;
         let right = match (password, hash) {
-            // Somebody else vouches for them.
+            // An app or an operator vouches for the user.
             (None, None) => true,
             (Some(password), Some(hash)) => self.0.passwords.verify(password, Some(hash)).await != PasswordCheck::Wrong,
             (None, Some(_)) | (Some(_), None) => false,
@@ -74,7 +74,7 @@ impl Domain {
     async fn close_account(&self, user: Arc<UserRow>) -> Result<(), Error> {
         let closed = self.close(user.id).await?;
         self.revocations().disable(&closed);
-        self.announce_the_ended().await;
+        self.notify_revocations().await;
         let domain = self.clone();
         let erasing = tokio::spawn(async move {
             for user in closed {
@@ -94,13 +94,13 @@ impl Domain {
     async fn close(&self, user: UserId) -> Result<Vec<UserId>, Error> {
         match self.0.log.change(AccountClosing { key: fresh_key(user), user }).await? {
             ChangeOutcome::Applied(closed, _) => Ok(closed),
-            // An earlier attempt of this very change went through: the next look finds what else there is.
+            // An earlier attempt of this change was committed: the next look finds the bots.
             ChangeOutcome::Replayed(_) => Ok(vec![user]),
         }
     }
 
     async fn erase_again(&self, user: UserId, settled: bool) -> Result<(), Error> {
-        // A bot or a webhook may have come that was asked for before.
+        // A request that was admitted before may have created a bot or a webhook meanwhile.
         self.close(user).await?;
         self.erase(user).await?;
         if settled {
@@ -112,7 +112,7 @@ impl Domain {
     async fn erase_all(&self) -> Result<(), Error> {
         let found = account_deletions::to_erase(&mut *self.connection().await?, LATE_WRITE_WINDOW).await?;
         for (user, settled) in found {
-            // What is wrong with one must not keep the others.
+            // An error of one account must not keep the others from being erased.
             if let Err(error) = self.erase_again(user, settled).await {
                 tracing::warn!(%error, %user, "cannot erase a deleted account");
             }
@@ -142,7 +142,7 @@ impl Domain {
         let key = fresh_key(user.id);
         let leaving = MemberRemoval { key, conversation, caller: user.clone(), user: (**user).clone(), for_good: true };
         match self.end_membership(&leaving).await {
-            // Gone already: another node is at it, or the conversation was deleted.
+            // The membership has ended already: another node is at work, or the conversation was deleted.
             Err(Error::NotFound) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         }
@@ -198,7 +198,7 @@ impl Change for AccountClosing {
 struct MessageErasure {
     key: WriteKey,
     user: Arc<UserRow>,
-    /// Where they stand.
+    /// The positions of their `message.created`.
     messages: Vec<Position>,
 }
 

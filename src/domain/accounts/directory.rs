@@ -1,4 +1,4 @@
-//! The directory: who is here, by what their names begin with.
+//! The directory: users by what their names begin with.
 
 use crate::domain::error::Error;
 use crate::domain::service::Domain;
@@ -9,11 +9,9 @@ use crate::wire;
 pub use crate::store::user_directory::DirectoryKey;
 
 impl Domain {
-    /// The first `limit` users after a place whose name or display name begins with `query`, in whatever case, in the
-    /// order of what matches, each once; answers also after which place the next page begins, if there is one.
-    ///
-    /// # Errors
-    /// [`crate::store::StoreError`].
+    /// The first `limit` users after a key whose name or display name begins with `query`, without regard to case. They
+    /// are in the order of the name that matches, each listed once. Also answers the key of the next page, if there is
+    /// one.
     pub async fn directory(
         &self,
         query: &str,
@@ -21,7 +19,7 @@ impl Domain {
         limit: usize,
     ) -> Result<(Vec<wire::User>, Option<DirectoryKey>), Error> {
         let (prefix, mut after, mut found) = (folded(query), after, Vec::new());
-        // As many as are needed where both names of all users match.
+        // Enough to fill the page even if both names of every user match.
         let most = 2 * limit as i64 + 2;
         let mut connection = self.connection().await?;
         loop {
@@ -43,7 +41,7 @@ impl Domain {
     }
 }
 
-/// Whether none of the user's other places that match comes before this one: there the user is listed.
+/// Whether this is the first of the user's two entries that match: a user is listed at that one only.
 fn is_first(entry: &DirectoryEntry, prefix: &str) -> bool {
     let keys = [&entry.user.name, &entry.display_key];
     keys.into_iter().filter(|key| key.starts_with(prefix)).min() == Some(&entry.place.key)

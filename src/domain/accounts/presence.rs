@@ -1,4 +1,4 @@
-//! Who may know of whom that they are there.
+//! Presence: who is online, and who may know it.
 
 use crate::domain::accounts::user_names::UserRef;
 use crate::domain::auth::caller::Caller;
@@ -11,16 +11,16 @@ use crate::store::users::UserRow;
 use crate::store::{Connection, StoreError, Time, members, shared_conversations, users};
 use crate::wire::FieldError;
 
-/// Most users that may be asked for by name.
+/// Users that one request may name.
 const MAX_REQUESTED_USERS: usize = 200;
-/// Most people that are looked at when nobody is named.
+/// Users who are considered when a request names nobody.
 const MAX_CONSIDERED_USERS: i64 = 5_000;
-/// Most people of an answer.
+/// Users of one answer.
 const MAX_LISTED_USERS: i64 = 1_000;
-/// Most connections of an answer.
+/// Connections of one answer.
 const MAX_LISTED_CONNECTIONS: i64 = 200;
 
-/// Since when a user is online, if they are.
+/// A user, and since when they are online.
 #[derive(Clone, Debug)]
 pub struct UserPresence {
     pub user: UserRow,
@@ -32,7 +32,7 @@ fn malformed(field: String, detail: impl Into<String>) -> Error {
 }
 
 impl Domain {
-    /// Checks that the caller is a member of a conversation; answers up to where the log tells so.
+    /// Checks that the caller is a member of a conversation; answers the head of the log at which that holds.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for former members.
@@ -43,17 +43,17 @@ impl Domain {
         Ok(epoch::load(&mut connection, known).await?.head())
     }
 
-    /// Who is online of those with whom the caller shares a conversation: of all of them, or of those that are named, the
-    /// caller included.
+    /// Who is online of the users with whom the caller shares a conversation: of all of them, or of those who are
+    /// named. The caller is one of them.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for what names nobody whoever there is.
+    /// [`Error::Malformed`] for what is neither an id nor a name.
     pub async fn presence(&self, caller: &Caller, named: Option<&[&str]>) -> Result<Vec<UserPresence>, Error> {
-        let refs = named.map(read).transpose()?;
+        let refs = named.map(parse_user_refs).transpose()?;
         let mut connection = self.connection().await?;
         let people = match refs {
             Some(refs) => {
-                let ids = find(&mut connection, caller, &refs).await?;
+                let ids = find_user_ids(&mut connection, caller, &refs).await?;
                 shared_conversations::users_among(&mut connection, caller.user.id, &ids).await?
             }
             None => shared_conversations::users_of(&mut connection, caller.user.id, MAX_CONSIDERED_USERS).await?,
@@ -63,15 +63,12 @@ impl Domain {
     }
 
     /// The caller's own connections.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionRow>, Error> {
         Ok(connections::of_user(&mut *self.connection().await?, caller.user.id, MAX_LISTED_CONNECTIONS).await?)
     }
 }
 
-fn read(named: &[&str]) -> Result<Vec<UserRef>, Error> {
+fn parse_user_refs(named: &[&str]) -> Result<Vec<UserRef>, Error> {
     if named.len() > MAX_REQUESTED_USERS {
         return Err(malformed(
             "users".into(),
@@ -84,7 +81,11 @@ fn read(named: &[&str]) -> Result<Vec<UserRef>, Error> {
     named.iter().enumerate().map(read).collect()
 }
 
-async fn find(connection: &mut Connection, caller: &Caller, refs: &[UserRef]) -> Result<Vec<UserId>, StoreError> {
+async fn find_user_ids(
+    connection: &mut Connection,
+    caller: &Caller,
+    refs: &[UserRef],
+) -> Result<Vec<UserId>, StoreError> {
     let (mut ids, mut names) = (Vec::new(), Vec::new());
     for named in refs {
         match named {

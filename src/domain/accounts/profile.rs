@@ -1,4 +1,4 @@
-//! One's own account: the name that others see, and the password.
+//! Changes that users make to their own account: display name and password.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::auth::passwords;
@@ -14,8 +14,8 @@ use diesel_async::AsyncConnection;
 const NO_PASSWORD: &str = "this account has no password, who it is is told by the tokens of an app or an operator";
 
 impl Domain {
-    /// Changes the name that others see. This node shows it at once, others within ten seconds; what was sent before keeps
-    /// the name of its time.
+    /// Changes the display name. This node shows it at once, others when their cached identities expire. Messages that
+    /// were sent before keep the name of their time.
     ///
     /// # Errors
     /// [`Error::Invalid`].
@@ -24,7 +24,7 @@ impl Domain {
         let (domain, id) = (self.clone(), caller.user.id);
         run_to_completion(async move {
             let changed = users::set_display_name(&mut *domain.connection().await?, id, &display_name).await?;
-            domain.0.identities.forget_user(id);
+            domain.0.identities.remove_user(id);
             changed.map(wire::User::from).ok_or(Error::NotFound)
         })
         .await
@@ -47,7 +47,7 @@ impl Domain {
             if run_to_completion(async move { domain.replace_password(&caller, &stored, &fresh).await }).await? {
                 return Ok(());
             }
-            // Somebody else was faster, who may have changed nothing but the strength of the hash.
+            // The hash was replaced meanwhile, perhaps only by a stronger one of the same password: try again.
         }
     }
 
@@ -57,7 +57,8 @@ impl Domain {
         let (user, kept) = (caller.user.id, caller.session);
         let revoked = connection
             .transaction(async |connection| {
-                // First the user's row, which those hold who log in, then the sessions: none begins in between.
+                // A log-in locks the user's row before it inserts its session. Locked first here too, no session of the
+                // old password can be inserted after the others were revoked.
                 if !users::replace_password_hash(connection, user, old, new).await? {
                     return Ok::<_, Error>(None);
                 }

@@ -1,4 +1,4 @@
-//! Accounts: registering, logging in, being found.
+//! Registering, logging in, and finding a user.
 
 use crate::config::Switch;
 use crate::domain::accounts::user_names;
@@ -14,7 +14,7 @@ use crate::store::users::UserRow;
 use crate::wire;
 use diesel_async::AsyncConnection;
 
-/// Who wants an account.
+/// An account that is to be created.
 #[derive(Debug)]
 pub struct Registration {
     pub name: String,
@@ -23,7 +23,7 @@ pub struct Registration {
     pub device: Option<String>,
 }
 
-/// Who wants a session.
+/// What somebody logs in with.
 #[derive(Debug)]
 pub struct Credentials {
     pub name: String,
@@ -32,7 +32,7 @@ pub struct Credentials {
 }
 
 impl Domain {
-    /// Makes an account and its first session.
+    /// Creates an account and its first session.
     ///
     /// # Errors
     /// [`Error::RegistrationClosed`], [`Error::Invalid`], [`Error::NameTaken`].
@@ -61,7 +61,7 @@ impl Domain {
         Ok(wire::LoggedIn { user: user.into(), session })
     }
 
-    /// Makes a session of an account. What is wrong with the credentials is not told.
+    /// Creates a session of an account. The error does not say whether the name or the password is wrong.
     ///
     /// # Errors
     /// [`Error::CredentialsWrong`].
@@ -70,12 +70,12 @@ impl Domain {
         check_device(device.as_deref())?;
         let name = user_names::user_name(&name);
         loop {
-            let (user, hash) = self.vouch(name.as_deref(), &password).await?;
+            let (user, hash) = self.check_credentials(name.as_deref(), &password).await?;
             let mut connection = self.connection().await?;
             let session = connection
                 .transaction(async |connection| {
-                    // A password that is changed meanwhile ends the sessions that it knows of: this one must be among
-                    // them, or not begin.
+                    // A change of the password revokes the sessions that exist then. With the row locked and the hash
+                    // compared, this session is one of them, or is not created.
                     if !users::lock_password_hash(connection, user.id, &hash).await? {
                         return Ok::<_, Error>(None);
                     }
@@ -88,8 +88,8 @@ impl Domain {
         }
     }
 
-    /// Checks a password; answers whose it is, and the hash that is kept of it.
-    async fn vouch(&self, name: Option<&str>, password: &str) -> Result<(UserRow, String), Error> {
+    /// Checks a password; answers whose it is, and the hash that is stored of it.
+    async fn check_credentials(&self, name: Option<&str>, password: &str) -> Result<(UserRow, String), Error> {
         let found = match name {
             Some(name) => users::credentials(&mut *self.connection().await?, name).await?,
             None => None,

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 /// The rule for names of users, for error messages.
 pub const USER_NAME_RULE: &str = "has 2 to 32 characters of a-z, 0-9, dot, underscore and hyphen, begins and ends with a letter or digit, and is neither \"me\" nor like an id";
 
-/// Entries of a list that an answer complains of.
+/// Errors that an answer lists for one field.
 const MAX_LISTED_ERRORS: usize = 50;
 
 /// A user as requests name one.
@@ -106,7 +106,7 @@ pub async fn find_others(
     if errors.is_empty() { Ok(others) } else { Err(Error::Invalid(errors)) }
 }
 
-/// Folds a name that somebody wants to have.
+/// Checks and folds the name of a new user.
 ///
 /// # Errors
 /// [`Error::Invalid`].

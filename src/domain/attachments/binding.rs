@@ -1,4 +1,4 @@
-//! Sending with attachments: they become the message's in the transaction that appends it.
+//! Binding attachments to a message, in the transaction that appends it.
 
 use crate::domain::attachments::view::view_attachment;
 use crate::domain::error::{Error, invalid};
@@ -9,10 +9,10 @@ use crate::store::attachments::{self, MessageLocation};
 use crate::store::users::UserRow;
 use crate::wire;
 
-/// Attachments that a message may have.
+/// Attachments of one message.
 pub const MAX_ATTACHMENTS: usize = 10;
 
-/// Checks what can be checked of the attachments that a message names before they are looked for.
+/// Checks the list of attachments of a message, as far as it can be without the database.
 ///
 /// # Errors
 /// [`Error::Invalid`].
@@ -29,10 +29,10 @@ pub fn check_attachment_ids(ids: &[AttachmentId]) -> Result<(), Error> {
     }
 }
 
-/// Gives attachments of a sender to their message, in the order in which it names them.
+/// Binds attachments of a sender to their message, in the order in which it names them.
 ///
 /// # Errors
-/// [`Error::Invalid`]: one is not the sender's, or has a message.
+/// [`Error::Invalid`]: one is not the sender's, or belongs to a message already.
 pub async fn bind_attachments(
     connection: &mut Connection,
     ids: &[AttachmentId],

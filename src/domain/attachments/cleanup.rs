@@ -1,4 +1,5 @@
-//! Removing bytes that nobody needs.
+//! Removing objects that no attachment has any more: of uploads that were never sent, of deleted messages and of what
+//! retention has dropped.
 
 use crate::domain::error::Error;
 use crate::domain::service::Domain;
@@ -8,18 +9,18 @@ use crate::store::{attachments, orphaned_objects};
 use crate::telemetry::error_chain;
 use std::time::Duration;
 
-/// How long an upload may wait for its message: somebody who writes it in the evening may send it in the morning.
+/// How long an upload may wait for its message: who uploads in the evening may send in the morning.
 const UNSENT_ATTACHMENT_TTL: Duration = Duration::from_secs(24 * 3_600);
-/// How often to look, on each node, with as much again at random. It is a few probes of indexes that are nearly empty.
+/// How often each node looks, with as much again at random. It costs a few probes of indexes that are nearly empty.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(5);
-/// Objects that are removed at once.
+/// Objects that are removed in one batch.
 const CLEANUP_BATCH: i64 = 100;
-/// How long other nodes leave a batch to the one that took it: longer than a storage that answers takes.
+/// How long other nodes leave a batch to the node that claimed it: longer than a working storage takes.
 const CLEANUP_LEASE: Duration = Duration::from_secs(600);
 
 impl Domain {
-    /// Removes bytes that nobody needs, for ever. All nodes may do so: each object is one node's.
-    pub async fn sweep_attachments(&self) {
+    /// Removes such objects until it is dropped. All nodes may do so: each claims other objects.
+    pub async fn clean_up_attachments(&self) {
         loop {
             tokio::time::sleep(CLEANUP_INTERVAL + CLEANUP_INTERVAL.mul_f64(fastrand::f64())).await;
             if let Err(error) = self.sweep().await {

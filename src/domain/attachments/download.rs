@@ -11,7 +11,7 @@ use crate::store::files::ObjectStream;
 use crate::wire;
 use std::ops::Range;
 
-/// An attachment whose bytes may be read.
+/// An attachment that the caller may read.
 #[derive(Clone, Debug)]
 pub struct ReadableAttachment {
     pub attachment: wire::Attachment,
@@ -19,7 +19,7 @@ pub struct ReadableAttachment {
 }
 
 impl Domain {
-    /// Finds an attachment for its uploader, and for who may read the message that names it.
+    /// Finds an attachment, for its uploader and for those who may read its message.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -37,7 +37,7 @@ impl Domain {
         Ok(ReadableAttachment { attachment: view_attachment(&attachment), object: attachment.object })
     }
 
-    /// Reads a part of what was found.
+    /// Reads a range of the bytes of an attachment.
     ///
     /// # Errors
     /// [`Error::Store`].

@@ -1,13 +1,13 @@
-//! Names of files that are safe to show and to save under.
+//! File names that are safe to show and to save under.
 
-/// Most bytes of a name: what file systems take.
+/// Bytes of a name: what file systems take.
 const MAX_FILE_NAME_BYTES: usize = 255;
-/// Bytes of an ending that a cut name keeps, its dot included.
+/// Bytes of an extension that a truncated name keeps, its dot included.
 const MAX_EXTENSION_BYTES: usize = 16;
 /// What a file without a name is called.
 const DEFAULT_FILE_NAME: &str = "file";
 
-/// Makes a name of what a client says: without directories, without characters that are not seen, of 255 bytes at most.
+/// Makes a safe name of what a client gives: without directories, without invisible characters, of 255 bytes at most.
 pub fn clean(name: Option<&str>) -> String {
     let name = name.unwrap_or_default();
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -18,7 +18,7 @@ pub fn clean(name: Option<&str>) -> String {
     }
 }
 
-/// Control characters, and those that turn the direction of text: "gpj.exe" must not look like "exe.jpg".
+/// Control characters, and those that change the direction of text: "gpj.exe" must not look like "exe.jpg".
 fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

@@ -1,16 +1,16 @@
-//! What a file is, by its bytes. What the client says of it only chooses among kinds of text, none of which a browser
-//! would run.
+//! The media type of a file, detected from its bytes. What the client claims only chooses among kinds of text, none of
+//! which a browser would run.
 
-/// Bytes at the beginning that are looked at: office documents are told from other archives within 6 KiB.
+/// Bytes at the beginning that are examined: office documents differ from other archives within 6 KiB.
 const HEAD_BYTES: usize = 8 * 1024;
-/// Kinds of text that a client may name.
+/// Kinds of text that a client may claim.
 const TEXT_MEDIA_TYPES: [&str; 5] = ["text/plain", "text/csv", "text/markdown", "text/calendar", "application/json"];
-/// Formats that may consist of text alone. Other signatures are too short to be believed then: a text that begins with
-/// "BM" is no bitmap.
+/// Formats whose files may be text throughout. For a file that is text, other signatures are not believed: a text that
+/// begins with "BM" is no bitmap.
 const TEXT_BASED_FORMATS: [&str; 3] = ["application/pdf", "application/rtf", "application/postscript"];
 const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
 
-/// What is known of a file while its bytes pass.
+/// Detects the media type of a file while its bytes pass.
 #[derive(Default)]
 pub struct MediaTypeDetector {
     head: Vec<u8>,
@@ -18,7 +18,7 @@ pub struct MediaTypeDetector {
 }
 
 impl MediaTypeDetector {
-    /// Looks at the next bytes.
+    /// Examines the next bytes.
     pub fn read(&mut self, bytes: &[u8]) {
         let missing = HEAD_BYTES - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
@@ -41,7 +41,7 @@ impl MediaTypeDetector {
 #[derive(Default)]
 struct TextDetector {
     broken: bool,
-    /// The beginning of a character whose end has not come yet.
+    /// The first bytes of a character whose last ones have not come yet.
     begun: Vec<u8>,
 }
 

@@ -1,8 +1,9 @@
 //! Attachments: files that are uploaded first, and then named by one message.
 //!
-//! An upload stores its bytes under a name of its own, and adds a row when they are safe. Who sends a message gives it
-//! attachments of theirs in the transaction that appends it; from then on they are seen where the message is. Bytes that
-//! no row has are removed by a task of each node. Called by `http`, and by the sends of [`messages`](super::messages).
+//! An upload stores its bytes as an object of its own, and inserts a row when they are durable. A send binds
+//! attachments of the sender to its message, in the transaction that appends the message; from then on, who may read
+//! the message may read them. Objects without a row are removed by a task of each node. Called by `http`, and by the
+//! sends of [`messages`](super::messages).
 
 pub(super) mod binding;
 pub(super) mod cleanup;

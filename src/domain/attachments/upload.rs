@@ -1,4 +1,4 @@
-//! Uploading: bytes first, then the row that says so.
+//! Uploading: first the object, then the row of the attachment.
 
 use crate::domain::attachments::file_name;
 use crate::domain::attachments::media_type::MediaTypeDetector;
@@ -20,8 +20,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use diesel_async::AsyncConnection;
 use std::time::Duration;
 
-/// How long an upload may take until its bytes are taken for those of a node that died: more than four times what the
-/// largest one takes on the slowest line.
+/// How long an upload may take until its object is taken for that of a node that died: more than four times what the
+/// largest upload takes on the slowest line.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(2 * 3_600);
 
 /// What a client says of a file.
@@ -32,11 +32,11 @@ pub struct UploadLabel<'a> {
     pub media_type: Option<&'a str>,
 }
 
-/// A file that is being uploaded. Dropped before its end, it leaves nothing.
+/// An upload under way. Dropped before it is finished, it leaves nothing behind.
 pub struct Upload {
     domain: Domain,
     owner: UserId,
-    /// None: the key is known, and the bytes only tell whether the request is the same.
+    /// `None`: the key is known, and the bytes only tell whether the request is the same.
     store: Option<PendingObject>,
     digest: Context,
     content: MediaTypeDetector,
@@ -52,7 +52,7 @@ impl Domain {
         let mut connection = self.connection().await?;
         let owner = caller.user.id;
         let known = match key {
-            Some(key) => is_known(&mut connection, owner, key).await?,
+            Some(key) => is_known_key(&mut connection, owner, key).await?,
             None => false,
         };
         let store = if known {
@@ -77,7 +77,7 @@ impl Domain {
 }
 
 /// Whether the caller has uploaded something under this key.
-async fn is_known(connection: &mut Connection, owner: UserId, key: WriteId) -> Result<bool, Error> {
+async fn is_known_key(connection: &mut Connection, owner: UserId, key: WriteId) -> Result<bool, Error> {
     check_unused(connection, key, owner).await?;
     let Some(attachment) = attachments::by_id(connection, key.into()).await? else { return Ok(false) };
     // Whether it is the same request is known when the body is: see `Domain::replayed_upload`.
@@ -86,7 +86,7 @@ async fn is_known(connection: &mut Connection, owner: UserId, key: WriteId) -> R
 }
 
 impl Upload {
-    /// Takes more of the file.
+    /// Writes the next bytes of the file.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -100,13 +100,13 @@ impl Upload {
         }
     }
 
-    /// Ends it. What was asked for is marked by the SHA-256 of the body.
+    /// Finishes the upload. The fingerprint of the request covers the SHA-256 of the body instead of the body.
     ///
     /// # Errors
     /// Those of keys, and [`Error::Store`].
     ///
     /// # Cancel safety
-    /// Once it is called, the attachment is made whether or not anybody waits.
+    /// Once it is called, the attachment is created even if the future is dropped.
     pub async fn finish(
         self,
         label: UploadLabel<'_>,
@@ -134,18 +134,18 @@ impl Upload {
     }
 }
 
-/// Bytes that no attachment has yet. Dropped, they are removed in the background.
+/// An object that no attachment has yet. Dropped, it is removed in the background.
 struct PendingObject {
     domain: Domain,
     object: ObjectId,
     writing: Option<ObjectWriter>,
 }
 
-/// Why bytes did not become an attachment.
+/// Why an object did not become an attachment.
 enum ClaimError {
-    /// Their time was over.
+    /// The upload took too long, and the object may have been removed.
     Late,
-    /// The key has one.
+    /// The key has an attachment already.
     Known,
     Failed(StoreError),
 }
@@ -163,12 +163,12 @@ impl From<diesel::result::Error> for ClaimError {
 }
 
 impl PendingObject {
-    /// Makes the bytes durable, and then the attachment that has them.
+    /// Makes the object durable, and then inserts the attachment.
     async fn claim(mut self, attachment: AttachmentRow, key: WriteKey) -> Result<Created<wire::Attachment>, Error> {
         if let Some(writing) = self.writing.take()
             && let Err(error) = writing.finish().await
         {
-            self.domain.hasten(self.object).await;
+            self.domain.make_object_due(self.object).await;
             return Err(error.into());
         }
         let mut connection = self.domain.connection().await?;
@@ -177,11 +177,11 @@ impl PendingObject {
         match added {
             Ok(()) => Ok(Created { thing: view_attachment(&attachment), created: true, replayed: false }),
             Err(ClaimError::Known) => {
-                self.domain.hasten(self.object).await;
+                self.domain.make_object_due(self.object).await;
                 self.domain.replayed_upload(&key).await
             }
             Err(ClaimError::Late) => Err(StoreError::Files("the upload took too long".into()).into()),
-            // The commit may have come through: the bytes stay until their time is over.
+            // The transaction may have been committed: the object is kept until it is due for removal.
             Err(ClaimError::Failed(error)) => Err(error.into()),
         }
     }
@@ -201,21 +201,22 @@ impl Drop for PendingObject {
     fn drop(&mut self) {
         let Some(writing) = self.writing.take() else { return };
         let (domain, object) = (self.domain.clone(), self.object);
-        // Without a runtime, the process ends: the bytes are removed when their time is over.
+        // Without a runtime, the process is ending: the object is removed when it is due.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 if let Err(error) = writing.abort().await {
                     tracing::warn!(error = error_chain(&error), %object, "cannot give up an upload");
                 }
-                domain.hasten(object).await;
+                domain.make_object_due(object).await;
             });
         }
     }
 }
 
 impl Domain {
-    /// Lets bytes that nobody will have be removed soon. If that cannot be noted, they go when their time is over.
-    async fn hasten(&self, object: ObjectId) {
+    /// Makes an object that no attachment will have due for removal. If that fails, it is removed when the upload would
+    /// have timed out.
+    async fn make_object_due(&self, object: ObjectId) {
         let noted = async { orphaned_objects::make_due(&mut *self.connection().await?, object).await };
         if let Err(error) = noted.await {
             tracing::warn!(error = error_chain(&error), %object, "cannot hasten the removal of an attachment's bytes");

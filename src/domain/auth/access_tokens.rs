@@ -1,4 +1,4 @@
-//! Access tokens: our own, and those that an app's backend mints.
+//! Access tokens: the server's own, and those that the backend of an app mints.
 
 use crate::config::TokenConfig;
 use crate::domain::accounts::user_names::user_name;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 const TOKEN_ISSUER: &str = "longwave";
 const TOKEN_AUDIENCE: &str = "longwave";
-/// What a token is for, so that no other signed thing of ours passes as one.
+/// What a token is for, so that nothing else that the same key signs can pass as an access token.
 const TOKEN_KIND: &str = "access";
 /// Seconds by which the clocks of the nodes may differ.
 const CLOCK_LEEWAY_S: u64 = 5;
@@ -54,7 +54,7 @@ pub enum TokenSubject {
 }
 
 impl AccessTokenSigner {
-    /// Takes the keys of the settings; without a signing key, that of the deployment.
+    /// Takes the keys of the settings. Without a signing key there, the deployment's stored one is used.
     pub async fn open(connection: &mut Connection, tokens: &TokenConfig) -> Result<Self, StoreError> {
         let key = match &tokens.jwt_secret {
             Some(secret) => secret.expose().as_bytes().to_vec(),
@@ -64,7 +64,7 @@ impl AccessTokenSigner {
         Ok(Self { signing: EncodingKey::from_secret(&key), own: DecodingKey::from_secret(&key), external })
     }
 
-    /// Makes a token of our own.
+    /// Mints an access token.
     ///
     /// # Panics
     /// Never: the claims are JSON and the key is of the algorithm.
@@ -106,7 +106,8 @@ impl AccessTokenSigner {
     }
 }
 
-/// All that the header of a token may say: nothing in it is fetched or followed, and what is not here is refused.
+/// All that the header of a token may hold. Unknown fields are refused, so that nothing in a header (`jku`, `x5u`) can
+/// make the server fetch a key.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KnownHeader {

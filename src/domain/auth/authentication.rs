@@ -17,32 +17,32 @@ impl Domain {
     /// Finds out who calls with an access token.
     ///
     /// # Errors
-    /// The codes of 401.
+    /// [`Error::TokenInvalid`], [`Error::TokenExpired`], [`Error::SessionRevoked`].
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
-        // Checked a moment ago, it is still what it was, but for its end.
+        // A token that was checked within the time to live can only have expired or been revoked since.
         if let Some(caller) = self.0.identities.callers.get(token).filter(|caller| caller.expires_at > Utc::now()) {
             return self.admit(caller);
         }
-        let known = self.0.identities.callers.changes();
-        let caller = self.check(token).await?;
-        self.0.identities.callers.put(token.into(), caller.clone(), known);
+        let changes = self.0.identities.callers.changes();
+        let caller = self.check_token(token).await?;
+        self.0.identities.callers.put(token.into(), caller.clone(), changes);
         self.admit(caller)
     }
 
-    async fn check(&self, token: &str) -> Result<Caller, Error> {
+    async fn check_token(&self, token: &str) -> Result<Caller, Error> {
         if is_bot_token(token) {
-            return self.check_bot(token).await;
+            return self.check_bot_token(token).await;
         }
         let (subject, expires_at) = self.0.signer.check(token)?;
         let (user, session) = match subject {
-            TokenSubject::Own { user, session } => (self.known(IdentityKey::Id(user)).await?, session),
+            TokenSubject::Own { user, session } => (self.find_identity(IdentityKey::Id(user)).await?, session),
             TokenSubject::External { name } => {
                 let user = match self.0.identities.find(IdentityKey::Name(name.clone())).await? {
                     Some(user) => user,
                     None => {
-                        let known = self.0.identities.users.changes();
+                        let changes = self.0.identities.users.changes();
                         let made = find_or_create_user(&mut *self.connection().await?, &name).await?;
-                        self.0.identities.remember(IdentityKey::Name(name), made, known)
+                        self.0.identities.insert(IdentityKey::Name(name), made, changes)
                     }
                 };
                 (user, None)
@@ -51,7 +51,7 @@ impl Domain {
         Ok(Caller { user, session, expires_at })
     }
 
-    async fn check_bot(&self, token: &str) -> Result<Caller, Error> {
+    async fn check_bot_token(&self, token: &str) -> Result<Caller, Error> {
         let found = self.0.identities.bots.load(hash_secret(token)).await?;
         let BotTokenSession { bot, session, expires_at, revoked_at } = found.ok_or(Error::TokenInvalid)?;
         if revoked_at.is_some() {
@@ -60,29 +60,29 @@ impl Domain {
         if expires_at <= Utc::now() {
             return Err(Error::TokenExpired);
         }
-        Ok(Caller { user: self.known(IdentityKey::Id(bot)).await?, session: Some(session), expires_at })
+        Ok(Caller { user: self.find_identity(IdentityKey::Id(bot)).await?, session: Some(session), expires_at })
     }
 
-    /// Finds out who calls with a ticket, which is spent by it.
+    /// Finds out who calls with a ticket, and spends it.
     ///
     /// # Errors
-    /// The codes of 401.
+    /// [`Error::TokenInvalid`], [`Error::TokenExpired`], [`Error::SessionRevoked`].
     pub async fn redeem(&self, ticket: &str) -> Result<Caller, Error> {
         let ticket = self.take_ticket(ticket).await?;
-        let user = self.known(IdentityKey::Id(ticket.user_id)).await?;
+        let user = self.find_identity(IdentityKey::Id(ticket.user_id)).await?;
         self.admit(Caller { user, session: ticket.session_id, expires_at: ticket.token_expires_at })
     }
 
-    /// Forgets users that have not called lately, until it is dropped.
-    pub async fn forget_identities(&self) {
+    /// Drops cached identities that have expired, until it is dropped itself.
+    pub async fn evict_expired_identities(&self) {
         loop {
             tokio::time::sleep(IDENTITY_TTL).await;
-            self.0.identities.forget();
+            self.0.identities.evict_expired();
         }
     }
 
-    async fn known(&self, who: IdentityKey) -> Result<Arc<UserRow>, Error> {
-        self.0.identities.find(who).await?.ok_or(Error::TokenInvalid)
+    async fn find_identity(&self, key: IdentityKey) -> Result<Arc<UserRow>, Error> {
+        self.0.identities.find(key).await?.ok_or(Error::TokenInvalid)
     }
 
     fn admit(&self, caller: Caller) -> Result<Caller, Error> {

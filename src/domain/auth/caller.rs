@@ -9,8 +9,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub user: Arc<UserRow>,
-    /// None for tokens that no session stands behind.
+    /// `None` for tokens of apps and operators, which belong to no session.
     pub session: Option<SessionId>,
-    /// When the token ends.
+    /// When the token expires.
     pub expires_at: Time,
 }

@@ -1,4 +1,4 @@
-//! Who calls: from a token or a ticket to a user, without a query for each request.
+//! A cache of callers and users, so that not every request makes a query.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::error::Error;
@@ -12,12 +12,13 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a node trusts what it read of a user, and again what it then made of a token. Disabled users are noticed sooner, with the revocations.
+/// How long an entry is used, for users and again for the callers that are made of them. Disabled users are refused
+/// sooner, by the revocations.
 pub(super) const IDENTITY_TTL: Duration = Duration::from_secs(10);
-/// Tokens and users that are remembered at most; above it, all of them are forgotten. Those who only listen show theirs
-/// once, and what it takes to remember them is not given back to the machine.
+/// Entries of each cache. When it is full, all of them are dropped: clients that hold a stream show their token once,
+/// and a larger cache would only hold memory.
 const MAX_CACHED_IDENTITIES: usize = 4_096;
-/// Users that are read at once.
+/// Users or tokens that are read in one query.
 const MAX_IDENTITIES_PER_QUERY: usize = 1_000;
 
 /// How a token names its user.
@@ -27,7 +28,7 @@ pub(super) enum IdentityKey {
     Name(String),
 }
 
-/// Users that called lately. Those who come at the same time, and are not among them, are read in one query.
+/// Users that called lately. Misses at the same time share one query.
 pub struct IdentityCache {
     /// By their tokens.
     pub(super) callers: ExpiringCache<Box<str>, Caller>,
@@ -38,7 +39,7 @@ pub struct IdentityCache {
 }
 
 impl IdentityCache {
-    /// Remembers nobody yet.
+    /// Starts empty.
     pub fn new(pool: Pool) -> Self {
         let of_bots = pool.clone();
         let bots = DataLoader::start(MAX_IDENTITIES_PER_QUERY, move |hashes| {
@@ -47,44 +48,44 @@ impl IdentityCache {
         });
         let rounds = DataLoader::start(MAX_IDENTITIES_PER_QUERY, move |asked| {
             let pool = pool.clone();
-            async move { read(&pool, asked).await }
+            async move { read_users(&pool, asked).await }
         });
         Self { callers: ExpiringCache::default(), users: ExpiringCache::default(), rounds, bots }
     }
 
-    pub(super) async fn find(&self, who: IdentityKey) -> Result<Option<Arc<UserRow>>, Error> {
-        if let Some(user) = self.users.get(&who) {
+    pub(super) async fn find(&self, key: IdentityKey) -> Result<Option<Arc<UserRow>>, Error> {
+        if let Some(user) = self.users.get(&key) {
             return Ok(Some(user));
         }
         let known = self.users.changes();
-        Ok(self.rounds.load(who.clone()).await?.map(|user| self.remember(who, user, known)))
+        Ok(self.rounds.load(key.clone()).await?.map(|user| self.insert(key, user, known)))
     }
 
-    pub(super) fn remember(&self, who: IdentityKey, user: UserRow, known: u64) -> Arc<UserRow> {
+    pub(super) fn insert(&self, key: IdentityKey, user: UserRow, known: u64) -> Arc<UserRow> {
         let user = Arc::new(user);
-        self.users.put(who, user.clone(), known);
+        self.users.put(key, user.clone(), known);
         user
     }
 
-    /// Forgets a user who has changed.
-    pub fn forget_user(&self, id: UserId) {
-        // The users first: of them the callers are made.
-        self.users.drop_those(|user| user.id == id);
-        self.callers.drop_those(|caller| caller.user.id == id);
+    /// Drops a user who has changed.
+    pub fn remove_user(&self, id: UserId) {
+        // The users first, because callers are made of them.
+        self.users.remove_where(|user| user.id == id);
+        self.callers.remove_where(|caller| caller.user.id == id);
     }
 
-    pub(super) fn forget(&self) {
-        self.callers.forget();
-        self.users.forget();
+    pub(super) fn evict_expired(&self) {
+        self.callers.evict_expired();
+        self.users.evict_expired();
     }
 }
 
-/// What was read or checked within [`IDENTITY_TTL`].
+/// A cache whose entries are used for [`IDENTITY_TTL`].
 pub(super) struct ExpiringCache<K, V>(Mutex<CacheEntries<K, V>>);
 
 struct CacheEntries<K, V> {
     entries: HashMap<K, (V, Instant)>,
-    /// How often something has changed: what was read before the last time may be old.
+    /// Counts the changes: what was read before the last one may be stale, and is not put into the cache.
     changes: u64,
 }
 
@@ -106,28 +107,28 @@ impl<K: Eq + Hash, V: Clone> ExpiringCache<K, V> {
         self.lock().changes
     }
 
-    /// Remembers what was read when there were so many `changes`, unless there has been one since.
+    /// Puts an entry that was read when there had been so many `changes`, unless there was another one since.
     pub(super) fn put(&self, key: K, value: V, changes: u64) {
-        let mut memory = self.lock();
-        if memory.changes != changes {
+        let mut cache = self.lock();
+        if cache.changes != changes {
             return;
         }
-        if memory.entries.len() >= MAX_CACHED_IDENTITIES {
-            memory.entries.clear();
+        if cache.entries.len() >= MAX_CACHED_IDENTITIES {
+            cache.entries.clear();
         }
-        memory.entries.insert(key, (value, Instant::now()));
+        cache.entries.insert(key, (value, Instant::now()));
     }
 
-    fn drop_those(&self, changed: impl Fn(&V) -> bool) {
-        let mut memory = self.lock();
-        memory.changes += 1;
-        memory.entries.retain(|_, (value, _)| !changed(value));
+    fn remove_where(&self, changed: impl Fn(&V) -> bool) {
+        let mut cache = self.lock();
+        cache.changes += 1;
+        cache.entries.retain(|_, (value, _)| !changed(value));
     }
 
-    fn forget(&self) {
-        let mut memory = self.lock();
-        memory.entries.retain(|_, (_, since)| since.elapsed() < IDENTITY_TTL);
-        memory.entries.shrink_to_fit();
+    fn evict_expired(&self) {
+        let mut cache = self.lock();
+        cache.entries.retain(|_, (_, since)| since.elapsed() < IDENTITY_TTL);
+        cache.entries.shrink_to_fit();
     }
 
     fn lock(&self) -> MutexGuard<'_, CacheEntries<K, V>> {
@@ -135,10 +136,10 @@ impl<K: Eq + Hash, V: Clone> ExpiringCache<K, V> {
     }
 }
 
-async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow>>, StoreError> {
+async fn read_users(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow>>, StoreError> {
     let (mut ids, mut names) = (Vec::new(), Vec::new());
-    for who in &asked {
-        match who {
+    for key in &asked {
+        match key {
             IdentityKey::Id(id) => ids.push(*id),
             IdentityKey::Name(name) => names.push(name.clone()),
         }
@@ -146,7 +147,7 @@ async fn read(pool: &Pool, asked: Vec<IdentityKey>) -> Result<Vec<Option<UserRow
     let found = pool.ask(async |connection| users::by_ids_or_names(connection, &ids, &names).await).await?;
     let by_id: HashMap<_, _> = found.iter().map(|user| (user.id, user)).collect();
     let by_name: HashMap<_, _> = found.iter().map(|user| (user.name.as_str(), user)).collect();
-    let answer = |who: &IdentityKey| match who {
+    let answer = |key: &IdentityKey| match key {
         IdentityKey::Id(id) => by_id.get(id).copied().cloned(),
         IdentityKey::Name(name) => by_name.get(name.as_str()).copied().cloned(),
     };

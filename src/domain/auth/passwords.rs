@@ -5,11 +5,11 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
 
-/// Hashes that are computed at the same time: each takes 19 MiB and a core.
+/// Hashes that a node computes at the same time: each takes 19 MiB and a core.
 const MAX_CONCURRENT_HASHES: usize = 2;
 /// Unicode scalar values of a password.
 const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
-/// The start of a hash of today's strength: Argon2id as OWASP's Password Storage sheet has it.
+/// What a hash of the current parameters begins with: Argon2id as OWASP's Password Storage Cheat Sheet recommends.
 const CURRENT_HASH_PREFIX: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 /// Hashes and checks passwords, off the async threads.
@@ -27,7 +27,7 @@ impl Default for Passwords {
 pub enum PasswordCheck {
     Wrong,
     Right,
-    /// Right, and this is a stronger hash to keep.
+    /// Right, and this is a hash with the current parameters, to be stored instead.
     Rehashed(String),
 }
 
@@ -37,7 +37,7 @@ impl Passwords {
         self.run(move || hash(&password)).await
     }
 
-    /// Checks a password. Without a hash it takes as long, so that nobody learns which names there are.
+    /// Checks a password. Without a hash it takes as long, so that the time does not tell which names exist.
     pub async fn verify(&self, password: String, hash: Option<String>) -> PasswordCheck {
         if password.chars().count() > *PASSWORD_LENGTH.end() {
             return PasswordCheck::Wrong;

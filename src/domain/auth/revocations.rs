@@ -1,4 +1,5 @@
-//! Who must be refused although their token is still good: revoked sessions and disabled users, pushed and polled.
+//! Revoked sessions and disabled users, who must be refused although their access tokens have not expired. Nodes notify
+//! each other, and poll besides.
 
 use crate::domain::common::wakeup::wait_for_wakeup;
 use crate::ids::{SessionId, UserId};
@@ -8,15 +9,15 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How often a node looks by itself.
+/// How often a node polls for revocations.
 const REVOCATION_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// How far each look reaches back beyond the last: transactions that commit late, and clocks that jump a little.
+/// How far each poll reaches back beyond the last: for transactions that commit late, and clocks that are set.
 const REVOCATION_POLL_OVERLAP: Duration = Duration::from_secs(60);
-/// How long a revoked session is remembered: longer than any access token of it lasts. Tokens of bots, which may last
-/// longer, are looked up again.
+/// How long a revoked session is remembered: longer than an access token lasts. Tokens of bots, which may last longer,
+/// are read from PostgreSQL when they are not cached.
 const REVOKED_SESSION_TTL: Duration = Duration::from_secs(20 * 60);
 
-/// What this node knows of revocations.
+/// The revocations that this node knows.
 pub struct Revocations {
     known: RwLock<RevokedIdentities>,
     changed: watch::Sender<()>,
@@ -46,7 +47,7 @@ impl Revocations {
         self.changed.subscribe()
     }
 
-    /// Takes in sessions that were revoked.
+    /// Adds sessions that were revoked.
     pub fn add(&self, sessions: impl IntoIterator<Item = SessionId>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let before = known.sessions.len();
@@ -54,14 +55,14 @@ impl Revocations {
         for session in sessions {
             known.sessions.entry(session).or_insert(now);
         }
-        let news = known.sessions.len() > before;
+        let is_new = known.sessions.len() > before;
         drop(known);
-        if news {
+        if is_new {
             self.changed.send_replace(());
         }
     }
 
-    /// Takes in that users were disabled.
+    /// Adds users who were disabled.
     pub fn disable(&self, users: &[UserId]) {
         self.known.write().unwrap_or_else(PoisonError::into_inner).disabled.extend(users);
         self.changed.send_replace(());
@@ -70,42 +71,39 @@ impl Revocations {
     fn set_disabled(&self, users: HashSet<UserId>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.sessions.retain(|_, since| since.elapsed() < REVOKED_SESSION_TTL);
-        let news = !users.is_subset(&known.disabled);
+        let is_new = !users.is_subset(&known.disabled);
         known.disabled = users;
         drop(known);
-        if news {
+        if is_new {
             self.changed.send_replace(());
         }
     }
 
-    /// Follows what is revoked anywhere, until it is dropped.
+    /// Follows the revocations of all nodes, until it is dropped.
     pub async fn follow(&self, pool: &Pool, mut wakeups: watch::Receiver<u64>) {
-        let mut last_look = None;
+        let mut last_poll = None;
         loop {
             let began = Instant::now();
             match self
-                .look(
+                .poll(
                     pool,
-                    last_look.map_or(REVOKED_SESSION_TTL, |last: Instant| last.elapsed() + REVOCATION_POLL_OVERLAP),
+                    last_poll.map_or(REVOKED_SESSION_TTL, |last: Instant| last.elapsed() + REVOCATION_POLL_OVERLAP),
                 )
                 .await
             {
-                Ok(()) => last_look = Some(began),
+                Ok(()) => last_poll = Some(began),
                 Err(error) => tracing::warn!(%error, "cannot look for revoked sessions"),
             }
             wait_for_wakeup(&mut wakeups, REVOCATION_POLL_INTERVAL).await;
         }
     }
 
-    /// Takes in all that matters to tokens that are good now: what a node does before it serves.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn look_back(&self, pool: &Pool) -> Result<(), StoreError> {
-        self.look(pool, REVOKED_SESSION_TTL).await
+    /// Reads all revocations that matter to tokens that have not expired. A node does so before it serves.
+    pub async fn load_recent(&self, pool: &Pool) -> Result<(), StoreError> {
+        self.poll(pool, REVOKED_SESSION_TTL).await
     }
 
-    async fn look(&self, pool: &Pool, window: Duration) -> Result<(), StoreError> {
+    async fn poll(&self, pool: &Pool, window: Duration) -> Result<(), StoreError> {
         let reading = pool.ask(async |connection| {
             let revoked = sessions::revoked_within(connection, window.min(REVOKED_SESSION_TTL)).await?;
             Ok::<_, StoreError>((revoked, users::disabled(connection).await?))

@@ -1,4 +1,4 @@
-//! Sessions: beginning, refreshing, ending; and the tickets that stand for one.
+//! Sessions: beginning, refreshing and ending them.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::auth::secrets::{hash_secret, new_secret};
@@ -16,19 +16,19 @@ use std::time::Duration;
 
 /// How long an access token lasts.
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// How long a session lasts that nobody refreshes.
+/// How long a session lasts when it is not refreshed.
 const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long a spent refresh token stays good, for answers that were lost on the way.
+/// How long a spent refresh token stays valid, for clients that did not get the answer.
 const SPENT_TOKEN_GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 
-/// What became of a refresh token.
+/// How an exchange of a refresh token ended.
 enum RefreshResult {
     With(sessions::SessionRow, String),
     Revoked(SessionId),
 }
 
 impl Domain {
-    /// Makes a session with its first tokens.
+    /// Creates a session with its first tokens.
     pub(crate) async fn begin_session(
         &self,
         connection: &mut Connection,
@@ -65,11 +65,7 @@ impl Domain {
         }
     }
 
-    /// The caller's sessions that have not ended, those begun last first, from before one of them on; answers whether
-    /// there are more.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The caller's sessions that have not ended, the newest first, after one of them; answers whether there are more.
     pub async fn list_sessions(
         &self,
         caller: &Caller,
@@ -121,17 +117,17 @@ impl Domain {
         .await
     }
 
-    /// Ends sessions here at once, and tells the other nodes.
+    /// Revokes sessions on this node at once, and notifies the other nodes.
     pub(crate) async fn announce_revoked(&self, sessions: &[SessionId]) {
         if sessions.is_empty() {
             return;
         }
         self.revocations().add(sessions.iter().copied());
-        self.announce_the_ended().await;
+        self.notify_revocations().await;
     }
 
-    /// Tells the other nodes that sessions or users have ended; they look by themselves if they do not hear it.
-    pub(crate) async fn announce_the_ended(&self) {
+    /// Notifies the other nodes that sessions were revoked or users disabled. They poll besides.
+    pub(crate) async fn notify_revocations(&self) {
         let told = async {
             let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
             Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)
@@ -174,7 +170,7 @@ async fn exchange(connection: &mut Connection, hash: &[u8]) -> Result<RefreshRes
     Ok(RefreshResult::With(session, fresh))
 }
 
-/// A spent token stays good until one that was given for it is used, and for a minute at least.
+/// A spent token stays valid until a token that was given for it is used, and for [`SPENT_TOKEN_GRACE`] at least.
 fn is_good(token: &RefreshTokenRow, now: Time) -> bool {
     token.replaced_at.is_none_or(|replaced_at| !token.successor_used || now < replaced_at + SPENT_TOKEN_GRACE)
 }

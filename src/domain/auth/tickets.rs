@@ -12,10 +12,7 @@ use std::time::Duration;
 const TICKET_LIFETIME: Duration = Duration::from_secs(30);
 
 impl Domain {
-    /// Makes a ticket for one stream.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Creates a ticket that opens one stream.
     pub async fn make_ticket(&self, caller: &Caller) -> Result<wire::Ticket, Error> {
         let (ticket, hash) = new_secret();
         let stands_for = tickets::TicketRow {
@@ -27,7 +24,7 @@ impl Domain {
         Ok(wire::Ticket { ticket, expires_in: TICKET_LIFETIME.as_secs() })
     }
 
-    /// Takes a ticket; answers whom it stands for and until when.
+    /// Spends a ticket; answers for whom it was made and until when their token is valid.
     ///
     /// # Errors
     /// [`Error::TokenInvalid`].

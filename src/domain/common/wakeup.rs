@@ -3,8 +3,8 @@
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Waits until a value changes, but no longer than `poll_interval`. A wake-up is only a hint: who was woken or not looks
-/// by itself.
+/// Waits until a value changes, but no longer than `poll_interval`. A wake-up is only a hint: who was woken or not
+/// looks by itself.
 ///
 /// When nobody can wake any more, the interval is waited out; otherwise the caller's loop would keep a core and a
 /// connection busy.

@@ -33,7 +33,7 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::DirectFixed`], [`Error::Invalid`].
-    pub(in crate::domain) async fn add_member(&self, addition: &MemberAddition) -> Result<ChangeOutcome<Value>, Error> {
+    pub(crate) async fn add_member(&self, addition: &MemberAddition) -> Result<ChangeOutcome<Value>, Error> {
         for _ in 0..MAX_STALE_ATTEMPTS {
             let change = self.addition_change(addition).await?;
             match self.0.log.change_by_function(change).await {

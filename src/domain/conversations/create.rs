@@ -13,7 +13,7 @@ use crate::log::ChangeOutcome;
 use crate::store::{ConversationKind, History};
 use crate::wire;
 
-/// A conversation that somebody wants to have.
+/// A conversation that is to be created.
 #[derive(Debug)]
 pub struct ConversationDraft {
     pub kind: ConversationKind,
@@ -23,7 +23,7 @@ pub struct ConversationDraft {
 }
 
 impl Domain {
-    /// Makes a conversation, or finds the direct one that exists.
+    /// Creates a conversation, or finds the direct one that exists.
     ///
     /// # Errors
     /// [`Error::Invalid`], and those of keys.
@@ -84,7 +84,7 @@ impl Domain {
         }
     }
 
-    /// Checks that a conversation may have so many members.
+    /// Checks that a conversation may have `count` members.
     pub(crate) fn check_size(&self, count: usize, field: &str) -> Result<(), Error> {
         let most = self.0.max_members;
         if count > most {

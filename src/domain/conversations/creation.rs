@@ -1,4 +1,4 @@
-//! Making a conversation, alone or with its first message, in one transaction.
+//! The change that creates a conversation, alone or with its first message, in one transaction.
 
 use crate::domain::attachments::binding::bind_attachments;
 use crate::domain::change_event::ChangeEvent;
@@ -16,12 +16,12 @@ use crate::wire::{self, ConversationData, ConversationInEvent, Participant};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::sync::Arc;
 
-/// The first members that `conversation.created` names.
+/// First members that `conversation.created` lists; with more of them, it lists none.
 const MAX_LISTED_MEMBERS: usize = 50;
 
-/// A conversation to be made; or, if it has a key of its members, to be found.
+/// Creates a conversation; or finds it, if it has a key of its members and exists.
 pub struct ConversationCreation {
-    /// Of the message if there is one, else of the conversation.
+    /// The key of the message if there is one, else of the conversation.
     pub key: WriteKey,
     pub id: ConversationId,
     pub kind: ConversationKind,
@@ -29,18 +29,18 @@ pub struct ConversationCreation {
     pub history: History,
     pub founder: Arc<UserRow>,
     pub others: Vec<UserRow>,
-    /// The one conversation of its members.
+    /// Given if there is only one conversation of these members.
     pub direct_key: Option<Vec<u8>>,
     pub message: Option<Arc<ValidatedMessage>>,
 }
 
-/// What was made or found.
+/// The conversation that was created or found.
 #[derive(Clone, Debug)]
 pub struct CreatedConversation {
     pub id: ConversationId,
-    /// Whether it was there before.
+    /// Whether it existed before.
     pub existed: bool,
-    /// Those of the message.
+    /// The attachments of the message.
     pub attachments: Vec<wire::Attachment>,
 }
 
@@ -115,7 +115,7 @@ impl ConversationCreation {
         Ok(self.event(&conversation))
     }
 
-    /// The founder owns a group; in a direct conversation both are the same.
+    /// The founder owns a group. In a direct conversation, both users are plain members.
     fn participants(&self) -> impl Iterator<Item = (&UserRow, MemberRole)> {
         let founder = match self.kind {
             ConversationKind::Direct => MemberRole::Member,

@@ -1,4 +1,4 @@
-//! Deleting a conversation: memberships end at once, and then texts and attachments go, a part at a time.
+//! Deleting a conversation: memberships end at once, and then texts and attachments are erased, a batch at a time.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::change_event::ChangeEvent;
@@ -13,9 +13,9 @@ use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachme
 use crate::wire::{ConversationData, ConversationInEvent};
 use std::time::Duration;
 
-/// Texts that are blanked, and attachments that are let go of, at once: the log's lock is held meanwhile.
+/// Texts that are blanked, and attachments that are released, in one change: the log's lock is held meanwhile.
 const BLANKING_BATCH: i64 = 500;
-/// How often it is looked for conversations whose texts a node that died has left behind.
+/// How often a node looks for deleted conversations whose texts a node that died has not blanked.
 const BLANKING_POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Domain {
@@ -34,8 +34,8 @@ impl Domain {
         run_to_completion(async move { domain.blank_conversation(id).await }).await
     }
 
-    /// Blanks what a node that died has left behind, until it is dropped.
-    pub async fn blank_the_deleted(&self) {
+    /// Blanks the texts that nodes that died have not blanked, until it is dropped.
+    pub async fn blank_deleted_conversations(&self) {
         loop {
             if let Err(error) = self.blank_all().await {
                 tracing::warn!(%error, "cannot blank deleted conversations");
@@ -47,7 +47,7 @@ impl Domain {
     async fn blank_all(&self) -> Result<(), Error> {
         let found = conversations::to_blank(&mut *self.connection().await?).await?;
         for id in found {
-            // What is wrong with one must not keep the others.
+            // An error of one conversation must not keep the others from being blanked.
             if let Err(error) = self.blank_conversation(id).await {
                 tracing::warn!(%error, %id, "cannot blank a deleted conversation");
             }
@@ -58,12 +58,12 @@ impl Domain {
     async fn blank_conversation(&self, id: ConversationId) -> Result<(), Error> {
         let mut after = Position::ZERO;
         loop {
-            // Nothing is appended under it, so it is nobody's.
+            // No event is appended under this key, so it needs no owner.
             let key = fresh_key(UserId(id.0));
             match self.0.log.change(ConversationBlanking { key, id, after }).await? {
                 ChangeOutcome::Applied(Some(reached), _) => after = reached,
                 ChangeOutcome::Applied(None, _) => return Ok(()),
-                // This part was done by an attempt whose outcome was unknown: the next look goes on.
+                // An attempt whose outcome was unknown has done this batch: the next one goes on.
                 ChangeOutcome::Replayed(_) => {}
             }
         }
@@ -111,7 +111,7 @@ impl Change for ConversationDeletion {
     }
 }
 
-/// Blanks a part of a deleted conversation's texts, lets go of a part of its attachments, and answers how far it came.
+/// Blanks a batch of a deleted conversation's texts and releases a batch of its attachments; answers how far it came.
 struct ConversationBlanking {
     key: WriteKey,
     id: ConversationId,

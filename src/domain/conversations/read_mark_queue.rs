@@ -1,9 +1,9 @@
 //! Read marks that wait to be written.
 //!
 //! All marks that come while a batch is written make up the next batch. Who marks the same conversation again within
-//! [`MARK_INTERVAL`] is answered when that time is over, with the furthest of the marks: a reader of a busy conversation
-//! makes one event a second, and not one for each message. The write itself is a parameter, so that the queue is tested
-//! without a database.
+//! [`MARK_INTERVAL`] is answered when that time is over, with the furthest of the marks: a reader of a busy
+//! conversation makes one event a second, and not one for each message. The write itself is a parameter, so that the
+//! queue is tested without a database.
 
 use crate::domain::error::Error;
 use crate::ids::{ConversationId, Position, UserId};
@@ -41,7 +41,8 @@ struct MarkRequest {
 }
 
 impl ReadMarkQueue {
-    /// Starts a task that writes batches with `write`. It ends when the last handle is dropped and all marks are written.
+    /// Starts a task that writes batches with `write`. It ends when the last handle is dropped and all marks are
+    /// written.
     pub fn start<W, F>(write: W) -> Self
     where
         W: FnMut(Vec<MarkOfUser>) -> F + Send + 'static,

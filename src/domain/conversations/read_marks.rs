@@ -1,4 +1,4 @@
-//! Moving read marks, and showing them.
+//! Read marks: how far each member has read.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::common::pagination::truncate_to_page;
@@ -14,7 +14,7 @@ use crate::store::members;
 use crate::store::read_marks;
 use crate::wire;
 
-/// How far each member has read a message's conversation, and where the next page begins.
+/// A page of read receipts: how far members have read.
 #[derive(Clone, Debug)]
 pub struct ReadReceiptPage {
     pub items: Vec<wire::ReadReceipt>,
@@ -46,7 +46,8 @@ impl Domain {
         Ok(wire::ReadState { read: state.cursor_at(entry.read).to_string(), unread: entry.unread })
     }
 
-    /// Who has read a message, in order of joining, after one of the members. In large conversations, the caller alone.
+    /// Who has read a message, in order of joining, after one of the members. In large conversations, only the caller
+    /// is listed.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for former members.

@@ -26,7 +26,7 @@ impl Domain {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::DirectFixed`].
-    pub(in crate::domain) async fn end_membership(&self, removal: &MemberRemoval) -> Result<(), Error> {
+    pub(crate) async fn end_membership(&self, removal: &MemberRemoval) -> Result<(), Error> {
         for _ in 0..MAX_STALE_ATTEMPTS {
             let change = removal.change(&mut *self.connection().await?).await?;
             match self.0.log.change_by_function(change).await {

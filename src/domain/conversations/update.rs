@@ -1,4 +1,4 @@
-//! Changing a conversation: its title, and what each member has set alone; under the log's lock.
+//! Changing a conversation under the log's lock: its title, and the settings of one member.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::change_event::ChangeEvent;
@@ -14,10 +14,10 @@ use crate::store::members::MemberSettings;
 use crate::store::{Connection, ConversationKind, EventKind, MemberRole, conversations, members};
 use crate::wire::{self, ConversationData, ConversationInEvent, OwnSettings};
 
-/// What is to become of a conversation; what is not given stays.
+/// Changes of a conversation; what is not given stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ConversationPatch {
-    /// None inside: no title.
+    /// `Some(None)`: no title.
     pub title: Option<Option<String>>,
     pub archived: Option<bool>,
     pub muted: Option<bool>,
@@ -45,7 +45,7 @@ impl Domain {
 }
 
 struct ConversationUpdate {
-    /// Of the title's event, or the only one, and of that of the settings beside it.
+    /// The key of the first event, and that of a second one, when title and settings change together.
     keys: [WriteKey; 2],
     caller: Caller,
     id: ConversationId,
@@ -96,7 +96,7 @@ fn check_title(conversation: &ConversationRow, role: MemberRole) -> Result<(), E
 }
 
 impl ConversationUpdate {
-    /// Changes what the caller has set; answers it if that is something else than before.
+    /// Changes the caller's settings; answers them if they differ from before.
     async fn change_settings(
         &self,
         connection: &mut Connection,

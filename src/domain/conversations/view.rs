@@ -1,4 +1,4 @@
-//! Conversations: making, listing, looking at one.
+//! Conversations as one of their members sees them: one, and the list.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::common::pagination::truncate_to_page;
@@ -13,12 +13,12 @@ use crate::store::{Connection, ConversationKind, conversations, members};
 use crate::wire;
 use std::collections::HashMap;
 
-/// A part of the caller's conversations.
+/// A page of the caller's conversations.
 #[derive(Clone, Debug)]
 pub struct ConversationPage {
     pub items: Vec<wire::Conversation>,
     pub next: Option<(Position, ConversationId)>,
-    /// The items hold everything up to here.
+    /// The items reflect all events up to here.
     pub cursor: String,
 }
 
@@ -35,7 +35,7 @@ impl Domain {
         views.pop().ok_or(Error::NotFound)
     }
 
-    /// The conversation that a replay answers with: what the caller sees of it now, if they have left.
+    /// The conversation that a replay answers with, also if the caller has left meanwhile.
     pub(super) async fn conversation_as_left(
         &self,
         caller: &Caller,
@@ -64,9 +64,6 @@ impl Domain {
     }
 
     /// The caller's conversations, newest message first, after one of them.
-    ///
-    /// # Errors
-    /// [`crate::store::StoreError`].
     pub async fn list_conversations(
         &self,
         caller: &Caller,
@@ -74,7 +71,7 @@ impl Domain {
         limit: usize,
     ) -> Result<ConversationPage, Error> {
         let mut connection = self.connection().await?;
-        // Read before the list, so that the list holds all of it.
+        // Read before the list, so that the list reflects all events up to it.
         let head = epoch::load(&mut connection, Position::ZERO).await?.head();
         let page = inbox::InboxQuery { only: None, after, limit: limit as i64 + 1 };
         let mut entries = inbox::page(&mut connection, caller.user.id, page).await?;
@@ -85,7 +82,7 @@ impl Domain {
     }
 }
 
-/// Fills inbox entries with all that a client sees of them; keeps their order.
+/// Reads all that a client sees of inbox entries; keeps their order.
 async fn views(
     connection: &mut Connection,
     user: UserId,
@@ -100,12 +97,12 @@ async fn views(
         memberships.entry(conversation).or_default().push(membership);
     }
     let own = |id| memberships.get(&id).map(Vec::as_slice).unwrap_or_default();
-    let sights = conversations.iter().map(|found| (found.id, visibility::intervals(found.history, own(found.id))));
-    let sights = sights.collect();
+    let intervals = conversations.iter().map(|found| (found.id, visibility::intervals(found.history, own(found.id))));
+    let intervals = intervals.collect();
     let mut conversations: HashMap<_, _> = conversations.into_iter().map(|found| (found.id, found)).collect();
     let counts: HashMap<_, _> = members::count(connection, &ids).await?.into_iter().collect();
     let mut peers: HashMap<_, _> = members::peers(connection, &direct, user).await?.into_iter().collect();
-    let mut newest = newest(connection, user, entries, &sights).await?;
+    let mut newest = newest(connection, user, entries, &intervals).await?;
     let state = epoch::load(connection, Position::ZERO).await?;
     let mut views = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -136,10 +133,10 @@ async fn newest(
     connection: &mut Connection,
     user: UserId,
     entries: &[inbox::InboxEntry],
-    sights: &VisibleIntervals,
+    intervals: &VisibleIntervals,
 ) -> Result<HashMap<ConversationId, wire::Message>, Error> {
     let positions: Vec<_> = entries.iter().filter_map(|entry| entry.newest).collect();
     let events = read::events_at(connection, &positions).await?;
-    let messages = message_view::show(connection, user, &events, sights).await?;
+    let messages = message_view::view_messages(connection, user, &events, intervals).await?;
     Ok(messages.into_iter().map(|message| (message.conversation_id, message)).collect())
 }

@@ -1,14 +1,15 @@
 //! Keys that were used before: whose they are, and for what.
 //!
-//! The log judges the keys of events itself. Bots, tokens, webhooks and uploads are rows of their own, whose ids are the
-//! clients' keys: theirs are judged here, by the same rule.
+//! The log judges the keys of events itself. Bots, tokens, webhooks and uploads are rows of their own, whose ids are
+//! the clients' keys: theirs are judged here, by the same rule.
 
 use crate::domain::error::Error;
 use crate::ids::{UserId, WriteId};
 use crate::log::{WriteKey, read};
 use crate::store::{Connection, durability_barrier};
 
-/// Judges a key of `owner` that was used before: by the same user for the same request, for another, or by somebody else.
+/// Judges a key of `owner` that was used before: by the same user for the same request, for another, or by somebody
+/// else.
 ///
 /// # Errors
 /// [`Error::KeyTaken`] and [`Error::KeyReused`].

@@ -1,4 +1,4 @@
-//! What makes a repeated request harmless: its key, and a fingerprint of what was asked for.
+//! Idempotency: the key of a request, and the fingerprint of what it asks for.
 
 pub(super) mod created;
 pub(super) mod key;

@@ -1,4 +1,4 @@
-//! Looking up whether a request was answered before.
+//! Looking up whether the log has a write under a client's key.
 
 use crate::domain::error::Error;
 use crate::domain::idempotency::request::RequestIdentity;
@@ -8,7 +8,7 @@ use crate::log::{Change, ChangeFuture, ChangeOutcome, LockedHead, WriteKey, read
 use crate::store::Connection;
 
 impl Domain {
-    /// Looks a client's key up, before anything is found or made; answers where its event stands.
+    /// Looks up a client's key before anything else is read or written; answers the position of its event.
     ///
     /// # Errors
     /// [`Error::KeyTaken`] and [`Error::KeyReused`].
@@ -25,7 +25,8 @@ impl Domain {
         drop(connection);
         match found {
             None => Ok(None),
-            // What is found may not be as safe as a fresh write would be: only the log can confirm it.
+            // The transaction that is visible here may not be durable yet. The log confirms it as it confirms a new
+            // write.
             Some(_) => match self.0.log.change(ReplayConfirmation(key.clone())).await? {
                 ChangeOutcome::Replayed(position) => Ok(Some(position)),
                 ChangeOutcome::Applied((), _) => Ok(None),
@@ -34,7 +35,7 @@ impl Domain {
     }
 }
 
-/// A write that is known already: waits for what the original had to wait for.
+/// A change of nothing under a known key: the log answers when the original write is durable.
 struct ReplayConfirmation(WriteKey);
 
 impl Change for ReplayConfirmation {

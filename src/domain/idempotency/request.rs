@@ -6,7 +6,7 @@ use crate::log::WriteKey;
 use crate::store::{Connection, StoreError, secrets};
 use aws_lc_rs::hmac;
 
-/// A request that creates something.
+/// What makes a request the same as another: its key, method, path and body.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestIdentity<'a> {
     /// `Idempotency-Key`, where the client gave one.
@@ -16,7 +16,7 @@ pub struct RequestIdentity<'a> {
     pub body: &'a [u8],
 }
 
-/// Marks requests, with the deployment's key.
+/// Makes fingerprints of requests, with the deployment's key.
 pub struct RequestFingerprinter(hmac::Key);
 
 impl RequestFingerprinter {
@@ -26,7 +26,7 @@ impl RequestFingerprinter {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
-    /// The key of a write: the client's, or a fresh one that nobody can repeat.
+    /// The key of a write: the client's, or a random one that nobody can repeat.
     pub fn key(&self, owner: UserId, request: RequestIdentity<'_>) -> WriteKey {
         let Some(id) = request.key else {
             return fresh_key(owner);
@@ -39,7 +39,7 @@ impl RequestFingerprinter {
     }
 }
 
-/// The key of a write that only this node repeats.
+/// A random key, under which only this node repeats a write.
 pub fn fresh_key(owner: UserId) -> WriteKey {
     WriteKey { id: WriteId::new(), owner, mac: Vec::new() }
 }

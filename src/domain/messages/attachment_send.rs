@@ -11,7 +11,7 @@ use crate::store::{Connection, members};
 use crate::wire;
 use std::sync::Arc;
 
-/// A message with attachments to a conversation that is there.
+/// Sends a message with attachments to a conversation that exists.
 pub struct AttachmentSend {
     pub key: WriteKey,
     pub conversation: ConversationId,

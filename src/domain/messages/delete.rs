@@ -46,9 +46,6 @@ fn error_of(rejection: FunctionRejection) -> Error {
 }
 
 /// Deletes a message that was not deleted yet: its text and all that hangs on it. The event stands at `locked.next`.
-///
-/// # Errors
-/// As PostgreSQL has it.
 pub async fn delete_under_lock(
     connection: &mut Connection,
     key: WriteKey,

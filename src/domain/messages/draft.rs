@@ -11,7 +11,7 @@ use crate::store::users::UserRow;
 use crate::wire::{self, MessagePayload};
 use serde_json::value::RawValue;
 
-/// A message that is not sent yet.
+/// A message as a client gives it.
 #[derive(Clone, Debug)]
 pub struct MessageDraft {
     pub text: String,
@@ -29,7 +29,7 @@ pub struct ValidatedMessage {
 }
 
 impl MessageDraft {
-    /// Checks what can be checked without the conversation.
+    /// Checks what can be checked without the database.
     pub fn checked(mut self) -> Result<Self, Error> {
         check_text(&self.text)?;
         self.metadata = self.metadata.as_deref().map(check_metadata).transpose()?;
@@ -39,7 +39,7 @@ impl MessageDraft {
 }
 
 impl ValidatedMessage {
-    /// Bytes of memory that it holds beside itself.
+    /// Bytes that it holds on the heap.
     pub fn size_bytes(&self) -> usize {
         let metadata = self.draft.metadata.as_ref().map_or(0, |metadata| metadata.get().len());
         self.draft.text.len() + metadata + size_of_val(self.mentions.as_slice())
@@ -55,7 +55,7 @@ impl ValidatedMessage {
         &self.draft.attachments
     }
 
-    /// What the log is given of the message, and what its sender is answered.
+    /// What the log stores of the message, and of which the answer to its sender is made.
     pub fn payload<'a>(&'a self, sender: &'a UserRow, attachments: Vec<wire::Attachment>) -> MessagePayload<'a> {
         MessagePayload {
             sender: actor_names(sender),

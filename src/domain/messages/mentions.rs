@@ -1,4 +1,4 @@
-//! Whom a text names: `@name`, where no name goes on before it.
+//! Mentions: `@name` in a text, where no letter or digit stands before the `@`.
 
 use crate::domain::accounts::user_names::user_name;
 use crate::domain::error::Error;
@@ -7,14 +7,11 @@ use crate::ids::UserId;
 use crate::store::users;
 use std::collections::HashMap;
 
-/// Users that one message can name; more is noise.
+/// Users that one message can mention.
 const MAX_MENTIONS: usize = 50;
 
 impl Domain {
-    /// Finds the users whom a text names, each once, in the order of the text. Names of nobody are just text.
-    ///
-    /// # Errors
-    /// [`crate::store::StoreError`].
+    /// Finds the users whom a text mentions, each once, in the order of the text. Names of nobody are plain text.
     pub(crate) async fn mentions(&self, text: &str) -> Result<Vec<UserId>, Error> {
         let names = mentioned_names(text);
         if names.is_empty() {
@@ -27,7 +24,7 @@ impl Domain {
     }
 }
 
-/// The names that a text may mean, folded, each once.
+/// The names that a text may mention, folded, each once.
 fn mentioned_names(text: &str) -> Vec<String> {
     let belongs = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
     let mut names = Vec::new();

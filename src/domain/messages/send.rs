@@ -1,4 +1,4 @@
-//! AttachmentSend messages.
+//! Sending messages.
 
 use crate::domain::accounts::user_names;
 use crate::domain::auth::caller::Caller;
@@ -72,7 +72,8 @@ impl Domain {
         }
     }
 
-    /// Sends a message to the one conversation of the caller and some others, which is found or made with it.
+    /// Sends a message to the one conversation of the caller and some others. It is created with the message if it does
+    /// not exist.
     ///
     /// # Errors
     /// [`Error::Invalid`], and those of keys.
@@ -102,7 +103,7 @@ impl Domain {
             self.check_reply(&sight, original).await?;
         }
         let message = Arc::new(self.validated_message(draft).await?);
-        // The members of a direct conversation never change, so it needs no decision under the lock.
+        // The members of a direct conversation never change, so an ordinary send is enough.
         if let Some(direct) = found.filter(|_| kind == ConversationKind::Direct) {
             return self.post(caller, direct.id, message, key).await;
         }
@@ -125,13 +126,13 @@ impl Domain {
         }
     }
 
-    /// What a replay answers: the message as the caller sees it now, also if they have left.
+    /// The answer of a replay: the message as the caller sees it now, also if they have left meanwhile.
     async fn replayed_message(&self, caller: &Caller, position: Position) -> Result<Created<wire::Message>, Error> {
         let mut connection = self.connection().await?;
         let events = read::events_at(&mut connection, &[position]).await?;
         let event = events.first().ok_or(Error::NotFound)?;
         let thing = match visibility::of(&mut connection, caller, event.conversation).await {
-            Ok(sight) => sight.show_one(&mut connection, event).await?,
+            Ok(sight) => sight.view_message(&mut connection, event).await?,
             // The conversation was deleted meanwhile.
             Err(Error::NotFound) => wire::Message::from_event(event)?,
             Err(error) => return Err(error),
@@ -147,7 +148,7 @@ impl Domain {
     }
 }
 
-/// What the sender is answered, made of what was written: its JSON is not parsed again.
+/// The answer to the sender. It is made of the message that was written, so that its JSON is not parsed again.
 fn sent(
     caller: &Caller,
     message: &ValidatedMessage,

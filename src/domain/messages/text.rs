@@ -1,15 +1,15 @@
-//! What texts and titles may hold.
+//! What the text and the metadata of a message may hold.
 
 use crate::domain::common::validation::check_length;
 use crate::domain::error::{Error, invalid};
 use crate::wire::FieldError;
 use serde_json::value::RawValue;
 
-/// Unicode scalar values of a message.
+/// Unicode scalar values of a message's text.
 const TEXT_LENGTH: std::ops::RangeInclusive<usize> = 1..=16_384;
 /// Bytes of a message's metadata.
 const MAX_METADATA_BYTES: usize = 4_096;
-/// Arrays and objects inside each other: with the event around them, half of what usual parsers take.
+/// Nesting of arrays and objects: with the event around them, half of what common parsers take.
 const MAX_METADATA_DEPTH: usize = 60;
 
 /// Checks a message's text.
@@ -20,7 +20,7 @@ pub fn check_text(text: &str) -> Result<(), Error> {
     check_length(text, "text", &TEXT_LENGTH)
 }
 
-/// Checks a message's metadata and puts it on one line, otherwise untouched.
+/// Checks a message's metadata and removes the white space between its tokens, so that it stands on one line.
 ///
 /// # Errors
 /// [`Error::Invalid`].
@@ -33,7 +33,7 @@ pub fn check_metadata(metadata: &RawValue) -> Result<Box<RawValue>, Error> {
     if line.len() > MAX_METADATA_BYTES {
         return Err(invalid("metadata", format!("has {} bytes, at most {MAX_METADATA_BYTES} are taken", line.len())));
     }
-    // A number or a depth that other parsers refuse would make an event that nobody can read.
+    // A number or a nesting that common parsers refuse would make the whole event unreadable for clients.
     let depth = depth(&line);
     if depth > MAX_METADATA_DEPTH {
         return Err(malformed(format!("is nested {depth} deep, at most {MAX_METADATA_DEPTH} are taken")));
@@ -45,7 +45,7 @@ pub fn check_metadata(metadata: &RawValue) -> Result<Box<RawValue>, Error> {
     RawValue::from_string(line).map_err(|error| malformed(error.to_string()))
 }
 
-/// Whether this is what serde_json says of half a surrogate pair.
+/// Whether this is the message of serde_json for a lone surrogate.
 pub fn is_lone_surrogate(detail: &str) -> bool {
     detail.starts_with("lone leading surrogate") || detail.starts_with("unexpected end of hex escape")
 }
@@ -54,7 +54,7 @@ fn malformed(detail: String) -> Error {
     Error::Malformed(vec![FieldError { field: "metadata".into(), detail }])
 }
 
-/// How deep the arrays and objects of a JSON text are nested, without the space between its tokens.
+/// How deep the arrays and objects of a JSON text are nested.
 fn depth(json: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     tokens(json, |character| {
@@ -82,7 +82,7 @@ fn tokens(json: &str, mut visit: impl FnMut(char)) {
     json.chars().filter(|&character| !quoted.passes(character)).for_each(&mut visit);
 }
 
-/// Whether the characters of a JSON text stand in a string.
+/// Tells for each character of a JSON text whether it is part of a string.
 #[derive(Default)]
 struct JsonStringState {
     inside: bool,
@@ -90,7 +90,7 @@ struct JsonStringState {
 }
 
 impl JsonStringState {
-    /// Passes a character; answers whether it belongs to a string, its closing quote aside.
+    /// Takes the next character; answers whether it belongs to a string. The closing quote does not.
     fn passes(&mut self, character: char) -> bool {
         let was_inside = self.inside;
         if self.escaped {

@@ -1,4 +1,4 @@
-//! Exports: all that somebody may see of a conversation, a page at a time.
+//! Exports: all events of a conversation that a member may see, a page at a time.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::error::Error;
@@ -12,12 +12,12 @@ use crate::store::Connection;
 use crate::wire::ResetCode;
 use chrono::Utc;
 
-/// An export that goes on.
+/// An export under way.
 #[derive(Clone, Debug)]
 pub struct Export {
     caller: Caller,
     conversation: ConversationId,
-    /// What was read.
+    /// The last position that was read.
     covered: Position,
     /// The head of the log when it began.
     upto: Position,
@@ -27,8 +27,8 @@ pub struct Export {
 #[derive(Clone, Debug)]
 pub enum ExportStart {
     Export(Export),
-    /// The cursor is worth nothing; this one is fresh.
-    Dead(ResetCode, Cursor),
+    /// The cursor cannot be resumed from; this one is fresh.
+    Reset(ResetCode, Cursor),
 }
 
 impl Domain {
@@ -47,8 +47,8 @@ impl Domain {
         let state = epoch::load(&mut connection, Position::ZERO).await?;
         let covered = after.unwrap_or_else(|| state.start());
         Ok(match state.check(covered) {
-            CursorStatus::Unknown => ExportStart::Dead(ResetCode::CursorUnknown, state.head()),
-            CursorStatus::Expired => ExportStart::Dead(ResetCode::CursorExpired, state.head()),
+            CursorStatus::Unknown => ExportStart::Reset(ResetCode::CursorUnknown, state.head()),
+            CursorStatus::Expired => ExportStart::Reset(ResetCode::CursorExpired, state.head()),
             CursorStatus::Valid => {
                 let (covered, upto) = (covered.position, state.head().position);
                 ExportStart::Export(Export { caller, conversation, covered, upto })
@@ -58,14 +58,14 @@ impl Domain {
 }
 
 impl Export {
-    /// Reads the next events; none: all were read. What the caller may see is found out anew, since an export takes a
-    /// while.
+    /// Reads the next events; an empty page is the end. What the caller may see is read anew for each page, since an
+    /// export may take long.
     ///
     /// # Errors
     /// [`Error::SessionRevoked`], [`Error::TokenExpired`]; [`Error::NotFound`] when the caller has left;
     /// [`Error::CursorExpired`] when retention has overtaken it.
     pub async fn next(&mut self, domain: &Domain) -> Result<Vec<Event>, Error> {
-        self.admit(domain)?;
+        self.check_token(domain)?;
         let mut connection = domain.connection().await?;
         let sight = visibility::of(&mut connection, &self.caller, self.conversation).await?;
         sight.present()?;
@@ -84,7 +84,7 @@ impl Export {
     }
 
     /// Checks that the token is still good.
-    fn admit(&self, domain: &Domain) -> Result<(), Error> {
+    fn check_token(&self, domain: &Domain) -> Result<(), Error> {
         if domain.revocations().has_ended(self.caller.user.id, self.caller.session) {
             return Err(Error::SessionRevoked);
         }
@@ -94,8 +94,8 @@ impl Export {
         Ok(())
     }
 
-    /// Checks that nothing was missing from what was read. Asked afterwards: retention tells what it will drop before it
-    /// drops anything.
+    /// Checks that retention has dropped nothing of what was to be read. Checked after the read, because retention
+    /// announces what it will drop before it drops anything.
     async fn check_kept(&self, connection: &mut Connection) -> Result<(), Error> {
         let oldest = epoch::oldest_position(connection).await?;
         if self.covered < oldest.previous() { Err(Error::CursorExpired) } else { Ok(()) }

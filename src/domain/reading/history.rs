@@ -1,4 +1,4 @@
-//! Reading messages: one, a conversation's, their versions and the answers to them.
+//! Reading messages: one, those of a conversation, replies, and the versions of an edited one.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::common::pagination::truncate_to_page;
@@ -13,14 +13,14 @@ use crate::log::{Cursor, Event, versions};
 use crate::store::Connection;
 use crate::wire::{self, Timestamp};
 
-/// A place in a conversation.
+/// A position in a conversation, as clients give it.
 #[derive(Clone, Copy, Debug)]
 pub enum HistoryBound {
     Cursor(Cursor),
     Message(MessageId),
 }
 
-/// A part of a conversation's messages.
+/// Which messages of a conversation to read.
 #[derive(Clone, Copy, Debug)]
 pub struct HistoryQuery {
     /// Exclusive.
@@ -31,11 +31,11 @@ pub struct HistoryQuery {
     pub limit: usize,
 }
 
-/// Messages, and where the next page begins.
+/// A page of messages.
 #[derive(Clone, Debug)]
 pub struct MessagePage {
     pub items: Vec<wire::Message>,
-    /// The last of them, if there are more.
+    /// The cursor of the last of them, if there are more.
     pub next: Option<Cursor>,
 }
 
@@ -47,10 +47,10 @@ impl Domain {
     pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<wire::Message, Error> {
         let mut connection = self.connection().await?;
         let (event, sight) = visibility::message(&mut connection, caller, id).await?;
-        sight.show_one(&mut connection, &event).await
+        sight.view_message(&mut connection, &event).await
     }
 
-    /// A part of a conversation's messages, as far as the caller may read them.
+    /// Messages of a conversation, as far as the caller may read them.
     ///
     /// # Errors
     /// [`Error::NotFound`] for the conversation, and for a bound that is no message of it; [`Error::CursorUnknown`].
@@ -78,7 +78,7 @@ impl Domain {
         listed(&mut connection, &sight, events, query.limit).await
     }
 
-    /// The answers to a message, the oldest first, after one of them.
+    /// The replies to a message, the oldest first, after one of them.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -114,7 +114,7 @@ impl Domain {
     }
 }
 
-/// Shows the first of the events, up to `limit`.
+/// Makes a page of the first `limit` events.
 async fn listed(
     connection: &mut Connection,
     sight: &ConversationAccess,
@@ -123,11 +123,11 @@ async fn listed(
 ) -> Result<MessagePage, Error> {
     let more = truncate_to_page(&mut events, limit);
     let next = events.last().filter(|_| more).map(Event::cursor);
-    let items = message_view::show(connection, sight.reader, &events, &sight.sights()).await?;
+    let items = message_view::view_messages(connection, sight.reader, &events, &sight.visible_intervals()).await?;
     Ok(MessagePage { items, next })
 }
 
-/// Where a bound stands.
+/// The position of a bound.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a message that may not be read, [`Error::CursorUnknown`].

@@ -1,4 +1,5 @@
-//! Named cursors: where a device, a bot or an export has got to. They move when told, and forward unless told otherwise.
+//! Named cursors: stored positions of a device, a bot or an export. They move on request, and backwards only if the
+//! request says so.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::common::pagination::truncate_to_page;
@@ -11,7 +12,7 @@ use crate::store::cursors::{self, CursorRow};
 use crate::store::{Connection, Time};
 use diesel_async::AsyncConnection;
 
-/// Where a cursor is to be put.
+/// Where a cursor is to be moved.
 #[derive(Clone, Copy, Debug)]
 pub enum CursorTarget {
     Cursor(Cursor),
@@ -24,12 +25,12 @@ pub enum CursorTarget {
 pub struct NamedCursor {
     pub name: String,
     pub cursor: Cursor,
-    /// Events of the log, anybody's, that are above it.
+    /// How many events of the log, anybody's, come after it.
     pub lag: i64,
     pub updated_at: Time,
 }
 
-/// Checks a name of a cursor: 1 to 64 characters that need no escaping in a path.
+/// Checks the name of a cursor: 1 to 64 characters that need no escaping in a path.
 pub fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=64).contains(&text.len()) && text.bytes().all(fits) && !text.bytes().all(|byte| byte == b'.')
@@ -37,9 +38,6 @@ pub fn is_name(text: &str) -> bool {
 
 impl Domain {
     /// The caller's cursors after a name; answers whether there are more.
-    ///
-    /// # Errors
-    /// [`crate::store::StoreError`].
     pub async fn list_cursors(
         &self,
         caller: &Caller,
@@ -64,7 +62,7 @@ impl Domain {
         Ok(named(stored, &state))
     }
 
-    /// Moves one of the caller's cursors, or makes it.
+    /// Moves one of the caller's cursors, or creates it.
     ///
     /// # Errors
     /// [`Error::NotFound`] for what can be no name, [`Error::CursorUnknown`], [`Error::CursorExpired`],
@@ -85,7 +83,7 @@ impl Domain {
         let user = caller.user.id;
         let ahead = match target {
             _ if rewind => AheadPolicy::Rewound,
-            // The log goes on meanwhile: what was put at the same moment is as good.
+            // The log grows meanwhile: a cursor that was stored at the same moment may be ahead of this one.
             CursorTarget::Now => AheadPolicy::Kept,
             CursorTarget::Start | CursorTarget::Cursor(_) => AheadPolicy::Refused,
         };
@@ -95,7 +93,7 @@ impl Domain {
         Ok(named(stored, &state))
     }
 
-    /// Forgets one of the caller's cursors.
+    /// Deletes one of the caller's cursors.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -107,7 +105,7 @@ impl Domain {
     }
 }
 
-/// The cursor that is meant, if it is good.
+/// The cursor of a target, if the log can go on from it.
 ///
 /// # Errors
 /// [`Error::CursorUnknown`], [`Error::CursorExpired`].
@@ -115,11 +113,11 @@ pub fn resolve_target(target: CursorTarget, state: &EpochHistory) -> Result<Curs
     match target {
         CursorTarget::Now => Ok(state.head()),
         CursorTarget::Start => Ok(state.start()),
-        CursorTarget::Cursor(cursor) => judged(cursor, state),
+        CursorTarget::Cursor(cursor) => check_cursor(cursor, state),
     }
 }
 
-fn judged(cursor: Cursor, state: &EpochHistory) -> Result<Cursor, Error> {
+fn check_cursor(cursor: Cursor, state: &EpochHistory) -> Result<Cursor, Error> {
     match state.check(cursor) {
         CursorStatus::Valid => Ok(cursor),
         CursorStatus::Unknown => Err(Error::CursorUnknown),
@@ -127,7 +125,7 @@ fn judged(cursor: Cursor, state: &EpochHistory) -> Result<Cursor, Error> {
     }
 }
 
-/// What becomes of a stored cursor that is ahead of the one to be stored.
+/// What to do with a stored cursor that is ahead of the one to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AheadPolicy {
     Refused,
@@ -143,16 +141,16 @@ async fn put(
     if_ahead: AheadPolicy,
 ) -> Result<CursorRow, Error> {
     let (epoch, position) = (cursor.epoch, cursor.position);
-    // Whoever comes second waits for the first here, and then sees where it is.
+    // A second request for the same cursor waits here for the first, and then reads what it has stored.
     if let Some(stored) = cursors::insert(connection, user, name, epoch, position).await? {
         return Ok(stored);
     }
     let stored = cursors::get(connection, user, name, true).await?;
-    // Read after the lock was had: the stored cursor may be ahead of what was the head before.
+    // Read with the lock held: the stored cursor may be ahead of a head that was read before.
     let state = epoch::load(connection, Position::ZERO).await?;
     let ahead = stored.filter(|stored| {
         let present = Cursor { epoch: stored.epoch, position: stored.position };
-        // A cursor of a history that is gone holds nothing back.
+        // A stored cursor of another history of the log is overwritten.
         state.check(present) != CursorStatus::Unknown && position < present.position
     });
     match (ahead, if_ahead) {

@@ -1,4 +1,4 @@
-//! Statistics: how much is written, when and by whom.
+//! Statistics: how many messages are written, when and by whom.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::error::{Error, invalid};
@@ -14,12 +14,12 @@ use tokio::sync::SemaphorePermit;
 
 /// How long a report waits for its turn.
 const REPORT_PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Most days of a range.
+/// Days of a range.
 const MAX_DAYS: i64 = 366;
 /// Days of a range, when the client does not say.
 const DEFAULT_DAYS: u64 = 30;
 
-/// Which figures are wanted.
+/// Which figures to count.
 #[derive(Clone, Debug)]
 pub struct StatisticsQuery {
     pub first: Option<NaiveDate>,
@@ -53,7 +53,7 @@ impl Domain {
         let sight = visibility::of(&mut connection, caller, conversation).await?;
         sight.present()?;
         drop(connection);
-        let _place = self.place_for_a_report().await?;
+        let _place = self.report_permit().await?;
         let mut connection = self.connection().await?;
         let counts =
             statistics::of_conversation(&mut connection, conversation, &sight.intervals, &days, query.by).await?;
@@ -68,7 +68,7 @@ impl Domain {
         if caller.user.role != UserRole::Admin {
             return Err(Error::Forbidden("only admins of the server see its statistics"));
         }
-        let _place = self.place_for_a_report().await?;
+        let _place = self.report_permit().await?;
         let mut connection = self.connection().await?;
         let days = self.days(&mut connection, &query).await?;
         let counts = statistics::of_all(&mut connection, &days, query.by).await?;
@@ -79,14 +79,14 @@ impl Domain {
         })
     }
 
-    async fn place_for_a_report(&self) -> Result<SemaphorePermit<'_>, Error> {
+    async fn report_permit(&self) -> Result<SemaphorePermit<'_>, Error> {
         match tokio::time::timeout(REPORT_PERMIT_TIMEOUT, self.0.report_permits.acquire()).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) | Err(_) => Err(Error::Busy),
         }
     }
 
-    /// Which days are meant.
+    /// Resolves the range of days of a query.
     async fn days(&self, connection: &mut Connection, query: &StatisticsQuery) -> Result<DayRange, Error> {
         let zone = query.zone.clone();
         if !self.0.time_zones.get_or_try_init(async || statistics::zones(connection).await).await?.contains(&zone) {
@@ -109,7 +109,7 @@ fn malformed(field: &str, detail: String) -> Error {
     Error::Malformed(vec![crate::wire::FieldError { field: field.into(), detail }])
 }
 
-/// The figures as they are shown: all days, all hours, and users by their names.
+/// Completes the counts: days and hours without messages are added, and senders get their names.
 async fn finished(
     connection: &mut Connection,
     counts: Vec<MessageCount>,

@@ -1,4 +1,5 @@
-//! What of a conversation somebody may read.
+//! Which events of a conversation a user may read: those of their memberships' intervals; with shared history, members
+//! may read all.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::error::Error;
@@ -14,14 +15,14 @@ use crate::store::{Connection, EventKind, History, conversations, members};
 use crate::wire;
 use std::collections::HashMap;
 
-/// A conversation and somebody's share of it.
+/// A conversation, and what a user may read of it.
 #[derive(Clone, Debug)]
 pub struct ConversationAccess {
     pub reader: UserId,
     pub conversation: ConversationRow,
     /// The reader's present membership.
     pub present: Option<Membership>,
-    /// What the reader may read, disjoint and in ascending order.
+    /// The intervals that the reader may read, disjoint and in ascending order.
     pub intervals: Vec<Interval>,
 }
 
@@ -34,39 +35,39 @@ impl ConversationAccess {
     /// The present membership.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for former members, to whom all but their history is closed.
+    /// [`Error::NotFound`] for former members, who may only read their history.
     pub fn present(&self) -> Result<&Membership, Error> {
         self.present.as_ref().ok_or(Error::NotFound)
     }
 
-    /// The intervals as those of the one conversation.
-    pub fn sights(&self) -> VisibleIntervals {
+    /// The intervals, keyed by the conversation.
+    pub fn visible_intervals(&self) -> VisibleIntervals {
         VisibleIntervals::from([(self.conversation.id, self.intervals.clone())])
     }
 
     /// Finds a message of the conversation that may be read: its `message.created`.
-    ///
-    /// # Errors
-    /// [`crate::store::StoreError`].
     pub async fn find(&self, connection: &mut Connection, id: MessageId) -> Result<Option<Event>, Error> {
         let event = created(connection, id).await?;
         Ok(event.filter(|event| event.conversation == self.conversation.id && self.covers(event.position)))
     }
 
-    /// Shows a message of the conversation, given by its `message.created`.
-    ///
-    /// # Errors
-    /// [`crate::store::StoreError`].
-    pub async fn show_one(&self, connection: &mut Connection, event: &Event) -> Result<wire::Message, Error> {
-        let shown = message_view::show(connection, self.reader, std::slice::from_ref(event), &self.sights()).await?;
+    /// Makes the view of a message of the conversation, given by its `message.created`.
+    pub async fn view_message(&self, connection: &mut Connection, event: &Event) -> Result<wire::Message, Error> {
+        let shown = message_view::view_messages(
+            connection,
+            self.reader,
+            std::slice::from_ref(event),
+            &self.visible_intervals(),
+        )
+        .await?;
         shown.into_iter().next().ok_or(Error::NotFound)
     }
 }
 
-/// Finds out what the caller may read of a conversation.
+/// Reads what the caller may read of a conversation.
 ///
 /// # Errors
-/// [`Error::NotFound`] for who never was a member, whether or not there is such a conversation.
+/// [`Error::NotFound`] for users who never were members, whether or not the conversation exists.
 pub async fn of(connection: &mut Connection, caller: &Caller, id: ConversationId) -> Result<ConversationAccess, Error> {
     let reader = caller.user.id;
     let memberships = members::of_user(connection, id, reader).await?;
@@ -79,7 +80,7 @@ pub async fn of(connection: &mut Connection, caller: &Caller, id: ConversationId
     Ok(ConversationAccess { reader, conversation, present, intervals })
 }
 
-/// Finds a message that the caller may read: its `message.created`, and what else of the conversation they may read.
+/// Finds a message that the caller may read: its `message.created`, and what the caller may read of its conversation.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -96,10 +97,7 @@ pub async fn message(
     Ok((event, sight))
 }
 
-/// Finds out what a user may read of all conversations.
-///
-/// # Errors
-/// [`crate::store::StoreError`].
+/// Reads what a user may read of all conversations.
 pub async fn everywhere(connection: &mut Connection, reader: UserId) -> Result<VisibleIntervals, Error> {
     let mut own: HashMap<_, (History, Vec<Interval>)> = HashMap::new();
     for stretch in members::intervals_of_user(connection, reader).await? {
@@ -109,7 +107,7 @@ pub async fn everywhere(connection: &mut Connection, reader: UserId) -> Result<V
     Ok(own.into_iter().map(|(id, (history, stretches))| (id, opened(history, stretches))).collect())
 }
 
-/// What the memberships of one user, the oldest first, open.
+/// The intervals that the memberships of one user, the oldest first, make readable.
 pub fn intervals(history: History, memberships: &[Membership]) -> Vec<Interval> {
     let stretches = memberships.iter().map(|membership| interval(membership.joined_at, membership.left_at));
     opened(history, stretches.collect())

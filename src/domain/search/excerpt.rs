@@ -1,12 +1,12 @@
-//! A piece of a text around what was looked for.
+//! Excerpts: a part of a text around the first match.
 
 use crate::domain::search::fold::{clusters, fold_cluster};
 
-/// Most characters of an excerpt, without the marks of what is left out.
+/// Characters of an excerpt, without the ellipses.
 const MAX_EXCERPT_LENGTH: usize = 160;
 /// Characters of it before the first match.
 const LENGTH_BEFORE_MATCH: usize = 40;
-/// How far an end moves inwards so that no word is cut.
+/// How far an end may move inwards so that no word is cut.
 const WORD_SLACK: usize = 20;
 
 /// Cuts out what is around the first match of one of the folded words: on one line, with an ellipsis where it is cut.

@@ -1,4 +1,4 @@
-//! How texts are made alike before they are compared.
+//! Case and form folding of texts before they are compared.
 //!
 //! NFKC and case folding, so that `MÜNCHEN` finds `münchen`, composed or not, `STRASSE` finds `Straße`, and half-width
 //! letters find full-width ones. An umlaut stays one: neither `munchen` nor `muenchen` finds `münchen`, because in many
@@ -20,22 +20,22 @@ pub fn words(text: &str) -> Vec<String> {
     fold(text).split_whitespace().map(str::to_owned).collect()
 }
 
-/// Folds what [`clusters`] answers. How it is folded depends on nothing around it, so that a part of a text folds as it
-/// does within the text.
+/// Folds a cluster of [`clusters`]. The result does not depend on the text around it, so that a part of a text folds as
+/// it does within the text.
 pub fn fold_cluster(cluster: &str, folded: &mut String) {
     if let [byte] = cluster.as_bytes() {
         folded.push(byte.to_ascii_lowercase() as char);
         return;
     }
     let cased = cluster.nfkc().filter(|character| !is_ignored(*character)).flat_map(char::to_uppercase);
-    // By way of the upper case, ß and ss are one, and so are the two small sigmas. Of the dotted capital I, the small
-    // letter would keep a dot of its own.
+    // Upper case first makes ß and ss equal, and the two small sigmas. The small letter of a dotted capital I would
+    // keep a combining dot.
     let lower =
         cased.flat_map(|character| if character == 'İ' { 'i'.to_lowercase() } else { character.to_lowercase() });
     folded.extend(lower.nfkc());
 }
 
-/// Characters with those that belong to them, each with its place in bytes.
+/// Characters together with their combining marks, each with its byte offset.
 pub fn clusters(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut starts = text.char_indices().filter(|(at, character)| *at == 0 || !joins(*character)).map(|(at, _)| at);
     let mut next = starts.next();
@@ -46,7 +46,7 @@ pub fn clusters(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Whether a character may become one with that before it.
+/// Whether a character may compose with the one before it.
 fn joins(character: char) -> bool {
     // The first combining mark.
     if character < '\u{300}' {
@@ -59,8 +59,7 @@ fn joins(character: char) -> bool {
     joins(character) || first.is_some_and(joins)
 }
 
-/// Characters that nobody sees or types: soft hyphen, zero-width space, word joiner, byte order mark, and the selectors
-/// of an emoji's look.
+/// Invisible characters: soft hyphen, zero-width space, word joiner, byte order mark and variation selectors.
 fn is_ignored(character: char) -> bool {
     matches!(character, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
 }

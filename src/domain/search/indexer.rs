@@ -1,4 +1,4 @@
-//! Filling the index behind the log.
+//! Filling the index from the log. One node does it at a time, in batches.
 
 use crate::domain::common::wakeup::wait_for_wakeup;
 use crate::domain::search::version::{MessageVersion, read_version};
@@ -12,20 +12,20 @@ use diesel_async::AsyncConnection;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How often it is looked without being told: also, how soon after a node's death another one goes on.
+/// How often a node polls without a wake-up. It is also how soon another node goes on when the indexing one dies.
 const INDEX_POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How long what is sent may wait for more: what is sent meanwhile is taken in by the same batch.
+/// How long a batch waits for more events before it begins.
 const INDEX_GATHER_TIME: Duration = Duration::from_secs(1);
-/// How many times as long as a batch took is rested after it, where more is behind: what is sent, delivered and read comes
-/// first, and what is found comes later.
+/// While more events wait, the pause after a batch is so many times as long as the batch took: sends, deliveries and
+/// reads come before the index.
 const REST_FACTOR: u32 = 4;
 /// How long one batch may take.
 pub const INDEX_BATCH_TIMEOUT: Duration = Duration::from_secs(60);
 /// Events of a batch.
 const MAX_EVENTS_PER_BATCH: usize = 500;
-/// Rows of a deleted conversation that are forgotten at once.
+/// Rows of a deleted conversation that are removed in one transaction.
 const MAX_ROWS_FORGOTTEN: usize = 5_000;
-/// Numbers of a batch, but for a single event: 2 MiB, or some 3,000 usual messages.
+/// Numbers of a batch, unless one event has more: 2 MiB, or some 3,000 usual messages.
 const MAX_NGRAMS_PER_BATCH: usize = 512 * 1024;
 
 /// How far the index is filled, as this node knows. Cheap to clone.
@@ -33,8 +33,8 @@ const MAX_NGRAMS_PER_BATCH: usize = 512 * 1024;
 pub struct Indexer(watch::Receiver<Option<Position>>);
 
 impl Indexer {
-    /// Starts to fill the index, whenever no other node does. `head` wakes it. The pool is its own, so that it waits for
-    /// nobody's request and nobody for it.
+    /// Starts to fill the index whenever no other node does. `head` wakes it. The pool serves nothing else, so that
+    /// indexing and requests do not wait for each other.
     pub fn start(pool: Pool, head: watch::Receiver<Position>, shutdown: &Shutdown) -> Self {
         let reached = watch::Sender::new(None);
         let indexer = Self(reached.subscribe());
@@ -42,7 +42,7 @@ impl Indexer {
         indexer
     }
 
-    /// All events up to here can be found. `None` while nothing is known.
+    /// All events up to here are indexed. `None` until it was read.
     pub fn reached(&self) -> Option<Position> {
         *self.0.borrow()
     }
@@ -72,7 +72,7 @@ async fn attempt(pool: &Pool) -> Result<IndexStep, StoreError> {
     pool.ask(async |connection| fill_if_behind(connection).await).await
 }
 
-/// Looks first whether there is anything to do: the claim alone is a write.
+/// Fills the index if there is anything to do. The check comes first because the claim alone is a write.
 async fn fill_if_behind(connection: &mut Connection) -> Result<IndexStep, StoreError> {
     let progress = search::progress(connection).await?;
     if read::tail(connection, progress.position, 1).await?.events.is_empty() {
@@ -81,10 +81,10 @@ async fn fill_if_behind(connection: &mut Connection) -> Result<IndexStep, StoreE
     fill(connection, IndexClaim::Try).await
 }
 
-/// What came of an attempt.
+/// How an attempt ended.
 #[derive(Clone, Copy, Debug)]
 pub enum IndexStep {
-    /// Another one is at work.
+    /// Another node fills the index.
     Busy(IndexProgress),
     /// The index is filled up to here; whether there is more at once.
     Filled { progress: IndexProgress, more: bool },
@@ -99,10 +99,7 @@ impl IndexStep {
     }
 }
 
-/// Takes the next events of the log into the index, in one transaction.
-///
-/// # Errors
-/// [`StoreError`].
+/// Indexes the next events of the log, in one transaction.
 pub async fn fill(connection: &mut Connection, claim: IndexClaim) -> Result<IndexStep, StoreError> {
     connection
         .transaction(async |connection| {
@@ -112,8 +109,10 @@ pub async fn fill(connection: &mut Connection, claim: IndexClaim) -> Result<Inde
             search::commit_asynchronously(connection).await?;
             let events = read::tail(connection, progress.position, MAX_EVENTS_PER_BATCH as i64).await?.events;
             let taken = match events.first() {
-                Some(first) if first.kind == EventKind::ConversationDeleted => forget(connection, first).await?,
-                _ => take(connection, &events).await?,
+                Some(first) if first.kind == EventKind::ConversationDeleted => {
+                    remove_conversation(connection, first).await?
+                }
+                _ => index_events(connection, &events).await?,
             };
             if let Some(last) = taken {
                 progress.position = last;
@@ -126,14 +125,14 @@ pub async fn fill(connection: &mut Connection, claim: IndexClaim) -> Result<Inde
         .await
 }
 
-/// Takes the first of the events in; answers the last of them.
-async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Position>, StoreError> {
+/// Indexes the first events; answers the position of the last of them.
+async fn index_events(connection: &mut Connection, events: &[Event]) -> Result<Option<Position>, StoreError> {
     let (mut rows, mut size, mut last) = (Vec::new(), 0, None);
     for event in events {
         if size > MAX_NGRAMS_PER_BATCH || event.kind == EventKind::ConversationDeleted {
             break;
         }
-        if let Some(row) = row(event) {
+        if let Some(row) = index_row(event) {
             size += row.grams.len();
             rows.push(row);
         }
@@ -141,7 +140,7 @@ async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Po
     }
     if !rows.is_empty() {
         search::insert(connection, &rows).await?;
-        // What was blanked since it was read was not there yet to be forgotten.
+        // A text that was blanked since it was read was not in the index yet when its row was to be deleted.
         search::exclude_deletions(connection).await?;
         let positions: Vec<_> = rows.iter().map(|row| row.position).collect();
         let blank = texts::without_text(connection, &positions).await?;
@@ -150,20 +149,20 @@ async fn take(connection: &mut Connection, events: &[Event]) -> Result<Option<Po
     Ok(last)
 }
 
-/// Forgets a part of a deleted conversation; answers the position of its end when nothing is left. It is a step of its
-/// own, because nobody who deletes a text may wait for so much.
-async fn forget(connection: &mut Connection, end: &Event) -> Result<Option<Position>, StoreError> {
+/// Removes a batch of a deleted conversation; answers the position of its deletion when nothing is left. It is a
+/// transaction of its own, because a deletion of a text must not wait for so many rows.
+async fn remove_conversation(connection: &mut Connection, end: &Event) -> Result<Option<Position>, StoreError> {
     let gram = ngrams::of_conversation(end.conversation);
     let forgotten = search::delete_conversation(connection, end.conversation, gram, MAX_ROWS_FORGOTTEN).await?;
     Ok((forgotten < MAX_ROWS_FORGOTTEN).then_some(end.position))
 }
 
-/// What the index holds of an event, if it is a read_version of a message with a text.
-fn row(event: &Event) -> Option<IndexedVersion> {
+/// The row of an event, if it is a version of a message with a text.
+fn index_row(event: &Event) -> Option<IndexedVersion> {
     let MessageVersion { text, created, created_at } = read_version(event)?;
     let mut grams = ngrams::of_text(&fold::fold(&text));
     grams.push(ngrams::of_conversation(event.conversation));
-    // Only authors edit.
+    // Only the author edits, so the sender of an edit is that of the message.
     grams.push(ngrams::of_sender(event.sender));
     grams.extend(ngrams::of_position(created));
     let (position, conversation) = (event.position, event.conversation);

@@ -1,10 +1,10 @@
-//! Searching: what messages hold the words that somebody looks for.
+//! Searching: finding the messages that hold all of some words.
 //!
-//! The index tells which texts to look at; the texts themselves are read from the log, and compared. So nothing is found
-//! that is not there, and nobody finds what they may not read: a hit is shown as its message is shown to the caller, and
-//! is one only if the text that is shown has the words.
+//! The index only proposes candidates: their texts are read from the log and compared. So a stale index finds nothing
+//! that is gone, and nobody finds what they may not read: a hit is the message as the caller sees it, and is one only
+//! if the text of that view has the words.
 //!
-//! [`index`] fills the index behind the log, one node at a time; [`mod@reindex`] makes it anew.
+//! [`indexer`] fills the index from the log, on one node at a time; [`mod@reindex`] rebuilds it.
 
 pub(super) mod excerpt;
 pub(super) mod fold;

@@ -1,18 +1,19 @@
-//! What the index holds of a message: numbers for the pieces of its words, its conversation, its sender, and its place.
+//! What the index holds of a message: hashes of the n-grams of its words, of its conversation and its sender, and
+//! numbers of the blocks of positions that it lies in.
 //!
-//! A text that holds a word holds all pieces of the word, so that texts without one of them need not be looked at. Two
-//! pieces may share a number: what the index finds is compared with the text itself.
+//! A text that holds a word holds all n-grams of the word, so texts without one of them need not be read. Two n-grams
+//! may share a hash: what the index finds is compared with the text itself.
 
 use crate::ids::{ConversationId, Position, UserId};
 
-/// From here on, writing systems have so many characters that two of them are rare enough. Below, three are taken as well:
-/// most pairs of Latin letters stand in every longer message.
+/// From this character on, writing systems have so many characters that bigrams are selective enough. Below, trigrams
+/// are indexed as well: most bigrams of Latin letters are in every longer message.
 const FIRST_IDEOGRAPHIC: char = '\u{2e80}';
-/// How many positions lie in one place, as powers of two: the search goes through the newest place of the first size,
-/// then that of the second, then all of the third. The function `search_find` has the same numbers.
+/// Sizes of the blocks of positions, as powers of two: the search goes through the newest block of the first size, then
+/// that of the second, then all of the third. The SQL function `search_find` has the same numbers.
 const BLOCK_SHIFTS: [u32; 3] = [12, 17, 22];
 
-/// The pieces of a folded text: each of its characters, and what stands side by side in a word.
+/// The n-grams of a folded text: its characters, and two or three that stand side by side in a word.
 pub fn of_text(folded: &str) -> Vec<i32> {
     let mut grams = Vec::new();
     let mut characters = Vec::new();
@@ -26,7 +27,7 @@ pub fn of_text(folded: &str) -> Vec<i32> {
     sorted(grams)
 }
 
-/// The pieces that a text with all of these folded words must have: the longest of each word.
+/// The n-grams that a text with all of these folded words must have: the longest of each word.
 pub fn of_words(words: &[String]) -> Vec<i32> {
     let mut grams = Vec::new();
     for word in words {
@@ -47,19 +48,19 @@ pub fn of_words(words: &[String]) -> Vec<i32> {
     sorted(grams)
 }
 
-/// The number of a conversation.
+/// The hash of a conversation.
 pub fn of_conversation(id: ConversationId) -> i32 {
     let (high, low) = id.0.as_u64_pair();
     mixed(high.rotate_left(1) ^ low)
 }
 
-/// The number of a sender.
+/// The hash of a sender.
 pub fn of_sender(id: UserId) -> i32 {
     let (high, low) = id.0.as_u64_pair();
     mixed(high.rotate_left(2) ^ low)
 }
 
-/// The numbers of the places that a position lies in. They are negative, and the others are not.
+/// The numbers of the blocks that a position lies in. They are negative, and hashes are not.
 pub fn of_position(position: Position) -> [i32; BLOCK_SHIFTS.len()] {
     let mut level = 0;
     BLOCK_SHIFTS.map(|shift| {
@@ -84,7 +85,7 @@ fn gram(piece: &[char]) -> i32 {
     mixed(piece.iter().fold(0, |code, character| code << 21 | u64::from(*character)))
 }
 
-/// The finalizer of SplitMix64, in 31 bits. What is stored was made by it: it never changes without a reindex.
+/// The finalizer of SplitMix64, in 31 bits. The index holds its results: a change of it needs a reindex.
 fn mixed(code: u64) -> i32 {
     let code = (code ^ code >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let code = (code ^ code >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -18,12 +18,13 @@ use std::time::Duration;
 
 /// How long a search waits for its turn.
 const SEARCH_PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Texts that one page looks at: words that have their pieces everywhere, and themselves nowhere, end a page early.
+/// Texts that are read for one page. A page ends early when its words' n-grams are frequent, and the words are not.
 const MAX_TEXTS_PER_PAGE: usize = 2_000;
-/// Conversations that the index is asked for by their numbers. More of them cost more than what is in between.
+/// Conversations that a query of the index is restricted to. With more of them, the restriction costs more than it
+/// saves.
 const MAX_SCOPED_CONVERSATIONS: usize = 500;
 
-/// What somebody looks for.
+/// What to search for.
 #[derive(Clone, Debug)]
 pub struct SearchQuery {
     pub words: SearchWords,
@@ -34,20 +35,20 @@ pub struct SearchQuery {
     pub since: Option<Time>,
     /// Exclusive.
     pub until: Option<Time>,
-    /// Only messages below.
+    /// Only messages before this position.
     pub before: Option<Position>,
     pub limit: usize,
 }
 
-/// Folded words, all of which a text must have.
+/// Folded words. A text must have all of them.
 #[derive(Clone, Debug)]
 pub struct SearchWords(Vec<String>);
 
-/// A part of what was found, the newest first.
+/// A page of hits, the newest first.
 #[derive(Clone, Debug)]
 pub struct SearchPage {
     pub items: Vec<wire::Hit>,
-    /// Where to go on: messages from there on were looked at.
+    /// Where the next page goes on: messages from this position on were searched.
     pub next: Option<Position>,
 }
 
@@ -66,9 +67,10 @@ impl SearchWords {
 }
 
 impl Domain {
-    /// Searches in what the caller may read.
+    /// Searches among the messages that the caller may read.
     ///
-    /// A page may have fewer hits than were wanted, or none, and yet a next one: it has looked at its share.
+    /// A page may have fewer hits than its limit, or none, although there is a next one: each page reads a bounded
+    /// number of texts.
     ///
     /// # Errors
     /// [`Error::NotFound`] for the conversation, [`Error::Invalid`] for the sender, [`Error::Busy`].
@@ -84,35 +86,35 @@ async fn page(connection: &mut Connection, caller: &Caller, query: &SearchQuery)
         Some(text) => Some(sender(connection, caller, text).await?),
         None => None,
     };
-    let sights = match query.conversation {
-        Some(id) => visibility::of(connection, caller, id).await?.sights(),
+    let intervals = match query.conversation {
+        Some(id) => visibility::of(connection, caller, id).await?.visible_intervals(),
         None => visibility::everywhere(connection, caller.user.id).await?,
     };
-    let reading = HitReader { reader: caller.user.id, sights, words: &query.words, sender };
+    let reading = HitReader { reader: caller.user.id, intervals, words: &query.words, sender };
     let filter = filter(query, &reading);
     let mut items = Vec::new();
     let mut before = query.before.unwrap_or(Position::MAX);
-    let mut unread = MAX_TEXTS_PER_PAGE;
+    let mut remaining = MAX_TEXTS_PER_PAGE;
     loop {
-        // One more than is wanted tells whether there is more; some will turn out not to match.
+        // One hit more than the limit tells whether there is a next page. Some candidates will turn out not to match.
         let missing = query.limit + 1 - items.len();
-        let candidates = search::find(connection, &filter, before, (missing + missing / 4 + 8).min(unread)).await?;
+        let candidates = search::find(connection, &filter, before, (missing + missing / 4 + 8).min(remaining)).await?;
         before = candidates.reached;
-        unread = unread.saturating_sub(candidates.versions.len());
+        remaining = remaining.saturating_sub(candidates.versions.len());
         items.extend(reading.hits(connection, &candidates).await?);
         if items.len() > query.limit {
             items.truncate(query.limit);
             let next = items.last().map(|(position, _)| *position);
-            return Ok(SearchPage { items: shown(items), next });
+            return Ok(SearchPage { items: without_positions(items), next });
         }
-        if before == Position::ZERO || unread == 0 {
+        if before == Position::ZERO || remaining == 0 {
             let next = Some(before).filter(|before| *before > Position::ZERO);
-            return Ok(SearchPage { items: shown(items), next });
+            return Ok(SearchPage { items: without_positions(items), next });
         }
     }
 }
 
-fn shown(items: Vec<(Position, wire::Hit)>) -> Vec<wire::Hit> {
+fn without_positions(items: Vec<(Position, wire::Hit)>) -> Vec<wire::Hit> {
     items.into_iter().map(|(_, hit)| hit).collect()
 }
 
@@ -127,12 +129,12 @@ async fn sender(connection: &mut Connection, caller: &Caller, text: &str) -> Res
 fn filter(query: &SearchQuery, reading: &HitReader<'_>) -> SearchFilter {
     let mut grams = ngrams::of_words(&query.words.0);
     grams.extend(reading.sender.map(ngrams::of_sender));
-    let scope = (reading.sights.len() <= MAX_SCOPED_CONVERSATIONS).then(|| {
-        let conversations = reading.sights.keys();
+    let scope = (reading.intervals.len() <= MAX_SCOPED_CONVERSATIONS).then(|| {
+        let conversations = reading.intervals.keys();
         ngrams::sorted(conversations.map(|id| ngrams::of_conversation(*id)).collect())
     });
     let mut filter = SearchFilter { grams, scope, since: query.since, until: query.until, ..SearchFilter::default() };
-    for (id, interval) in reading.sights.iter().flat_map(|(id, all)| all.iter().map(move |one| (*id, one))) {
+    for (id, interval) in reading.intervals.iter().flat_map(|(id, all)| all.iter().map(move |one| (*id, one))) {
         filter.conversations.push(id);
         filter.firsts.push(interval.first);
         filter.lasts.push(interval.last);
@@ -140,16 +142,16 @@ fn filter(query: &SearchQuery, reading: &HitReader<'_>) -> SearchFilter {
     filter
 }
 
-/// Somebody who reads candidates to find hits among them.
+/// Finds the hits among candidates, for one reader.
 struct HitReader<'a> {
     reader: UserId,
-    sights: VisibleIntervals,
+    intervals: VisibleIntervals,
     words: &'a SearchWords,
     sender: Option<UserId>,
 }
 
 impl HitReader<'_> {
-    /// Looks at the texts of candidates; answers the hits, the newest first.
+    /// Reads the texts of candidates; answers the hits, the newest first.
     async fn hits(
         &self,
         connection: &mut Connection,
@@ -165,11 +167,11 @@ impl HitReader<'_> {
                     .map(|version| version.created),
             );
         }
-        // What matched may be an earlier version, or one that the reader may not see.
+        // The version that matched may be an earlier one, or one that the reader may not see.
         let created = events(connection, matching).await?;
-        let sight = |event: &Event| Some((event.conversation, self.sights.get(&event.conversation)?.clone()));
-        let sights: VisibleIntervals = created.iter().filter_map(sight).collect();
-        let messages = message_view::show(connection, self.reader, &created, &sights).await?;
+        let interval_of = |event: &Event| Some((event.conversation, self.intervals.get(&event.conversation)?.clone()));
+        let intervals: VisibleIntervals = created.iter().filter_map(interval_of).collect();
+        let messages = message_view::view_messages(connection, self.reader, &created, &intervals).await?;
         let hits = created.iter().zip(messages).rev().filter_map(|(event, message)| {
             let text = message.text.as_deref().filter(|text| self.words.are_in(text))?;
             let excerpt = excerpt::around(text, &self.words.0);

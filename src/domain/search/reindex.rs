@@ -1,4 +1,4 @@
-//! Making the index anew, while nodes serve: whoever has the claim fills it, they or this.
+//! Rebuilding the index while nodes serve. Whoever has the claim fills it: a node, or the process that rebuilds.
 
 use crate::domain::search::indexer::fill;
 use crate::ids::Position;
@@ -11,10 +11,10 @@ use std::time::Duration;
 /// How long one statement of a rebuilding may take: emptying the index waits for those who search.
 pub const REBUILD_STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How far a rebuilding is.
+/// The progress of a rebuilding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReindexProgress {
-    /// Events that are done.
+    /// Events that are indexed.
     pub done: u64,
     /// Events that there were when it began.
     pub all: u64,
@@ -22,8 +22,8 @@ pub struct ReindexProgress {
     pub resumed: bool,
 }
 
-/// Empties the index and fills it from the oldest event that is kept, or goes on with what was interrupted; tells how far
-/// it is after each batch. Searches find what is filled already.
+/// Empties the index and fills it from the oldest event that is kept, or goes on with what was interrupted; tells how
+/// far it is after each batch. Searches find what is filled already.
 ///
 /// # Errors
 /// [`StoreError`]; another call goes on from there.
@@ -45,7 +45,7 @@ pub async fn reindex(pool: &Pool, mut tell: impl FnMut(ReindexProgress)) -> Resu
 
 /// Answers whether a rebuilding was under way, and where it ends.
 async fn begin(connection: &mut Connection) -> Result<(bool, Position), StoreError> {
-    // With the row that is waited for there is always an answer.
+    // A claim that waits always gets the row.
     let claimed = search::claim(connection, IndexClaim::Wait).await?;
     if let Some(end) = claimed.and_then(|progress| progress.rebuilding) {
         return Ok((true, end));

@@ -1,4 +1,4 @@
-//! Versions of messages as the index and the search see them.
+//! Versions of messages: the texts that are indexed and searched.
 
 use crate::ids::Position;
 use crate::log::{Cursor, Event};

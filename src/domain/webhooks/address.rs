@@ -1,4 +1,4 @@
-//! Which addresses anybody's webhook may reach: those of the public internet, and nothing that only this machine sees.
+//! Which addresses a webhook may reach: those of the public internet, and none of a private network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,8 +22,8 @@ const SPECIAL_IPV4: [([u8; 4], u32); 16] = [
     ([224, 0, 0, 0], 3),     // multicast, reserved, broadcast
 ];
 
-/// The part of IPv6 that is handed out at all. Outside of it are loopback, link-local, site-local and unique local
-/// addresses, multicast, and the forms that hold an IPv4 address: mapped, compatible and NAT64.
+/// The part of IPv6 that is allocated for global unicast. Outside of it are loopback, link-local, site-local and unique
+/// local addresses, multicast, and the forms that hold an IPv4 address: mapped, compatible and NAT64.
 const GLOBAL_IPV6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// Parts of it that are not the public internet.

@@ -7,9 +7,9 @@ use std::time::Duration;
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 /// Wait after many failures: short enough that a target which comes back is served soon.
 const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(5 * 60);
-/// Most that a target may ask for.
+/// The longest wait that a target may ask for.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
-/// After so long a time of nothing but failures a webhook is paused.
+/// A webhook is paused when it has only failed for this time.
 pub const PAUSE_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long to wait after the failure that makes it `failures` in a row: twice as long each time, never less than the

@@ -1,4 +1,5 @@
-//! One run: the events that wait for one webhook, one after the other, until there are none, one fails, or others are due.
+//! A run: delivers the pending events of one webhook, one after the other, until there are none, one fails, or the run
+//! has lasted long enough.
 
 use crate::domain::webhooks::backoff;
 use crate::domain::webhooks::sender::{RESPONSE_TIMEOUT, WebhookPostError, WebhookSender};
@@ -17,44 +18,45 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a lease lasts that nobody renews: an attempt and the queries around it. A node that dies is taken over then.
+/// How long a lease lasts that is not renewed: an attempt and the queries around it. After it, another node takes over
+/// from one that died.
 const DELIVERY_LEASE: Duration = Duration::from_secs(30);
-/// How long a run may go on, so that others get its place.
+/// How long a run may last, so that other webhooks get its slot.
 const MAX_RUN_TIME: Duration = Duration::from_secs(10);
-/// How long events that were read may wait: whoever deletes a message, or is logged out, expects it to be soon.
+/// How old an event may be since it was read: a deletion of a message and a removal of a member must take effect soon.
 const MAX_EVENT_AGE: Duration = Duration::from_secs(2);
-/// How long an attempt may go on after shutdown has begun.
+/// How long an attempt may last after shutdown has begun.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// What every delivery needs.
 pub struct DeliveryContext {
-    /// Connections that serve nothing else.
+    /// Serves deliveries only.
     pub pool: Pool,
     pub sender: WebhookSender,
     pub shutdown: Shutdown,
 }
 
-/// What waits for a webhook.
+/// The events that wait for a webhook.
 enum PendingEvents {
-    /// In order; none, if they were kept no longer when they were read.
+    /// In order. Empty if retention dropped them before they were read.
     Events(Vec<Event>),
-    /// Nothing up to here.
-    Nothing(Cursor),
+    /// There are none up to here.
+    None(Cursor),
     /// The log cannot go on from the cursor.
-    Dead(CursorStatus),
+    Unresumable(CursorStatus),
 }
 
-/// Why a run goes on or not.
+/// Whether a run goes on.
 #[derive(PartialEq, Eq)]
 enum RunStep {
-    On,
+    Continue,
     End,
 }
 
-/// Delivers what waits for a webhook, if nobody else does.
+/// Delivers the pending events of a webhook, unless another run does.
 pub async fn deliver_pending(context: &DeliveryContext, id: WebhookId) {
     let lease = LeaseId::new();
-    let ended = match ask(context, move |c| Box::pin(webhook_leases::claim(c, id, lease, DELIVERY_LEASE))).await {
+    let ended = match query(context, move |c| Box::pin(webhook_leases::claim(c, id, lease, DELIVERY_LEASE))).await {
         Ok(Some(webhook)) => deliver(context, webhook, lease).await,
         Ok(None) => return,
         Err(error) => Err(error),
@@ -62,8 +64,8 @@ pub async fn deliver_pending(context: &DeliveryContext, id: WebhookId) {
     if let Err(error) = ended {
         tracing::warn!(webhook = %id, error = error_chain(&error), "cannot go on with a webhook");
     }
-    // If this does not come through, the lease ends by itself.
-    if let Err(error) = ask(context, move |c| Box::pin(webhook_leases::release(c, id, lease))).await {
+    // If this fails, the lease expires.
+    if let Err(error) = query(context, move |c| Box::pin(webhook_leases::release(c, id, lease))).await {
         tracing::warn!(webhook = %id, error = error_chain(&error), "cannot give the lease of a webhook back");
     }
 }
@@ -71,16 +73,16 @@ pub async fn deliver_pending(context: &DeliveryContext, id: WebhookId) {
 async fn deliver(context: &DeliveryContext, mut webhook: WebhookRow, lease: LeaseId) -> Result<(), StoreError> {
     let began = Instant::now();
     loop {
-        let right = WebhookLease { id: webhook.id, lease, turn: webhook.turn };
+        let lease_held = WebhookLease { id: webhook.id, lease, turn: webhook.turn };
         let read_at = Instant::now();
-        match batch(context, &webhook).await? {
-            PendingEvents::Nothing(cursor) => {
-                save(context, right, cursor, false).await?;
+        match read_pending(context, &webhook).await? {
+            PendingEvents::None(cursor) => {
+                save_cursor(context, lease_held, cursor, false).await?;
                 return Ok(());
             }
-            PendingEvents::Dead(judgement) => return pause(context, right, judgement).await,
+            PendingEvents::Unresumable(status) => return pause(context, lease_held, status).await,
             PendingEvents::Events(events) => {
-                if post_all(context, &webhook, right, events, read_at).await? == RunStep::End {
+                if post_all(context, &webhook, lease_held, events, read_at).await? == RunStep::End {
                     return Ok(());
                 }
             }
@@ -88,7 +90,7 @@ async fn deliver(context: &DeliveryContext, mut webhook: WebhookRow, lease: Leas
         if began.elapsed() > MAX_RUN_TIME || context.shutdown.is_requested() {
             return Ok(());
         }
-        match ask(context, move |c| Box::pin(webhook_leases::renew(c, right, DELIVERY_LEASE))).await? {
+        match query(context, move |c| Box::pin(webhook_leases::renew(c, lease_held, DELIVERY_LEASE))).await? {
             Some(now) => webhook = now,
             None => return Ok(()),
         }
@@ -99,13 +101,13 @@ async fn deliver(context: &DeliveryContext, mut webhook: WebhookRow, lease: Leas
 async fn post_all(
     context: &DeliveryContext,
     webhook: &WebhookRow,
-    right: WebhookLease,
+    lease_held: WebhookLease,
     events: Vec<Event>,
     read_at: Instant,
 ) -> Result<RunStep, StoreError> {
     let (mut passed, mut failures) = (None, webhook.attempts);
     for (index, event) in events.into_iter().enumerate() {
-        // However slow the database is, the first is as fresh as can be.
+        // The first event is posted however slow the database was: reading it again would not make it fresher.
         if index > 0 && read_at.elapsed() > MAX_EVENT_AGE || context.shutdown.is_requested() {
             break;
         }
@@ -118,19 +120,19 @@ async fn post_all(
             None => return Ok(RunStep::End),
             Some(Ok(())) => {
                 (passed, failures) = (None, 0);
-                if !save(context, right, cursor, true).await? {
+                if !save_cursor(context, lease_held, cursor, true).await? {
                     return Ok(RunStep::End);
                 }
             }
             Some(Err(failure)) => {
-                note(context, right, failures, &failure).await?;
+                record_failure(context, lease_held, failures, &failure).await?;
                 return Ok(RunStep::End);
             }
         }
     }
     match passed {
-        Some(cursor) if !save(context, right, cursor, false).await? => Ok(RunStep::End),
-        _ => Ok(RunStep::On),
+        Some(cursor) if !save_cursor(context, lease_held, cursor, false).await? => Ok(RunStep::End),
+        _ => Ok(RunStep::Continue),
     }
 }
 
@@ -140,7 +142,7 @@ fn is_wanted(webhook: &WebhookRow, event: &Event) -> bool {
 
 /// Posts one event; `None` when the server shuts down before the target has answered.
 async fn post(context: &DeliveryContext, webhook: &WebhookRow, event: Event) -> Option<Result<(), WebhookPostError>> {
-    // The same at each attempt, and another in another history of the log.
+    // The same at each attempt, and different in another history of the log.
     let id = format!("{}_{}", webhook.id, event.cursor());
     let encoded = Encoded::new(Arc::new(event));
     let posting = context.sender.post(webhook, &id, Bytes::copy_from_slice(encoded.json()));
@@ -151,83 +153,88 @@ async fn post(context: &DeliveryContext, webhook: &WebhookRow, event: Event) -> 
     }
 }
 
-async fn batch(context: &DeliveryContext, webhook: &WebhookRow) -> Result<PendingEvents, StoreError> {
+async fn read_pending(context: &DeliveryContext, webhook: &WebhookRow) -> Result<PendingEvents, StoreError> {
     let (owner, only) = (webhook.owner, webhook.conversation);
     let cursor = Cursor { epoch: webhook.epoch, position: webhook.position };
-    ask(context, move |connection| {
+    query(context, move |connection| {
         Box::pin(async move {
             let state = epoch::load(connection, cursor.position).await?;
             match state.check(cursor) {
                 CursorStatus::Valid => {}
-                judgement => return Ok(PendingEvents::Dead(judgement)),
+                status => return Ok(PendingEvents::Unresumable(status)),
             }
             let span = MissedRange { after: cursor.position, upto: state.head().position, only };
             let positions = read::missed_positions(connection, owner, span, MAX_PAGE_EVENTS).await?;
             let events = read::events_page(connection, &positions).await?;
-            // Asked afterwards: retention tells what it will drop before it drops anything.
+            // Checked after the read: retention announces what it will drop before it drops anything.
             if cursor.position < epoch::oldest_position(connection).await?.previous() {
-                return Ok(PendingEvents::Dead(CursorStatus::Expired));
+                return Ok(PendingEvents::Unresumable(CursorStatus::Expired));
             }
-            Ok(if positions.is_empty() { PendingEvents::Nothing(state.head()) } else { PendingEvents::Events(events) })
+            Ok(if positions.is_empty() { PendingEvents::None(state.head()) } else { PendingEvents::Events(events) })
         })
     })
     .await
 }
 
-async fn save(context: &DeliveryContext, right: WebhookLease, cursor: Cursor, taken: bool) -> Result<bool, StoreError> {
+async fn save_cursor(
+    context: &DeliveryContext,
+    lease_held: WebhookLease,
+    cursor: Cursor,
+    taken: bool,
+) -> Result<bool, StoreError> {
     let place = (cursor.epoch, cursor.position);
-    ask(context, move |c| Box::pin(webhook_leases::save(c, right, place, taken, DELIVERY_LEASE))).await
+    query(context, move |c| Box::pin(webhook_leases::save(c, lease_held, place, taken, DELIVERY_LEASE))).await
 }
 
-/// Notes that a target refused an event, after so many failures in a row.
-async fn note(
+/// Stores that a target did not take an event, after `failures` failures in a row.
+async fn record_failure(
     context: &DeliveryContext,
-    right: WebhookLease,
+    lease_held: WebhookLease,
     failures: i32,
     failure: &WebhookPostError,
 ) -> Result<(), StoreError> {
     let failures = u32::try_from(failures).unwrap_or(0).saturating_add(1);
     let wait = backoff::wait(failures, failure.retry_after);
     let patience = if failure.gone { Duration::ZERO } else { backoff::PAUSE_AFTER };
-    tracing::info!(webhook = %right.id, failures, wait_s = wait.as_secs(), error = failure.text, "a webhook failed");
-    fail(context, right, failure.text.clone(), wait, patience).await
+    tracing::info!(webhook = %lease_held.id, failures, wait_s = wait.as_secs(), error = failure.text, "a webhook failed");
+    fail(context, lease_held, failure.text.clone(), wait, patience).await
 }
 
-/// Leaves a webhook alone whose cursor leads nowhere.
-async fn pause(context: &DeliveryContext, right: WebhookLease, judgement: CursorStatus) -> Result<(), StoreError> {
-    let error = match judgement {
+/// Pauses a webhook whose cursor the log cannot go on from.
+async fn pause(context: &DeliveryContext, lease_held: WebhookLease, status: CursorStatus) -> Result<(), StoreError> {
+    let error = match status {
         CursorStatus::Expired => {
             "events after the cursor are no longer kept: replay from `start`, `now` or a later cursor"
         }
         _ => "the log does not have the history of the cursor: replay from `start`, `now` or a good cursor",
     };
-    fail(context, right, error.into(), Duration::ZERO, Duration::ZERO).await
+    fail(context, lease_held, error.into(), Duration::ZERO, Duration::ZERO).await
 }
 
 async fn fail(
     context: &DeliveryContext,
-    right: WebhookLease,
+    lease_held: WebhookLease,
     error: String,
     wait: Duration,
     patience: Duration,
 ) -> Result<(), StoreError> {
-    let state = ask(context, move |connection| {
+    let state = query(context, move |connection| {
         Box::pin(async move {
             let failure = DeliveryFailure { error: &error, wait, patience };
-            webhook_leases::fail(connection, right, &failure).await
+            webhook_leases::fail(connection, lease_held, &failure).await
         })
     })
     .await?;
     if state == Some(WebhookState::Paused) {
-        tracing::warn!(webhook = %right.id, "a webhook is paused");
+        tracing::warn!(webhook = %lease_held.id, "a webhook is paused");
     }
     Ok(())
 }
 
-/// Asks PostgreSQL, not for longer than it may take.
-async fn ask<T>(
+/// Runs a query with the usual time limit.
+async fn query<T>(
     context: &DeliveryContext,
-    question: impl for<'a> FnOnce(&'a mut Connection) -> BoxFuture<'a, Result<T, StoreError>>,
+    statement: impl for<'a> FnOnce(&'a mut Connection) -> BoxFuture<'a, Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    context.pool.ask(async |connection| question(connection).await).await
+    context.pool.ask(async |connection| statement(connection).await).await
 }

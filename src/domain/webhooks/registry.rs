@@ -1,4 +1,4 @@
-//! Webhooks as their owners see them: making, listing, changing, replaying.
+//! Webhooks as their owners manage them: creating, listing, changing, replaying, deleting.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::auth::secrets::random_bytes;
@@ -19,19 +19,19 @@ use crate::wire::FieldError;
 use diesel_async::AsyncConnection;
 use uuid::Uuid;
 
-/// Most webhooks of a user.
+/// Webhooks of one user.
 const MAX_WEBHOOKS: i64 = 50;
-/// Most types that a webhook names: more than there are.
+/// Event types that a webhook may name: more than there are.
 const MAX_WEBHOOK_TYPES: usize = 50;
 
-/// A webhook that somebody wants to have.
+/// A webhook that is to be created.
 pub struct WebhookDraft {
     pub url: String,
     pub conversation: Option<ConversationId>,
     pub types: Option<Vec<String>>,
 }
 
-/// What of a webhook is to be changed.
+/// Changes of a webhook; what is not given stays as it is.
 #[derive(Default)]
 pub struct WebhookPatch {
     pub url: Option<String>,
@@ -40,14 +40,14 @@ pub struct WebhookPatch {
     pub state: Option<WebhookState>,
 }
 
-/// A webhook, and its secret where it was made just now.
+/// A webhook; with its secret if it was created just now.
 pub struct RegisteredWebhook {
     pub webhook: WebhookRow,
     pub secret: Option<String>,
 }
 
 impl Domain {
-    /// Makes a webhook of the caller, which begins at the head of the log.
+    /// Creates a webhook of the caller, which begins at the head of the log.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`] for a conversation that the caller never was in, and those of keys.
@@ -63,7 +63,7 @@ impl Domain {
         {
             return Ok(replayed(webhook));
         }
-        // It may take a while, and holds no connection.
+        // Resolving the name may take long, so no connection is held meanwhile.
         self.check_target(&wanted.url).await?;
         check_types(wanted.types.as_deref())?;
         let mut connection = self.connection().await?;
@@ -102,9 +102,6 @@ impl Domain {
     }
 
     /// The caller's webhooks after one of them, by id; answers whether there are more.
-    ///
-    /// # Errors
-    /// [`crate::store::StoreError`].
     pub async fn list_webhooks(
         &self,
         caller: &Caller,
@@ -166,7 +163,7 @@ impl Domain {
         put.ok_or(Error::NotFound)
     }
 
-    /// Forgets one of the caller's webhooks.
+    /// Deletes one of the caller's webhooks.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -188,7 +185,7 @@ fn replayed(webhook: WebhookRow) -> Created<RegisteredWebhook> {
     Created { thing: RegisteredWebhook { webhook, secret: None }, created: true, replayed: true }
 }
 
-/// What an earlier request with this key made.
+/// The webhook that an earlier request with this key created.
 async fn repeated(connection: &mut Connection, key: &WriteKey) -> Result<Option<WebhookRow>, Error> {
     let found = webhooks::by_id(connection, WebhookId(key.id.0)).await?;
     check_row(connection, key, found, |webhook| (webhook.owner, &webhook.mac)).await

@@ -18,28 +18,29 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-/// How often a node looks by itself.
+/// How often a node looks without a wake-up.
 const SCHEDULE_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// The least time between two looks: events that come one by one are found together.
+/// The shortest time between two looks, so that events that come one by one are found together.
 const MIN_SCHEDULE_INTERVAL: Duration = Duration::from_millis(100);
-/// A look is followed by a rest this many times as long, so that looking takes a fifth of one connection.
+/// After a look, the scheduler rests this many times as long as it took, so that looking takes a fifth of one
+/// connection.
 const SCHEDULE_REST_FACTOR: u32 = 4;
 /// The longest rest, also while PostgreSQL is away.
 const MAX_SCHEDULE_REST: Duration = Duration::from_secs(5);
 /// How long one look may take, in all its queries: many webhooks take many.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
-/// Webhooks that are read at once.
+/// Webhooks that are read in one query.
 const WEBHOOKS_PER_PAGE: i64 = 500;
-/// How far behind the head a webhook is left that has nothing to deliver,
+/// How many positions behind the head the cursor of a webhook without pending events may stay,
 const MAX_IDLE_LAG: i64 = 1_000;
-/// and for how long: what is retired from the log meanwhile would look like something that it has missed.
+/// and for how long: otherwise retention would drop events after the cursor, as if the webhook had missed them.
 const MAX_IDLE_LAG_TIME: Duration = Duration::from_secs(60);
-/// Runs of a node. Each waits most of the time, for a target.
+/// Runs of a node at the same time. Each waits for a target most of the time.
 const MAX_RUNS: usize = 64;
-/// Runs of one owner, whose targets may all be slow.
+/// Runs of one owner at the same time: all their targets may be slow.
 const MAX_RUNS_PER_OWNER: usize = 8;
 
-/// Starts to deliver webhooks, until the server shuts down. `pool` is for nothing else.
+/// Starts to deliver webhooks, until the server shuts down. `pool` must serve nothing else.
 ///
 /// # Errors
 /// TLS cannot be set up.
@@ -61,22 +62,21 @@ struct Scheduler {
     context: DeliveryContext,
     slots: Arc<Semaphore>,
     running: Mutex<HashMap<WebhookId, UserId>>,
-    /// A run has ended, and its place is free.
+    /// Notified when a run has ended and its slot is free.
     ended: Notify,
 }
 
 async fn follow(scheduler: Arc<Scheduler>, wakeups: Wakeups) {
     let mut head = wakeups.head();
-    let (mut known, mut passed) = (Position::ZERO, None);
+    let (mut known, mut skipped_at) = (Position::ZERO, None);
     loop {
         let began = Instant::now();
-        match look(&scheduler, &mut known, &mut passed).await {
-            Ok(found) => begin(&scheduler, found),
+        match find_due(&scheduler, &mut known, &mut skipped_at).await {
+            Ok(found) => start_runs(&scheduler, found),
             Err(error) => tracing::warn!(error = error_chain(&error), "cannot look for webhooks to deliver"),
         }
         tokio::time::sleep((began.elapsed() * SCHEDULE_REST_FACTOR).clamp(MIN_SCHEDULE_INTERVAL, MAX_SCHEDULE_REST))
             .await;
-        // Woken or not, it looks.
         tokio::select! {
             () = wait_for_wakeup(&mut head, SCHEDULE_POLL_INTERVAL) => {}
             () = scheduler.ended.notified() => {}
@@ -84,13 +84,13 @@ async fn follow(scheduler: Arc<Scheduler>, wakeups: Wakeups) {
     }
 }
 
-/// Finds the webhooks that have something to deliver, those that wait longest first.
-async fn look(
+/// Finds the webhooks that have pending events, those that wait longest first.
+async fn find_due(
     scheduler: &Scheduler,
     known: &mut Position,
-    passed: &mut Option<Instant>,
+    skipped_at: &mut Option<Instant>,
 ) -> Result<Vec<DueWebhook>, StoreError> {
-    let all = passed.is_none_or(|at| at.elapsed() > MAX_IDLE_LAG_TIME);
+    let all = skipped_at.is_none_or(|at| at.elapsed() > MAX_IDLE_LAG_TIME);
     let behind = if all { 0 } else { MAX_IDLE_LAG };
     let mut found = Vec::new();
     let mut after = WebhookId(Uuid::nil());
@@ -103,9 +103,11 @@ async fn look(
             let Some(last) = due.last() else { break };
             after = last.id;
             let interests: Vec<_> = due.iter().map(interest).collect();
-            let news = read::have_missed(connection, &interests, head.position).await?;
-            let (busy, idle): (Vec<_>, Vec<_>) =
-                due.into_iter().zip(news).partition(|(due, news)| *news || !is_good(&state, due));
+            let has_pending = read::have_missed(connection, &interests, head.position).await?;
+            let (busy, idle): (Vec<_>, Vec<_>) = due
+                .into_iter()
+                .zip(has_pending)
+                .partition(|(due, has_pending)| *has_pending || !is_resumable(&state, due));
             found.extend(busy.into_iter().map(|(due, _)| due));
             let idle = idle.into_iter().map(|(due, _)| due);
             let left: Vec<_> = idle.filter(|due| head.position.0 - due.position.0 > behind).collect();
@@ -117,7 +119,7 @@ async fn look(
     });
     looking.await?;
     if all {
-        *passed = Some(Instant::now());
+        *skipped_at = Some(Instant::now());
     }
     found.sort_by_key(|due| due.since);
     Ok(found)
@@ -127,16 +129,16 @@ fn interest(due: &DueWebhook) -> MissedQuery {
     MissedQuery { user: due.owner, after: due.position, only: due.conversation }
 }
 
-fn is_good(state: &EpochHistory, due: &DueWebhook) -> bool {
+fn is_resumable(state: &EpochHistory, due: &DueWebhook) -> bool {
     state.check(Cursor { epoch: due.epoch, position: due.position }) == CursorStatus::Valid
 }
 
-fn begin(scheduler: &Arc<Scheduler>, found: Vec<DueWebhook>) {
+fn start_runs(scheduler: &Arc<Scheduler>, found: Vec<DueWebhook>) {
     for due in found {
         let Ok(permit) = scheduler.slots.clone().try_acquire_owned() else { return };
         if let Some(slot) = RunSlot::take(scheduler, &due, permit) {
             let scheduler = scheduler.clone();
-            // It ends by itself soon after shutdown begins, and gives its lease back.
+            // A run ends soon after shutdown begins, and releases its lease.
             scheduler.context.shutdown.clone().spawn_to_completion(async move {
                 deliver_pending(&scheduler.context, due.id).await;
                 drop(slot);
@@ -145,7 +147,7 @@ fn begin(scheduler: &Arc<Scheduler>, found: Vec<DueWebhook>) {
     }
 }
 
-/// A run's place among all runs, and among those of its owner.
+/// The slot of a run among all runs, and among those of its owner.
 struct RunSlot {
     scheduler: Arc<Scheduler>,
     id: WebhookId,

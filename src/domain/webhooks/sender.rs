@@ -1,4 +1,4 @@
-//! Posting one event to one target, and what came of it.
+//! Posting one event to one target.
 
 use crate::domain::webhooks::resolver::NoPublicAddress;
 use crate::domain::webhooks::target::TargetPolicy;
@@ -20,9 +20,9 @@ use std::time::Duration;
 const TARGET_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an attempt may take in all.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long an answer is read that is thrown away: only so that its connection can serve the next event.
+/// How long the body of an answer is read: only so that its connection can be used for the next event.
 const TARGET_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-/// Bytes of an answer that are read at most.
+/// Bytes of such a body that are read.
 const MAX_DRAINED_BYTES: usize = 64 * 1024;
 /// How long a connection is kept for the next event.
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ pub struct WebhookSender {
     client: Client,
 }
 
-/// Why nothing can be posted at all.
+/// Why the sender cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookSetupError {
     #[error("TLS cannot be set up")]
@@ -43,18 +43,18 @@ pub enum WebhookSetupError {
     Client(#[from] reqwest::Error),
 }
 
-/// Why a target does not have an event.
+/// Why an event was not delivered.
 #[derive(Debug, PartialEq, Eq)]
 pub struct WebhookPostError {
-    /// For the owner; without the address and without anything that the target said.
+    /// For the owner of the webhook. It holds neither the address nor anything that the target answered.
     pub text: String,
-    /// The target wants no more.
+    /// The target answered 410: it wants no more events.
     pub gone: bool,
     pub retry_after: Option<Duration>,
 }
 
 impl WebhookSender {
-    /// Makes the client, which follows no redirect, asks no proxy, and resolves names by our own rules.
+    /// Makes the HTTP client: it follows no redirect, uses no proxy, and resolves names by the policy of targets.
     ///
     /// # Errors
     /// TLS cannot be set up.
@@ -76,7 +76,7 @@ impl WebhookSender {
     /// Posts an event under an id that stays the same at each attempt.
     ///
     /// # Errors
-    /// [`DeliveryFailure`]: the target does not have it, or did not say so.
+    /// [`WebhookPostError`]: the target did not take the event, or did not say so.
     pub async fn post(&self, webhook: &WebhookRow, id: &str, body: Bytes) -> Result<(), WebhookPostError> {
         let url = self.targets.read(&webhook.url).map_err(|fault| failure(format!("the address {fault}")))?;
         let now = Utc::now();
@@ -97,8 +97,8 @@ impl WebhookSender {
     }
 }
 
-/// TLS by the system's certificates. Where there are none, which a server that posts nothing may do without, no target
-/// of https can be trusted.
+/// TLS with the system's root certificates. A system without any can still run the server, but no https target is
+/// trusted.
 fn tls() -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -110,7 +110,7 @@ async fn check_response(response: Response) -> Result<(), WebhookPostError> {
     let status = response.status();
     let asked =
         response.headers().get(RETRY_AFTER).and_then(|value| backoff::retry_after(value.to_str().ok()?, Utc::now()));
-    // What counts is the status. The rest may be endless.
+    // Only the status counts. The body may be endless.
     let _ = tokio::time::timeout(TARGET_DRAIN_TIMEOUT, drain(response)).await;
     if status.is_success() {
         return Ok(());
@@ -134,7 +134,7 @@ fn failure(text: String) -> WebhookPostError {
     WebhookPostError { text, gone: false, retry_after: None }
 }
 
-/// What went wrong, in our own words: those of the libraries may hold the address.
+/// What went wrong, in words of our own: those of the libraries may hold the address.
 fn describe(error: &reqwest::Error) -> String {
     let text = if has_cause::<NoPublicAddress>(error) {
         "the name has no address of the public internet"
@@ -150,9 +150,9 @@ fn describe(error: &reqwest::Error) -> String {
     text.into()
 }
 
-/// Whether an error is an `E`, or comes of one.
+/// Whether an error is an `E`, or has one among its causes.
 fn has_cause<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
-    // What an I/O error wraps is not its source.
+    // An I/O error does not report the error that it wraps as its source.
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<E>() || wrapped.is_some_and(|cause| has_cause::<E>(cause)) || error.source().is_some_and(has_cause::<E>)
 }

@@ -1,4 +1,4 @@
-//! Signatures by which a target knows who posts, as Standard Webhooks has them.
+//! Signatures of deliveries, by the Standard Webhooks specification.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 /// What a secret begins with.
 const SECRET_PREFIX: &str = "whsec_";
 
-/// A secret as its owner gets it.
+/// Encodes a secret as its owner is given it.
 pub fn encode_secret(secret: &[u8]) -> String {
     format!("{SECRET_PREFIX}{}", STANDARD.encode(secret))
 }

@@ -1,4 +1,4 @@
-//! What a webhook may be pointed at. Judged when it is registered, and again at each delivery.
+//! Which URLs a webhook may have. They are checked when it is registered, and again at each delivery.
 
 use crate::config::Switch;
 use crate::domain::webhooks::address::is_public;
@@ -7,14 +7,14 @@ use reqwest::Url;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Bytes of an address.
+/// Bytes of a URL.
 const MAX_URL_BYTES: usize = 2_048;
-/// Ports of the public internet that answer HTTP; behind others are databases and mail servers.
+/// Ports that public targets may have. Other ports may be those of databases and mail servers.
 const PUBLIC_PORTS: [u16; 4] = [80, 443, 8080, 8443];
 /// How long a name may take to be resolved while somebody waits for the answer.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Which targets are taken. Cheap to clone.
+/// Which targets are accepted. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TargetPolicy {
     /// Knows whether targets may be private, and then on any port.
@@ -32,12 +32,12 @@ impl TargetPolicy {
         &self.resolver
     }
 
-    /// Reads the address of a target; says what is wrong with it otherwise.
+    /// Parses and checks the URL of a target; the error says what is wrong with it.
     pub fn read(&self, text: &str) -> Result<Url, &'static str> {
         if text.len() > MAX_URL_BYTES {
             return Err("has more than 2048 bytes");
         }
-        // The parser would drop or escape them.
+        // The URL parser would drop or escape them.
         if text.chars().any(|character| character.is_control() || character.is_whitespace()) {
             return Err("has spaces or control characters");
         }
@@ -63,14 +63,14 @@ impl TargetPolicy {
         }
     }
 
-    /// Checks that a public address stands behind the name of a target, if it is a name.
+    /// Resolves the name of a target, and checks that it has a public address. Nothing is to be done for an address.
     pub async fn look_up(&self, url: &Url) -> Result<(), &'static str> {
         match host(url) {
             Some(TargetHost::Name(name)) if !self.resolver.allows_private() => {
                 let lookup = self.resolver.lookup(name.to_owned());
                 match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {
                     Ok(Ok(_)) => Ok(()),
-                    // One answer for all, so that nobody learns which names there are behind this server.
+                    // The same error for all causes, so that nobody learns which internal names exist.
                     _ => Err("is a name that no address of the public internet stands behind"),
                 }
             }
@@ -79,13 +79,13 @@ impl TargetPolicy {
     }
 }
 
-/// What a target is called by.
+/// The host of a target.
 enum TargetHost<'a> {
     Address(IpAddr),
     Name(&'a str),
 }
 
-/// The host as the parser has it, which knows all the ways to spell an IPv4 address.
+/// The host as the URL parser reads it, which knows all spellings of an IPv4 address.
 fn host(url: &Url) -> Option<TargetHost<'_>> {
     let text = url.host_str().filter(|text| !text.is_empty())?;
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);

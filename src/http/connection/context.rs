@@ -1,4 +1,4 @@
-//! What a connection needs besides its socket.
+//! The state of a connection besides its socket.
 
 use crate::http::middleware::stack::HttpService;
 use crate::shutdown::Shutdown;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// What all connections share.
+/// The state that all connections share.
 pub struct ServerContext {
     pub service: HttpService,
     pub shutdown: Shutdown,

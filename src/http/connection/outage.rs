@@ -1,4 +1,4 @@
-//! What is done and said while connections cannot be accepted.
+//! Backoff and log lines while connections cannot be accepted.
 
 use std::time::Duration;
 use tokio::time::Instant;

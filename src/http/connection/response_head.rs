@@ -28,7 +28,7 @@ impl ResponseHead {
         text.into()
     }
 
-    /// What must be kept while a poll waits, in as few bytes as possible.
+    /// The part that must be kept while a poll waits, in as few bytes as possible.
     pub fn deferred(mut self) -> DeferredHead {
         let id = self.0.remove(X_REQUEST_ID).and_then(|id| Some(id.to_str().ok()?.into())).unwrap_or_default();
         for name in COMMON_HEADERS.iter().map(|(name, _)| name).chain([&CONTENT_TYPE]) {

@@ -18,11 +18,11 @@ pub const MAX_LIST_BODY_BYTES: usize = 1024 * 1024;
 /// How long the rest of a refused body is read.
 const REFUSED_BODY_LINGER: Duration = Duration::from_secs(5);
 
-/// What a body says that it is.
+/// The media type of a body, as its `Content-Type` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyMediaType {
     Json,
-    /// What bare `curl -d` says, whatever it sends.
+    /// Bare `curl -d` says so, whatever it sends.
     Form,
     Text,
     None,
@@ -96,8 +96,8 @@ impl BodyReader {
         }
     }
 
-    /// Reads what is left of a body that was refused, as far as it comes soon: a connection that is closed while the
-    /// client writes would take the refusal with it.
+    /// Reads the rest of a body that was refused, for a limited time: if the connection closed while the client writes,
+    /// its reset would overtake the refusal.
     pub async fn drain(mut self) {
         let reading = async { while let Some(Ok(_)) = self.body.frame().await {} };
         // What has not arrived by then stays unread.

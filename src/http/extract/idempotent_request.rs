@@ -1,4 +1,4 @@
-//! `Idempotency-Key`, and what a request with one is compared by.
+//! `Idempotency-Key`, and the parts of a request that a repeat must have in common.
 
 use crate::domain::RequestIdentity;
 use crate::http::respond::problem::{Problem, malformed};

@@ -33,7 +33,7 @@ impl<T: DeserializeOwned, S: Sync, const MAX_BYTES: usize> FromRequest<S> for Js
 /// Reads a JSON text; an empty one is an empty object.
 ///
 /// # Errors
-/// 400 for what cannot be read, 422 for text that no string here may hold.
+/// 400 for what cannot be read, 422 for U+0000 and lone surrogates.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     let text = std::str::from_utf8(bytes).map_err(|_| Problem::new(ProblemCode::Malformed, "the body is not UTF-8"))?;

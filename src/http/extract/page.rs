@@ -28,7 +28,7 @@ impl PageParams {
     /// Reads them for a list whose pages go on from `T`.
     ///
     /// # Errors
-    /// 400 for a limit out of range, and a `page` that no answer of this list told.
+    /// 400 for a limit out of range, and a `page` that is no `next` of this list.
     pub fn read<T: DeserializeOwned>(self) -> Result<PageRequest<T>, Problem> {
         PageRequest::read(self.page.as_deref(), self.limit)
     }
@@ -41,7 +41,7 @@ pub struct PageRequest<T> {
     pub limit: usize,
 }
 
-/// What is encoded in `page`.
+/// The content of a page token.
 #[derive(Serialize, Deserialize)]
 struct PageTokenWithLimit<T> {
     #[serde(flatten)]
@@ -53,7 +53,7 @@ impl<T: DeserializeOwned> PageRequest<T> {
     /// Reads `page` and `limit`; a `limit` that is given wins over the one that `page` keeps.
     ///
     /// # Errors
-    /// 400 for a limit out of range, and a `page` that no answer of this list told.
+    /// 400 for a limit out of range, and a `page` that is no `next` of this list.
     pub fn read(page: Option<&str>, limit: Option<usize>) -> Result<Self, Problem> {
         let decoded: Option<PageTokenWithLimit<T>> = page.map(page_token::decode).transpose()?;
         let limit = limit.or(decoded.as_ref().map(|decoded| decoded.limit));

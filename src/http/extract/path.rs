@@ -11,7 +11,7 @@ pub struct PathParam<T>(pub T);
 /// The two parameters of a path.
 pub struct PathParams<A, B>(pub A, pub B);
 
-/// What can stand in a path.
+/// A value of a path parameter.
 pub trait PathValue: Sized {
     /// Reads it.
     fn read(text: &str) -> Option<Self>;

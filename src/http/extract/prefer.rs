@@ -7,7 +7,7 @@ use std::convert::Infallible;
 /// Seconds that a request may wait: most proxies give up after a minute.
 pub const MAX_WAIT_S: usize = 55;
 
-/// `Prefer: wait=N` (RFC 7240), in seconds, clamped. What cannot be read is no preference.
+/// `Prefer: wait=N` (RFC 7240), in seconds, clamped. A value that cannot be read counts as none.
 pub struct PreferWait(pub Option<usize>);
 
 impl<S: Sync> FromRequestParts<S> for PreferWait {

@@ -39,7 +39,7 @@ pub struct RateLimitStatus {
     /// Seconds in which an empty bucket fills.
     pub window: u32,
     pub remaining: u32,
-    /// Seconds until a request is taken again; 0 while there are some left.
+    /// Seconds until the next request is accepted; 0 while some are left.
     pub wait: u64,
 }
 

@@ -6,11 +6,11 @@ use crate::ids::UserId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// UploadSlots of one user at once, on one node: what apps that send an album do.
+/// Uploads of one user at once, on one node: as many as apps start that send an album.
 const MAX_UPLOADS_PER_USER: usize = 4;
 /// UploadSlots of all users at once, on one node: 640 MiB.
 const MAX_UPLOADS: usize = 64;
-/// Seconds after which it is worth to try again: some uploads have ended by then.
+/// `Retry-After` of a refused upload: by then, some uploads have ended.
 const UPLOAD_RETRY_AFTER_S: u64 = 5;
 
 /// The uploads that are under way on a node.

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use http_body_util::Either;
 use hyper::body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,20 +9,37 @@ use tower::BoxError;
 use tower_http::body::UnsyncBoxBody;
 use tower_http::compression::CompressionBody;
 
-/// The body that the layers make of the router's.
-pub type LayeredBody = CompressionBody<UnsyncBoxBody<Bytes, BoxError>>;
+/// The router's body, as it leaves the layer that catches panics.
+pub type RouterBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// A body from the layers, or the document of a refusal. A type of its own, because the future of a connection whose body
-/// names `dyn Error` cannot be spawned (rust-lang/rust#102211).
-pub struct ResponseBody(Either<LayeredBody, Body>);
+/// A body of three words, whatever it holds: responses are moved from layer to layer, and hyper keeps room for one in each
+/// connection. A type of its own, because the future of a connection whose body names `dyn Error` cannot be spawned
+/// (rust-lang/rust#102211).
+pub struct ResponseBody(BodyKind);
+
+enum BodyKind {
+    Router(RouterBody),
+    /// Boxed: the encoders have kilobytes of state.
+    Compressed(Pin<Box<CompressionBody<RouterBody>>>),
+    /// Of a refusal.
+    Document(Body),
+}
 
 impl ResponseBody {
-    pub fn layered(body: LayeredBody) -> Self {
-        Self(Either::Left(body))
+    /// Takes what the compression layer made: `is_compressed` or not.
+    pub fn of_compression(body: CompressionBody<RouterBody>, is_compressed: bool) -> Self {
+        Self(if is_compressed { BodyKind::Compressed(Box::pin(body)) } else { BodyKind::Router(body.into_inner()) })
     }
 
-    pub fn document(body: Body) -> Self {
-        Self(Either::Right(body))
+    /// Takes the document of a refusal.
+    pub fn of_document(body: Body) -> Self {
+        Self(BodyKind::Document(body))
+    }
+}
+
+impl Default for ResponseBody {
+    fn default() -> Self {
+        Self(BodyKind::Router(RouterBody::default()))
     }
 }
 
@@ -35,15 +51,26 @@ impl hyper::body::Body for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.0).poll_frame(context);
-        frame.map(|frame| frame.map(|frame| frame.map_err(axum::Error::new)))
+        match &mut self.0 {
+            BodyKind::Router(body) => Pin::new(body).poll_frame(context).map_err(axum::Error::new),
+            BodyKind::Compressed(body) => body.as_mut().poll_frame(context).map_err(axum::Error::new),
+            BodyKind::Document(body) => Pin::new(body).poll_frame(context),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        match &self.0 {
+            BodyKind::Router(body) => body.is_end_stream(),
+            BodyKind::Compressed(body) => body.is_end_stream(),
+            BodyKind::Document(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        match &self.0 {
+            BodyKind::Router(body) => body.size_hint(),
+            BodyKind::Compressed(body) => body.size_hint(),
+            BodyKind::Document(body) => body.size_hint(),
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::bounded_router::BoundedRouter;
 use super::browser_cors::{BrowserCors, BrowserCorsLayer};
-use super::compression::LargeJson;
+use super::compression::{CompressLargeJson, CompressLargeJsonLayer};
 use super::request_span::{RequestSpan, RequestSpanLayer};
-use super::response_body::{LayeredBody, ResponseBody};
+use super::response_body::ResponseBody;
 use crate::config::AllowedOrigins;
 use crate::http::limits::rate_limits::{RateLimitSlot, RateLimitStatus};
 use crate::http::respond::common_headers::{COMMON_HEADERS, X_REQUEST_ID};
@@ -20,7 +20,6 @@ use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue};
 use std::any::Any;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::catch_panic::{CatchPanic, CatchPanicLayer, ResponseForPanic};
-use tower_http::compression::{Compression, CompressionLayer, CompressionLevel};
 use tower_http::request_id::{
     MakeRequestId, PropagateRequestId, PropagateRequestIdLayer, RequestId, SetRequestId, SetRequestIdLayer,
 };
@@ -34,7 +33,7 @@ const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy")
 pub type HttpService =
     SetSensitiveRequestHeaders<SetRequestId<PropagateRequestId<RequestSpan<BrowserCors<CommonHeaders>>>, MakeUuidV7>>;
 
-type CommonHeaders = WithHeader<WithHeader<WithHeader<Compression<PanicSafeRouter, LargeJson>>>>;
+type CommonHeaders = WithHeader<WithHeader<WithHeader<CompressLargeJson<PanicSafeRouter>>>>;
 type WithHeader<S> = SetResponseHeader<S, HeaderValue>;
 type PanicSafeRouter = CatchPanic<BoundedRouter, PanicHandler>;
 
@@ -56,20 +55,20 @@ pub fn stack(router: Router, allowed_origins: &AllowedOrigins) -> HttpService {
         .layer(content_type_options)
         .layer(referrer_policy)
         .layer(frame_policy)
-        // JSON above 1 KiB is compressed. The fastest level: it halves JSON already, and others keep more memory a response.
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(LargeJson))
+        // JSON above 1 KiB is compressed.
+        .layer(CompressLargeJsonLayer)
         // A handler that panics is answered 500.
         .layer(CatchPanicLayer::custom(PanicHandler))
         // Heads that are too large are refused, and every request has its time.
         .service(BoundedRouter::new(router))
 }
 
-/// Answers a request. Around the layers stands what needs the request as well as the response, and what tower-http has no
-/// layer for: rate limit headers, the documents of refusals, and `no-store`.
+/// Answers a request. tower-http has no layer for what is done here around the others: rate limit headers, the documents of
+/// refusals, and `no-store`.
 pub async fn respond(service: HttpService, mut request: Request) -> Response<ResponseBody> {
-    // An id of the client's would be taken for ours.
+    // The layer would keep an id that the client sent.
     request.headers_mut().remove(X_REQUEST_ID);
-    // What is answered without a token is private, too: tokens, for one.
+    // Responses to requests without a token are private, too: some hold tokens.
     let private = request.uri().path().starts_with("/v1/");
     let slot = RateLimitSlot::default();
     request.extensions_mut().insert(slot.clone());
@@ -86,12 +85,12 @@ pub async fn respond(service: HttpService, mut request: Request) -> Response<Res
 }
 
 /// Puts the document of a refusal in the place of its body.
-fn documented(mut response: Response<LayeredBody>) -> Response<ResponseBody> {
+fn documented(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let id = response.headers().get(X_REQUEST_ID).cloned();
     let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
     match refusal_document(&mut response, id) {
-        Some(document) => document.map(ResponseBody::document),
-        None => response.map(ResponseBody::layered),
+        Some(document) => document.map(ResponseBody::of_document),
+        None => response,
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::{ContentBuilder, Object, OpenApi as Openapi, Ref, RefOr, Required, ResponseBuilder};
 
-/// Makes the text of the document, as it stands in `openapi/openapi.json`, of what the handlers say.
+/// Completes the document that the handlers make, and renders it as it is in `openapi/openapi.json`.
 ///
 /// # Panics
 /// Never: the document is JSON.
@@ -46,7 +46,7 @@ fn complete(operation: &mut Operation) {
     let mut parameters = operation.parameters.iter().flatten();
     let named = parameters.any(in_path);
     let receives = operation.tag_is("Receiving") && !has_body && operation.id_starts_with("get");
-    // A PUT names itself what it makes.
+    // The path of a PUT names what it creates.
     let puts = operation.id_starts_with("put");
     let creates = has_body && operation.responses.responses.contains_key("201") && secured && !puts;
     let common = [

@@ -1,4 +1,4 @@
-//! What stands above the operations: title, license, schemas of the stream, and security schemes.
+//! The document without its operations: title, license, schemas of the stream, and security schemes.
 
 use crate::wire::{End, EphemeralEvent, EventObject, ProblemDocument, Ready, Reset};
 use utoipa::openapi::OpenApi as Openapi;

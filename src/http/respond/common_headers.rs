@@ -4,7 +4,7 @@ use hyper::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_P
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What keeps browsers from doing more with a response than showing it.
+/// Keeps browsers from guessing media types, leaking URLs to other sites, and framing pages.
 pub const COMMON_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),

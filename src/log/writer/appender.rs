@@ -1,7 +1,7 @@
-use super::batch::AppendedBatch;
-use super::change::ApplyOutcome;
+use super::appended_batch::AppendedBatch;
+use super::changes::change::ApplyOutcome;
+use super::changes::pending::PendingChange;
 use super::error::AttemptError;
-use super::pending::PendingChange;
 use crate::ids::{Epoch, Position};
 use crate::log::event::NewEvent;
 use std::future::Future;

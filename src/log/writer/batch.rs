@@ -1,35 +1,13 @@
 use super::queue::QueuedSend;
-use crate::ids::{Epoch, Position, WriteId};
+use crate::ids::WriteId;
 use crate::log::event::NewEvent;
-use crate::store::Time;
 use std::collections::HashSet;
 
-/// The most events of one batch: more gain nothing and keep the others waiting.
+/// The most events of one batch. More gain nothing and make other nodes wait.
 const MAX_BATCH_EVENTS: usize = 1_000;
 
 /// The most bytes of payloads of one batch, but for a single event: the log's lock is held while they are written.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
-
-/// What became of one event of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AppendOutcome {
-    Appended(Position),
-    /// The same request was written before.
-    Known(Position),
-    /// Another request was written under this id.
-    Reused,
-    /// The id is somebody else's.
-    Taken,
-    NotMember,
-}
-
-/// A committed batch.
-#[derive(Clone, Debug)]
-pub struct AppendedBatch {
-    pub epoch: Epoch,
-    pub created_at: Time,
-    pub outcomes: Vec<AppendOutcome>,
-}
 
 /// Sends that go to PostgreSQL together. No id stands in it twice, so that each is compared with the log alone.
 #[derive(Default)]

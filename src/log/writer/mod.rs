@@ -7,15 +7,13 @@
 //! and nothing waits.
 
 pub(super) mod append;
+pub(super) mod appended_batch;
 pub(super) mod appender;
 pub(super) mod batch;
 mod capacity;
-pub(super) mod change;
+pub(super) mod changes;
 pub(super) mod commit_feed;
 pub(super) mod error;
-pub(super) mod function;
-pub(super) mod id_judgement;
-pub(super) mod pending;
 pub(super) mod queue;
 pub(super) mod reconnecting;
 pub(super) mod retry;

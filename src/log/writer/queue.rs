@@ -1,8 +1,8 @@
 use super::capacity::{QueueCapacity, QueueShare};
-use super::change::{Change, ChangeError, ChangeOutcome, QueuedChange};
+use super::changes::change::{Change, ChangeError, ChangeOutcome, QueuedChange};
+use super::changes::function::{FunctionChange, FunctionRejection, QueuedFunction};
+use super::changes::pending::PendingChange;
 use super::error::WriteError;
-use super::function::{FunctionChange, FunctionRejection, QueuedFunction};
-use super::pending::PendingChange;
 use crate::ids::Position;
 use crate::log::cursor::Cursor;
 use crate::log::event::{Event, NewEvent};

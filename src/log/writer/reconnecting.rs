@@ -1,9 +1,9 @@
 use super::append::{self, AppendContext};
+use super::appended_batch::{AppendOutcome, AppendedBatch};
 use super::appender::Appender;
-use super::batch::{AppendOutcome, AppendedBatch};
-use super::change::ApplyOutcome;
+use super::changes::change::ApplyOutcome;
+use super::changes::pending::PendingChange;
 use super::error::{AttemptError, AttemptFault};
-use super::pending::PendingChange;
 use super::session::{self, AppendSession};
 use crate::ids::{Epoch, Position};
 use crate::log::event::NewEvent;

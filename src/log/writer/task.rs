@@ -1,9 +1,10 @@
+use super::appended_batch::{AppendOutcome, AppendedBatch};
 use super::appender::Appender;
-use super::batch::{AppendOutcome, AppendedBatch, SendBatch};
-use super::change::ApplyOutcome;
+use super::batch::SendBatch;
+use super::changes::change::ApplyOutcome;
+use super::changes::pending::PendingChange;
 use super::commit_feed::{self, CommitFeed, CommitFeedSender, CommittedBatch};
 use super::error::{AttemptError, WriteError};
-use super::pending::PendingChange;
 use super::queue::{QueueEntry, QueuedSend, SendOutcome, Writer};
 use super::retry::RetryState;
 use crate::ids::Epoch;

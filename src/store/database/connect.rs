@@ -22,7 +22,7 @@ pub type Connection = diesel_async::AsyncPgConnection;
 /// How long it may take to reach one host, unless the URL says so.
 const HOST_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long it may take to open a connection, over all hosts: less than whoever borrows it waits.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(4_500);
+const OPEN_CONNECTION_TIMEOUT: Duration = Duration::from_millis(4_500);
 
 type Wire<S> = tokio_postgres::Connection<S, SqlStateStream<NegotiatedStream<S>>>;
 
@@ -109,7 +109,7 @@ pub async fn connect(url: &str) -> Result<(Client, Driver), StoreError> {
         }
     }
     let negotiator = take_over(&mut config).map_err(unreachable)?;
-    match tokio::time::timeout(CONNECT_TIMEOUT, connect_any(&config, negotiator)).await {
+    match tokio::time::timeout(OPEN_CONNECTION_TIMEOUT, connect_any(&config, negotiator)).await {
         Ok(connected) => connected.map_err(unreachable),
         Err(_) => Err(unreachable("no connection in time")),
     }

@@ -1,59 +1,58 @@
-use crate::store::database::error::StoreError;
+//! A query coalescer: callers that wait at the same time share one query.
+
+use super::error::StoreError;
 use std::future::Future;
 use tokio::sync::{mpsc, oneshot};
 
-/// Questions that are answered in rounds: those that wait together cost one query. Each round begins after all of its
-/// questions were asked, so what it answers is no older than any of them. Cheap to clone.
-pub struct DataLoader<Q, A>(mpsc::Sender<PendingLoad<Q, A>>);
+/// Loads the values of keys, many in one query. A query starts after all of its keys were asked for, so its answers are no
+/// older than any of the calls. Cheap to clone.
+pub struct DataLoader<K, V>(mpsc::Sender<PendingLoad<K, V>>);
 
-type PendingLoad<Q, A> = (Q, oneshot::Sender<Result<A, StoreError>>);
+type PendingLoad<K, V> = (K, oneshot::Sender<Result<V, StoreError>>);
 
-impl<Q, A> Clone for DataLoader<Q, A> {
+impl<K, V> Clone for DataLoader<K, V> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<Q: Send + 'static, A: Send + 'static> DataLoader<Q, A> {
-    /// Starts to answer, at most `most` questions in one round, of which there is one at a time. `round` answers each
-    /// question at its place. It ends when the last handle is dropped.
-    pub fn start<F>(most: usize, mut round: impl FnMut(Vec<Q>) -> F + Send + 'static) -> Self
+impl<K: Send + 'static, V: Send + 'static> DataLoader<K, V> {
+    /// Starts a task that runs `query`, one at a time, with at most `max_keys` keys. `query` returns the values in the order
+    /// of the keys. The task ends when the last handle is dropped.
+    pub fn start<F>(max_keys: usize, mut query: impl FnMut(Vec<K>) -> F + Send + 'static) -> Self
     where
-        F: Future<Output = Result<Vec<A>, StoreError>> + Send,
+        F: Future<Output = Result<Vec<V>, StoreError>> + Send,
     {
-        let (sender, mut asked) = mpsc::channel(most);
+        let (sender, mut asked) = mpsc::channel(max_keys);
         tokio::spawn(async move {
-            let mut waiting: Vec<PendingLoad<Q, A>> = Vec::new();
-            while asked.recv_many(&mut waiting, most).await > 0 {
-                let (questions, replies): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
-                reply(replies, round(questions).await);
+            let mut waiting: Vec<PendingLoad<K, V>> = Vec::new();
+            while asked.recv_many(&mut waiting, max_keys).await > 0 {
+                let (keys, replies): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
+                reply(replies, query(keys).await);
             }
         });
         Self(sender)
     }
 
-    /// Waits for the answer to a question.
+    /// Waits for the value of a key.
     ///
     /// # Errors
-    /// [`StoreError`], the same for the whole round.
-    pub async fn load(&self, question: Q) -> Result<A, StoreError> {
+    /// The error of the query, for each of its callers; [`StoreError::Unreachable`] if the task has panicked.
+    pub async fn load(&self, key: K) -> Result<V, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let asked = self.0.send((question, reply)).await.is_ok();
+        let asked = self.0.send((key, reply)).await.is_ok();
         match answer.await {
             Ok(answer) if asked => answer,
-            _ => Err(StoreError::Unreachable("nobody answers".into())),
+            _ => Err(StoreError::Unreachable("the loader has ended".into())),
         }
     }
 }
 
-fn reply<A>(replies: Vec<oneshot::Sender<Result<A, StoreError>>>, answers: Result<Vec<A>, StoreError>) {
+fn reply<V>(replies: Vec<oneshot::Sender<Result<V, StoreError>>>, answers: Result<Vec<V>, StoreError>) {
+    // A caller that is gone has dropped its receiver: then the reply is dropped too.
     match answers {
-        // Who asked may have given up.
         Ok(answers) => replies.into_iter().zip(answers).for_each(|(reply, answer)| drop(reply.send(Ok(answer)))),
-        Err(error) => {
-            let told = error.to_string();
-            replies.into_iter().for_each(|reply| drop(reply.send(Err(StoreError::Unreachable(told.clone().into())))));
-        }
+        Err(error) => replies.into_iter().for_each(|reply| drop(reply.send(Err(error.for_another_caller())))),
     }
 }
 

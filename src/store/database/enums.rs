@@ -1,4 +1,4 @@
-//! The closed sets of words that columns and JSON share.
+//! Enums that are text in the database and in JSON.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -18,14 +18,14 @@ macro_rules! text_enums {
         }
 
         impl $name {
-            /// The word as the database and JSON have it.
+            /// Returns the text of the database and of JSON.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$word => $text,)*
                 }
             }
 
-            /// Reads the word.
+            /// Reads the text of the database and of JSON.
             pub fn parse(text: &str) -> Option<Self> {
                 match text {
                     $($text => Some(Self::$word),)*

@@ -1,4 +1,5 @@
 use super::error_class::{ErrorClass, classify};
+use crate::telemetry::error_chain;
 use diesel::result::Error;
 
 /// Why a query has no answer.
@@ -23,6 +24,17 @@ pub enum StoreError {
     /// The schema could not be brought up or down.
     #[error("migration failed")]
     Migration(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Makes an error for another caller of the same query: a refused query stays one, and the text says why.
+    pub fn for_another_caller(&self) -> Self {
+        let text = error_chain(self);
+        match self {
+            Self::Query(_) => Self::Query(Error::QueryBuilderError(text.into())),
+            _ => Self::Unreachable(text.into()),
+        }
+    }
 }
 
 impl From<Error> for StoreError {

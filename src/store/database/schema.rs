@@ -1,5 +1,5 @@
-//! The tables, as the migrations leave them. Those of the log are read and written by `log` alone;
-//! `webhooks` has more columns than diesel's tuples, and its queries are written by hand.
+//! The tables as diesel sees them. Tables of the log are missing, because only `log` uses them. `webhooks` is missing, because
+//! it has more columns than diesel's tuples; its queries are written by hand.
 
 diesel::table! {
     users (id) {

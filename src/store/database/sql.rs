@@ -1,4 +1,4 @@
-//! Hand-written queries that are prepared once a connection, unlike diesel's `sql_query`.
+//! Hand-written SQL with bound values. Unlike diesel's `sql_query`, it is prepared once a connection.
 
 use diesel::expression::{AsExpression, Expression};
 use diesel::pg::Pg;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// A time, as PostgreSQL stores it.
 pub type Time = chrono::DateTime<chrono::Utc>;
 
-/// SQL text with values in between, whose rows have the SQL types `Row`.
+/// SQL text with bound values in between. Its rows have the SQL types `Row`.
 pub struct Sql<'a, Row> {
     parts: Vec<Part<'a>>,
     row: PhantomData<Row>,
@@ -23,19 +23,19 @@ enum Part<'a> {
     Value(Box<dyn QueryFragment<Pg> + Send + 'a>),
 }
 
-/// Begins a query with `text`.
+/// Starts a query with `text`.
 pub fn sql<'a, Row>(text: &'static str) -> Sql<'a, Row> {
     Sql { parts: vec![Part::Text(text)], row: PhantomData }
 }
 
 impl<'a, Row> Sql<'a, Row> {
-    /// Goes on with `text`.
+    /// Appends text.
     pub fn sql(mut self, text: &'static str) -> Self {
         self.parts.push(Part::Text(text));
         self
     }
 
-    /// Goes on with a value of the SQL type `Type`.
+    /// Appends a bound value of the SQL type `Type`.
     pub fn bind<Type, Value>(mut self, value: Value) -> Self
     where
         Type: SqlType + SingleValue,
@@ -47,13 +47,13 @@ impl<'a, Row> Sql<'a, Row> {
     }
 }
 
-/// The only row of what `load` answered.
+/// Returns the only row of what `load` returned.
 ///
-/// `load` answers after ReadyForQuery; diesel-async's `get_result` and `first` answer as soon as a row comes, which in a
-/// statement that commits by itself is before an error of the commit does.
+/// Use it with `load` instead of diesel-async's `get_result` or `first`. Those return as soon as a row arrives, and in a
+/// statement that is its own transaction an error of the commit comes after the row. `load` returns after ReadyForQuery.
 ///
 /// # Errors
-/// [`Error::NotFound`] without a row.
+/// [`Error::NotFound`] if there is no row.
 pub fn only<T>(rows: Vec<T>) -> QueryResult<T> {
     rows.into_iter().next().ok_or(Error::NotFound)
 }
@@ -92,18 +92,18 @@ diesel::define_sql_function! {
     fn timestamptz_pl_interval(time: Timestamptz, span: Interval) -> Timestamptz;
 }
 
-/// The time `span` from now, by the database's clock.
+/// SQL: the time `span` from now, by the database's clock.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub fn from_now(span: PgInterval) -> _ {
     timestamptz_pl_interval::<now, PgInterval>(now(), span)
 }
 
-/// A duration, to the second.
+/// Converts a duration, in whole seconds.
 pub fn seconds(duration: Duration) -> PgInterval {
     PgInterval::from_microseconds(duration.as_secs() as i64 * 1_000_000)
 }
 
-/// The same duration backwards.
+/// Converts a duration to a negative interval, in whole seconds.
 pub fn seconds_ago(duration: Duration) -> PgInterval {
     PgInterval::from_microseconds(-(duration.as_secs() as i64) * 1_000_000)
 }

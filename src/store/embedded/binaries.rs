@@ -14,10 +14,10 @@ use super::process;
 use super::run_as::RunAs;
 
 /// The oldest major version that works.
-const OLDEST: u32 = 15;
+const OLDEST_MAJOR_VERSION: u32 = 15;
 
 /// Where packages put each version in a directory of its own: parent, beginning of the name.
-const VERSIONED: [(&str, &str); 5] = [
+const VERSIONED_DIRECTORIES: [(&str, &str); 5] = [
     ("/usr/lib/postgresql", ""),
     ("/usr", "pgsql-"),
     ("/opt/homebrew/opt", "postgresql"),
@@ -49,7 +49,7 @@ impl Binaries {
                 Ok(found) if cluster.is_some_and(|(_, wanted)| found.major != wanted) => {
                     other_versions.push(format!("{} in {}", found.major, dir.display()));
                 }
-                Ok(found) if found.major < OLDEST => {
+                Ok(found) if found.major < OLDEST_MAJOR_VERSION => {
                     unusable.push(format!("{}: is PostgreSQL {}", dir.display(), found.major));
                 }
                 Ok(found) => return Ok(found),
@@ -73,7 +73,8 @@ fn usual_places() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     // A relative entry would run whatever lies in the directory that we happen to be in.
     let on_path = env::split_paths(&path).filter(|dir| dir.is_absolute());
-    let versioned = VERSIONED.iter().flat_map(|(parent, beginning)| versions_in(Path::new(parent), beginning));
+    let versioned =
+        VERSIONED_DIRECTORIES.iter().flat_map(|(parent, beginning)| versions_in(Path::new(parent), beginning));
     let mut places: Vec<PathBuf> = Vec::new();
     for dir in on_path.map(resolve).chain(versioned) {
         if dir.join("postgres").is_file() && !places.contains(&dir) {

@@ -19,17 +19,17 @@ use super::process;
 use super::run_as::RunAs;
 
 /// The superuser and the database that the URL names.
-const NAME: &str = "longwave";
+const CLUSTER_NAME: &str = "longwave";
 
 /// The socket's file name, made of the port, which means nothing else without TCP.
 pub(super) const SOCKET_NAME: &str = ".s.PGSQL.5432";
 
 /// The beginning of the name of a cluster that is not finished.
-const DRAFT: &str = "postgres.new-";
+const DRAFT_PREFIX: &str = "postgres.new-";
 
 /// What PostgreSQL is started with; every value wins over `postgresql.conf`, and the caller's
 /// settings over these.
-const SETTINGS: [&str; 10] = [
+const CLUSTER_SETTINGS: [&str; 10] = [
     "listen_addresses=",
     "port=5432",
     "unix_socket_permissions=0700",
@@ -65,7 +65,7 @@ pub(super) fn major(pgdata: &Path) -> Result<Option<u32>, EmbeddedError> {
 /// whole and on disk, so that nothing half made is ever found.
 pub(super) fn create(dir: &DataDir, binaries: &Binaries, run_as: &RunAs) -> Result<(), EmbeddedError> {
     remove_drafts(dir);
-    let draft = dir.path().join(format!("{DRAFT}{}", Uuid::new_v4().simple()));
+    let draft = dir.path().join(format!("{DRAFT_PREFIX}{}", Uuid::new_v4().simple()));
     DirBuilder::new().mode(0o700).create(&draft).map_err(EmbeddedError::io("create", &draft))?;
     run_as.give(&draft)?;
     init(dir, &draft, binaries, run_as)?;
@@ -79,7 +79,7 @@ pub(super) fn create(dir: &DataDir, binaries: &Binaries, run_as: &RunAs) -> Resu
 /// still be writing, and then the next start gets the rest.
 fn remove_drafts(dir: &DataDir) {
     for entry in fs::read_dir(dir.path()).into_iter().flatten().flatten() {
-        if entry.file_name().as_bytes().starts_with(DRAFT.as_bytes()) {
+        if entry.file_name().as_bytes().starts_with(DRAFT_PREFIX.as_bytes()) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -91,7 +91,7 @@ fn init(dir: &DataDir, pgdata: &Path, binaries: &Binaries, run_as: &RunAs) -> Re
         .current_dir(dir.path())
         .arg("--pgdata")
         .arg(pgdata)
-        .args(["--username", NAME, "--encoding", "UTF8", "--locale", "C"])
+        .args(["--username", CLUSTER_NAME, "--encoding", "UTF8", "--locale", "C"])
         // Whoever can open the socket may be anyone: its directory keeps all others out.
         .args(["--auth-local", "trust", "--auth-host", "reject"])
         .args(["--data-checksums", "--no-instructions"])
@@ -114,7 +114,7 @@ fn create_database(dir: &DataDir, pgdata: &Path, binaries: &Binaries, run_as: &R
     let mut child = single.spawn().map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
         // If it is gone already its exit status says more than this error.
-        let _ = writeln!(stdin, "CREATE DATABASE {NAME};");
+        let _ = writeln!(stdin, "CREATE DATABASE {CLUSTER_NAME};");
     }
     check("postgres --single", child.wait_with_output().map_err(failed)?)
 }
@@ -140,7 +140,7 @@ pub(super) fn arguments(pgdata: &Path, socket_dir: &Path, settings: &[(String, S
     socket.push(b'"');
 
     let mut arguments: Vec<OsString> = vec!["-D".into(), pgdata.into()];
-    let ours = SETTINGS.iter().map(OsString::from);
+    let ours = CLUSTER_SETTINGS.iter().map(OsString::from);
     let theirs = settings.iter().map(|(name, value)| format!("{name}={value}").into());
     for setting in ours.chain([OsString::from_vec(socket)]).chain(theirs) {
         arguments.extend([OsString::from("-c"), setting]);
@@ -150,7 +150,7 @@ pub(super) fn arguments(pgdata: &Path, socket_dir: &Path, settings: &[(String, S
 
 /// Returns the URL of the cluster whose socket is in a directory.
 pub(super) fn url(socket_dir: &Path) -> String {
-    format!("postgres://{NAME}@{}/{NAME}", percent_encoded(socket_dir.as_os_str()))
+    format!("postgres://{CLUSTER_NAME}@{}/{CLUSTER_NAME}", percent_encoded(socket_dir.as_os_str()))
 }
 
 fn percent_encoded(text: &OsStr) -> String {

@@ -12,7 +12,7 @@ use super::run_as::RunAs;
 
 /// How long to wait for a lock: its holder may be dying from a SIGKILL, or be a `longwave token`
 /// that looks whether the lock is held.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A data directory that exists, by its canonical path.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl Lock {
         options.read(true).write(true).create(true).truncate(false);
         let file = options.mode(0o600).custom_flags(no_follow).open(&path);
         let mut file = file.map_err(EmbeddedError::io("open", &path))?;
-        let deadline = Instant::now() + LOCK_PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match file.try_lock() {
                 Ok(()) => break,

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 /// How large the log may grow before it is put aside as `postgres.log.old`, in bytes; the two keep
 /// the last 4 to 8 MiB, which is weeks of a healthy server.
-const SIZE_MAX: u64 = 4 << 20;
+const MAX_LOG_BYTES: u64 = 4 << 20;
 
 /// How much of the log's end an error quotes, in bytes.
-const TAIL: u64 = 2_048;
+const LOG_TAIL_BYTES: u64 = 2_048;
 
 /// The log file of a cluster.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl LogFile {
                 Ok(0) => return,
                 Ok(read) => {
                     if let Some(open) = &mut file
-                        && !matches!(self.write(open, &buffer[..read]), Ok(SIZE_MAX..))
+                        && !matches!(self.write(open, &buffer[..read]), Ok(MAX_LOG_BYTES..))
                     {
                         continue;
                     }
@@ -43,7 +43,7 @@ impl LogFile {
     pub(super) fn tail(&self) -> String {
         let read = || {
             let mut file = File::open(&self.0)?;
-            let skip = file.metadata()?.len().saturating_sub(TAIL);
+            let skip = file.metadata()?.len().saturating_sub(LOG_TAIL_BYTES);
             file.seek(SeekFrom::Start(skip))?;
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! Children that die with us, and the one that is PostgreSQL.
+//! Child processes that end with this process, and the one that is PostgreSQL.
 //!
 //! On Linux every child gets a parent-death signal, so it ends even when this process is killed with
 //! SIGKILL. The kernel sends it when the *thread* that forked ends, so all children are started by
@@ -58,22 +58,22 @@ fn die_with_us(command: &mut Command, signal: Signal) {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn die_with_us(_: &mut Command, _: Signal) {}
 
-/// What the owner of the handle and the supervisor's thread share: the running postmaster, if any,
-/// and the wish that it stop.
+/// State shared by the handle and the supervisor thread: the running postmaster, if any, and whether
+/// it shall stop.
 #[derive(Debug, Default)]
 pub(super) struct Control {
-    state: Mutex<State>,
+    state: Mutex<ControlState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ControlState {
     stopping: bool,
     postmaster: Option<Pid>,
 }
 
 impl Control {
-    /// Asks PostgreSQL to stop with the given signal, and for ever.
+    /// Stops PostgreSQL with the given signal; it is not started again.
     pub(super) fn stop(&self, signal: Signal) {
         let mut state = self.lock();
         state.stopping = true;
@@ -83,7 +83,7 @@ impl Control {
         self.changed.notify_all();
     }
 
-    /// Sleeps, but not past a wish to stop; returns whether there is one.
+    /// Sleeps until the duration is over or PostgreSQL shall stop; returns whether it shall.
     pub(super) fn pause(&self, duration: Duration) -> bool {
         let (state, _) = self
             .changed
@@ -130,7 +130,7 @@ impl Control {
         Ok(status)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ControlState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

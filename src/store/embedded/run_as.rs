@@ -1,4 +1,5 @@
-//! Which user PostgreSQL runs as: ourselves, or for root (whom PostgreSQL refuses) somebody lesser.
+//! The user that PostgreSQL runs as: that of this process, or another one if this process runs as root, which PostgreSQL
+//! refuses.
 
 use std::fs;
 use std::io;
@@ -11,13 +12,13 @@ use rustix::process::geteuid;
 
 use super::error::EmbeddedError;
 
-/// Who runs PostgreSQL when root starts us, best first.
-const USERS: [&str; 2] = ["postgres", "nobody"];
+/// The users that may run PostgreSQL when this process runs as root, best first.
+const POSTGRES_USERS: [&str; 2] = ["postgres", "nobody"];
 
 /// The user that runs PostgreSQL and owns its files.
 #[derive(Clone, Debug)]
 pub(super) struct RunAs {
-    /// Whom to become, if not ourselves.
+    /// The user to switch to; `None`: the user of this process.
     user: Option<SystemUser>,
 }
 
@@ -46,7 +47,7 @@ impl RunAs {
             Some(owner) if owner.uid() != 0 => {
                 Some(SystemUser { name: name_of(&passwd, owner.uid()), uid: owner.uid(), gid: owner.gid() })
             }
-            _ => USERS.iter().find_map(|name| look_up(&passwd, name)),
+            _ => POSTGRES_USERS.iter().find_map(|name| look_up(&passwd, name)),
         };
         match user {
             Some(user) => Ok(RunAs { user: Some(user) }),
@@ -54,7 +55,7 @@ impl RunAs {
         }
     }
 
-    /// Returns whether this is another user than ourselves.
+    /// Returns whether this is another user than that of this process.
     pub(super) fn is_other(&self) -> bool {
         self.user.is_some()
     }

@@ -20,19 +20,19 @@ use super::run_as::RunAs;
 use super::socket_dir::SocketDir;
 
 /// How long the first start may take; recovery after a crash replays at most some GiB of WAL.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a start goes on trying beside the children of a postmaster that was killed: they hold
 /// its shared memory until they notice, usually for some milliseconds.
-const LINGER_LIMIT: Duration = Duration::from_secs(15);
+const ORPHANED_CHILDREN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The wait before a restart: the first, and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+const RESTART_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
-/// Who ran as long as this counts as healthy, and the backoff begins anew.
+/// After running for this long PostgreSQL counts as healthy, and the backoff starts anew.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 
-/// What the thread tells the one who started it: any number of lines, then one end.
+/// What the thread reports: any number of lines of progress, then one result.
 #[derive(Debug)]
 pub(super) enum Report {
     Progress(String),
@@ -50,7 +50,7 @@ pub(super) fn spawn(
     let data_dir = options.data_dir.clone();
     let run = move || {
         let _alive: oneshot::Sender<()> = alive;
-        // What fails has let go of the lock and of PostgreSQL before it is reported.
+        // A failure is reported after the lock is released and PostgreSQL is stopped.
         if let Err(error) = supervise(&options, &control, &reports) {
             let _ = reports.blocking_send(Report::Failed(error));
         }
@@ -141,11 +141,11 @@ impl Server {
             let Some(mut running) = self.spawn(control)? else {
                 return Ok(None);
             };
-            match self.wait_until_ready(control, &mut running, begin + READY_LIMIT)? {
+            match self.wait_until_ready(control, &mut running, begin + START_TIMEOUT)? {
                 None => return Ok(Some(running)),
                 Some(_) if control.is_stopping() => return Ok(None),
-                Some(_) if crashed && begin.elapsed() < LINGER_LIMIT => {
-                    control.pause(BACKOFF.0);
+                Some(_) if crashed && begin.elapsed() < ORPHANED_CHILDREN_TIMEOUT => {
+                    control.pause(RESTART_BACKOFF.0);
                 }
                 Some(status) => {
                     let log = running.last_words(&self.log);
@@ -182,7 +182,7 @@ impl Server {
                 }
                 control.reap(&mut running.child).map_err(failed)?;
                 return Err(EmbeddedError::NotReady {
-                    limit_s: READY_LIMIT.as_secs(),
+                    limit_s: START_TIMEOUT.as_secs(),
                     log: running.last_words(&self.log),
                 });
             }
@@ -215,12 +215,12 @@ impl Server {
 
     /// Waits for PostgreSQL's end and starts it again, until it should stop.
     fn keep_up(&self, control: &Control, mut running: Running) {
-        let mut delay = BACKOFF.0;
+        let mut delay = RESTART_BACKOFF.0;
         loop {
             let since = Instant::now();
             let ended = control.reap(&mut running.child);
             if since.elapsed() >= HEALTHY_AFTER {
-                delay = BACKOFF.0;
+                delay = RESTART_BACKOFF.0;
             }
             let status = ended.map_or_else(|error| error.to_string(), |ended| ended.to_string());
             running = match self.restart(control, &mut delay, status) {
@@ -236,7 +236,7 @@ impl Server {
             let (log, delay_ms) = (self.log.0.display(), delay.as_millis());
             tracing::warn!(fault, delay_ms, %log, "the embedded PostgreSQL is down, restarting it");
             control.pause(*delay);
-            *delay = (*delay * 2).min(BACKOFF.1);
+            *delay = (*delay * 2).min(RESTART_BACKOFF.1);
             // Its children need no care here: while one is left PostgreSQL refuses to start.
             match postmaster::end_orphan(&self.dir.pgdata()).and_then(|()| self.spawn(control)) {
                 Ok(running) => return running,

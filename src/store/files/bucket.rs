@@ -9,36 +9,37 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long one request may take: a part of the largest size at 256 KiB/s.
-const REQUEST: &str = "20 seconds";
-/// How often, and how long in all, a request is repeated: a client waits for it.
-const RETRIES: usize = 3;
-const RETRY_TIME: Duration = Duration::from_secs(30);
+/// How long one request may take: a part of 5 MiB at 256 KiB/s.
+const BUCKET_REQUEST_TIMEOUT: &str = "20 seconds";
+/// How often a request is repeated.
+const MAX_BUCKET_RETRIES: usize = 3;
+/// For how long a request is repeated: a client waits for it.
+const BUCKET_RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A bucket of an S3-compatible storage.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
-    /// What all objects are under.
+    /// The path that all objects are below.
     base: Path,
 }
 
 impl Bucket {
-    /// Gets ready to use it.
+    /// Prepares the client; sends no request.
     pub fn open(name: &str, prefix: &str) -> Result<Self, StoreError> {
         let backoff = BackoffConfig::default();
         let store = AmazonS3Builder::from_env()
             .with_bucket_name(name)
-            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
-            // Whoever names an endpoint without TLS means it.
+            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), BUCKET_REQUEST_TIMEOUT)
+            // An endpoint without TLS is used only if it is configured so.
             .with_allow_http(true)
-            .with_retry(RetryConfig { backoff, max_retries: RETRIES, retry_timeout: RETRY_TIME })
+            .with_retry(RetryConfig { backoff, max_retries: MAX_BUCKET_RETRIES, retry_timeout: BUCKET_RETRY_TIMEOUT })
             .build()
             .map_err(storage_error)?;
         Ok(Self { store: Arc::new(store), base: Path::parse(prefix).map_err(storage_error)? })
     }
 
-    /// Where an object is to be written.
+    /// Returns where to write an object.
     pub fn place(&self, object: ObjectId) -> (Arc<dyn ObjectStore>, Path) {
         (self.store.clone(), self.path(object))
     }
@@ -56,7 +57,7 @@ impl Bucket {
         Err(StoreError::BytesMissing(format!("{object} ends before {}", range.end).into()))
     }
 
-    /// Removes an object, which may be gone already.
+    /// Removes an object, if it is there.
     pub async fn remove(&self, object: ObjectId) -> Result<(), StoreError> {
         match self.store.delete(&self.path(object)).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),

@@ -1,4 +1,4 @@
-//! Objects as files of one directory.
+//! Objects that are files of one directory.
 
 use super::error::storage_error;
 use crate::ids::ObjectId;
@@ -14,7 +14,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where an object is to be written. Makes the directory if need be: who sends no files needs none.
+/// Returns where to write an object. Creates the directory if it is missing, so that deployments without attachments need
+/// none.
 pub async fn place(directory: PathBuf, object: ObjectId) -> Result<(Arc<dyn ObjectStore>, Location), StoreError> {
     let making = tokio::task::spawn_blocking(move || {
         make(&directory, 0o700)?;
@@ -24,7 +25,7 @@ pub async fn place(directory: PathBuf, object: ObjectId) -> Result<(Arc<dyn Obje
     Ok((Arc::new(store), Location::from(object.to_string())))
 }
 
-/// Makes a directory so that it outlives a power cut; attachments are for nobody but the server's user to look into.
+/// Creates a directory durably, so that it survives a power failure, and readable by the server's user alone.
 fn make(directory: &Path, mode: u32) -> io::Result<()> {
     let Some(parent) = directory.parent().filter(|_| !directory.is_dir()) else { return Ok(()) };
     make(parent, 0o755)?;
@@ -34,8 +35,8 @@ fn make(directory: &Path, mode: u32) -> io::Result<()> {
     }
 }
 
-/// Reads a part of an object. `object_store` would read it, too, into memory that a thread of the pool allocates: each of
-/// hundreds of threads would then keep some.
+/// Reads a part of an object. `object_store` could do this, but it allocates the memory on a thread of the blocking pool,
+/// and each of hundreds of threads would keep some of it.
 pub async fn read(directory: &Path, object: ObjectId, range: Range<u64>) -> Result<Bytes, StoreError> {
     let path = directory.join(object.to_string());
     let mut piece = BytesMut::zeroed((range.end - range.start) as usize);
@@ -51,8 +52,8 @@ pub async fn read(directory: &Path, object: ObjectId, range: Range<u64>) -> Resu
     reading.await.map_err(storage_error)?
 }
 
-/// Removes an object, and the file in which it was being written when the process died, whose name is `object_store`'s
-/// choice: a test holds it to that.
+/// Removes an object, and the temporary file that a killed process may have left. `object_store` chooses the name of that
+/// file; a test checks that it is still this one.
 pub async fn remove(directory: &Path, object: ObjectId) -> Result<(), StoreError> {
     for name in [object.to_string(), format!("{object}#1")] {
         match tokio::fs::remove_file(directory.join(name)).await {

@@ -1,9 +1,9 @@
 //! The bytes of attachments: in a directory, or in a bucket of an S3-compatible storage. All nodes of a deployment need
 //! the same one.
 //!
-//! Every upload writes an object of its own, once. An object is there whole and durably, or not at all: in a directory it
-//! is written beside its place, flushed, and renamed; in a bucket it is put or completed. What an upload that broke off
-//! may leave is noted before its first byte ([`orphaned_objects`](super::orphaned_objects)) and removed by that note.
+//! Every upload writes an object of its own, once. An object is stored whole and durably, or not at all: in a directory it is
+//! written to a temporary file, flushed, and renamed; in a bucket it is put, or a multipart upload is completed. What an
+//! interrupted upload may leave behind is recorded before its first byte ([`orphaned_objects`](super::orphaned_objects)) and removed later.
 
 mod bucket;
 mod directory;

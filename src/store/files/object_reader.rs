@@ -9,8 +9,8 @@ use std::ops::Range;
 pub type ObjectStream = BoxStream<'static, Result<Bytes, StoreError>>;
 
 impl FileStorage {
-    /// Reads a part of an object, piece by piece, the first one now. Each piece is a read of its own, so that nothing of
-    /// the storage is held while a slow client takes its time.
+    /// Reads a part of an object in pieces; the first piece is read before this returns. Each piece is a read of its own, so
+    /// that no file or request stays open for a slow client.
     ///
     /// # Errors
     /// [`StoreError::BytesMissing`], [`StoreError::Files`].

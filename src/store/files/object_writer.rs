@@ -6,16 +6,16 @@ use object_store::path::Path;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
-/// An object that is being written. What is dropped before its end is removed in the background.
+/// An object that is being written. If it is dropped unfinished, what is stored of it is removed in the background.
 pub struct ObjectWriter(Option<BufWriter>);
 
 impl ObjectWriter {
-    /// Holds at most two parts in memory: one that fills, and one that is being stored.
+    /// Starts an object. At most two parts are in memory: one that is being filled, and one that is being stored.
     pub(super) fn begin(store: Arc<dyn ObjectStore>, path: Path, part: usize) -> Self {
         Self(Some(BufWriter::with_capacity(store, path, part).with_max_concurrency(1)))
     }
 
-    /// Writes more of it.
+    /// Appends bytes.
     ///
     /// # Errors
     /// [`StoreError::Files`].
@@ -26,7 +26,7 @@ impl ObjectWriter {
         }
     }
 
-    /// Ends it: the object is then there, durably.
+    /// Completes the object. It is stored durably when this returns.
     ///
     /// # Errors
     /// [`StoreError::Files`].
@@ -37,7 +37,7 @@ impl ObjectWriter {
         }
     }
 
-    /// Gives it up: what is stored of it is removed.
+    /// Removes what is stored of the unfinished object.
     ///
     /// # Errors
     /// [`StoreError::Files`].

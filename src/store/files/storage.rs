@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::ops::Range;
 use std::path::PathBuf;
 
-/// Where the bytes are kept. Cheap to clone.
+/// The storage of attachments' bytes. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct FileStorage(Backend);
 
@@ -19,26 +19,25 @@ enum Backend {
     Bucket(Bucket),
 }
 
-/// How much is written and read at once.
+/// How many bytes are written and read at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TransferSizes {
-    /// Bytes that are written at once. An upload holds two such parts in memory.
+    /// Bytes of one write. An upload holds two such parts in memory.
     part: usize,
-    /// Bytes that are read at once. A download holds one such piece in memory, and the connection as much again.
+    /// Bytes of one read. A download holds one such piece in memory, and its connection as much again.
     pub(super) piece: u64,
 }
 
-/// Each time costs a change of threads, and a reading one to open the file.
+/// Each read and write runs on a thread of the blocking pool, and each read opens the file.
 const DIRECTORY_SIZES: TransferSizes = TransferSizes { part: 256 * 1024, piece: 64 * 1024 };
-/// S3 takes no smaller parts, but the last; each time costs a request.
+/// S3 takes no smaller parts, except for the last one. Each read and write is a request.
 const BUCKET_SIZES: TransferSizes = TransferSizes { part: 5 * 1024 * 1024, piece: 1024 * 1024 };
 
 impl FileStorage {
-    /// Gets ready to use a storage; nothing is asked of it yet. How to reach a bucket is taken from the usual `AWS_…`
-    /// variables of the environment.
+    /// Opens a storage without sending a request. The usual `AWS_…` environment variables say how to reach a bucket.
     ///
     /// # Errors
-    /// [`StoreError::Files`]: the settings make no sense.
+    /// [`StoreError::Files`] if the settings are not usable.
     pub fn open(storage: &AttachmentStorage) -> Result<Self, StoreError> {
         Ok(Self(match storage {
             AttachmentStorage::Directory(directory) => {
@@ -48,7 +47,7 @@ impl FileStorage {
         }))
     }
 
-    /// Begins to write an object.
+    /// Starts to write an object.
     ///
     /// # Errors
     /// [`StoreError::Files`].
@@ -60,7 +59,7 @@ impl FileStorage {
         Ok(ObjectWriter::begin(store, path, self.sizes().part))
     }
 
-    /// Removes an object, and what a broken upload of it left; it may be gone already.
+    /// Removes an object, if it is there, and what an interrupted upload of it left.
     ///
     /// # Errors
     /// [`StoreError::Files`].

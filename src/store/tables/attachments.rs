@@ -1,4 +1,4 @@
-//! Uploaded files, without their bytes, which are in [`files`](super::files).
+//! Uploaded files, without their bytes, which are in [`files`](crate::store::files).
 
 use crate::ids::{AttachmentId, ConversationId, MessageId, ObjectId, Position, UserId};
 use crate::store::database::connect::Connection;
@@ -17,24 +17,24 @@ use std::time::Duration;
 pub struct AttachmentRow {
     pub id: AttachmentId,
     pub user_id: UserId,
-    /// HMAC of what was asked for; empty without an idempotency key.
+    /// HMAC of the request; empty if it had no idempotency key.
     pub mac: Vec<u8>,
     pub object: ObjectId,
     pub name: String,
     pub media_type: String,
     pub size: i64,
     pub sha256: Vec<u8>,
-    /// Only rows that are read have these three, and only once the message is sent.
+    // Set when a message refers to the attachment; never when the row is inserted.
     pub message_id: Option<MessageId>,
     pub conversation_id: Option<ConversationId>,
     pub position: Option<Position>,
 }
 
-/// What becomes of the bytes of attachments that are `gone`.
-const DISCARDED: &str = " RETURNING object)
+/// The end of a statement whose relation `gone` deletes attachments: records their objects as orphaned.
+const RECORD_ORPHANED_OBJECTS: &str = " RETURNING object)
     INSERT INTO attachment_discards (object, due_at) SELECT object, now() FROM gone";
 
-/// Where a message stands that names attachments.
+/// The position of a message with attachments.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageLocation {
     pub message: MessageId,
@@ -43,18 +43,12 @@ pub struct MessageLocation {
 }
 
 /// Finds an attachment by its id.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn by_id(connection: &mut Connection, id: AttachmentId) -> Result<Option<AttachmentRow>, StoreError> {
     Ok(attachments::table.find(id).select(AttachmentRow::as_select()).first(connection).await.optional()?)
 }
 
-/// Finds an attachment by its id in a transaction that writes, so that its commit waits for all that the row's own had
-/// to wait for.
-///
-/// # Errors
-/// [`StoreError`].
+/// Finds an attachment by its id with a statement that writes: its commit waits for the standbys that the commit of the
+/// attachment had to wait for. A statement that only reads would not wait.
 pub async fn confirm(connection: &mut Connection, id: AttachmentId) -> Result<Option<AttachmentRow>, StoreError> {
     let found = diesel::update(attachments::table.find(id))
         .set(attachments::id.eq(id))
@@ -64,21 +58,15 @@ pub async fn confirm(connection: &mut Connection, id: AttachmentId) -> Result<Op
     Ok(found.into_iter().next())
 }
 
-/// Adds an attachment; false when there is one of this id.
-///
-/// # Errors
-/// [`StoreError`].
+/// Inserts an attachment. Returns false if there is one with this id.
 pub async fn insert(connection: &mut Connection, attachment: &AttachmentRow) -> Result<bool, StoreError> {
     let inserted =
         diesel::insert_into(attachments::table).values(attachment).on_conflict_do_nothing().execute(connection);
     Ok(inserted.await? > 0)
 }
 
-/// Gives a user's attachments that no message has to a message, and answers those that it could give, in no order. It
-/// runs under the log's lock.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Attaches to a message those of a user's attachments that belong to no message yet, and returns them in no order. Runs
+/// under the log's lock.
 pub async fn bind(
     connection: &mut Connection,
     ids: &[AttachmentId],
@@ -97,10 +85,7 @@ pub async fn bind(
         .await
 }
 
-/// Removes attachments of a conversation, and notes their objects for removal; at most `limit`. Answers how many there were.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Deletes at most `limit` attachments of a conversation, and records their objects as orphaned. Returns how many it deleted.
 pub async fn release_part(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -112,15 +97,12 @@ pub async fn release_part(
     .sql(" LIMIT ")
     .bind::<BigInt, _>(limit)
     .sql(")")
-    .sql(DISCARDED);
+    .sql(RECORD_ORPHANED_OBJECTS);
     query.execute(connection).await
 }
 
-/// Lets go of attachments whose messages stood before `oldest` and are no longer kept, at most `limit`; answers how many
-/// there were.
-///
-/// # Errors
-/// [`StoreError`].
+/// Deletes at most `limit` attachments whose messages lie before `oldest` and were dropped by retention. Returns how many it
+/// deleted.
 pub async fn release_retired(connection: &mut Connection, oldest: Position, limit: i64) -> Result<usize, StoreError> {
     let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE id IN (
                          SELECT id FROM attachments WHERE position < ")
@@ -128,14 +110,11 @@ pub async fn release_retired(connection: &mut Connection, oldest: Position, limi
     .sql(" ORDER BY position LIMIT ")
     .bind::<BigInt, _>(limit)
     .sql(" FOR UPDATE SKIP LOCKED)")
-    .sql(DISCARDED);
+    .sql(RECORD_ORPHANED_OBJECTS);
     Ok(query.execute(connection).await?)
 }
 
-/// Lets go of attachments that were not sent for `age`, at most `limit`; answers how many there were.
-///
-/// # Errors
-/// [`StoreError`].
+/// Deletes at most `limit` attachments that were uploaded more than `age` ago and not sent. Returns how many it deleted.
 pub async fn release_unsent(connection: &mut Connection, age: Duration, limit: i64) -> Result<usize, StoreError> {
     // Rows that somebody has locked are being sent.
     let query: Sql<'_, ()> = sql("WITH gone AS (DELETE FROM attachments WHERE message_id IS NULL AND id IN (
@@ -144,6 +123,6 @@ pub async fn release_unsent(connection: &mut Connection, age: Duration, limit: i
     .sql(" ORDER BY created_at LIMIT ")
     .bind::<BigInt, _>(limit)
     .sql(" FOR UPDATE SKIP LOCKED)")
-    .sql(DISCARDED);
+    .sql(RECORD_ORPHANED_OBJECTS);
     Ok(query.execute(connection).await?)
 }

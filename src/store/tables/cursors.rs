@@ -18,10 +18,7 @@ pub struct CursorRow {
     pub updated_at: Time,
 }
 
-/// All of a user's cursors after `name`, by name, at most `limit`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists at most `limit` cursors of a user, by name, after `after`.
 pub async fn list(
     connection: &mut Connection,
     user: UserId,
@@ -36,10 +33,7 @@ pub async fn list(
     Ok(query.load(connection).await?)
 }
 
-/// One cursor; with `lock`, no other transaction changes it until this one ends.
-///
-/// # Errors
-/// [`StoreError`].
+/// Finds a cursor. With `lock` no other transaction changes it until this one ends.
 pub async fn get(
     connection: &mut Connection,
     user: UserId,
@@ -51,10 +45,7 @@ pub async fn get(
     Ok(found.optional()?)
 }
 
-/// Stores a cursor; `None` when there is one of this name.
-///
-/// # Errors
-/// [`StoreError`].
+/// Stores a new cursor. Returns `None` if there is one of this name.
 pub async fn insert(
     connection: &mut Connection,
     user: UserId,
@@ -76,10 +67,7 @@ pub async fn insert(
     Ok(inserted.optional()?)
 }
 
-/// Stores a cursor, whether there was one or not.
-///
-/// # Errors
-/// [`StoreError`].
+/// Stores a cursor, and replaces one of the same name.
 pub async fn put(
     connection: &mut Connection,
     user: UserId,
@@ -103,10 +91,7 @@ pub async fn put(
     Ok(stored)
 }
 
-/// Removes a cursor; answers whether there was one.
-///
-/// # Errors
-/// [`StoreError`].
+/// Deletes a cursor. Returns whether there was one.
 pub async fn delete(connection: &mut Connection, user: UserId, name: &str) -> Result<bool, StoreError> {
     Ok(diesel::delete(cursors::table.find((user, name))).execute(connection).await? > 0)
 }

@@ -1,9 +1,9 @@
-//! The index of texts: which versions of messages may hold what is looked for, and how far it is filled.
+//! The search index: which versions of messages may contain the words of a search, and up to which position it is filled.
 //!
-//! Whoever fills it holds the lock of the progress's row, claims it in the same transaction, and ends with [`exclude_deletions`];
-//! whoever blanks texts shares it in the same transaction, and removes them from the index: the SQL function
-//! `delete_message`, or [`delete_blanked_versions`]. So a text that was read before it was
-//! blanked, and is indexed after, is not found: one of the two sees what the other did.
+//! Filling and deleting must not miss each other. A transaction that fills the index claims the row of `search_progress`
+//! and calls [`exclude_deletions`] before it ends. A transaction that blanks texts removes them from the index, by the SQL
+//! function `delete_message` or by [`delete_blanked_versions`]. Both sides take the same advisory lock, so the later of the
+//! two sees what the earlier did, and no blanked text stays in the index.
 
 use crate::ids::{ConversationId, MessageId, Position};
 use crate::store::database::connect::Connection;
@@ -14,12 +14,12 @@ use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Timestamptz, Uuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-/// One version of a message.
+/// A row of the index: one version of a message.
 #[derive(Clone, Debug)]
 pub struct IndexedVersion {
-    /// Of the event that holds the text.
+    /// Position of the event that holds the text.
     pub position: Position,
-    /// Of the message's creation.
+    /// Position at which the message was created.
     pub created: Position,
     pub message: MessageId,
     pub conversation: ConversationId,
@@ -27,32 +27,32 @@ pub struct IndexedVersion {
     pub grams: Vec<i32>,
 }
 
-/// How far the index is filled.
+/// Up to which position the index is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
 pub struct IndexProgress {
-    /// All events up to here are in it.
+    /// All events up to and including this position are in the index.
     pub position: Position,
-    /// Where a rebuilding ends that is under way.
+    /// The position at which a rebuild under way ends.
     pub rebuilding: Option<Position>,
 }
 
-/// How to come by the right to fill the index.
+/// What to do when another transaction is filling the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IndexClaim {
-    /// Not at all while another one has it.
+    /// Return without the claim.
     Try,
-    /// After the other one's transaction.
+    /// Wait for the end of that transaction.
     Wait,
 }
 
-/// What is looked for.
+/// The conditions of a search.
 #[derive(Clone, Debug, Default)]
 pub struct SearchFilter {
-    /// What the row must have.
+    /// The bigrams that a row must contain, all of them.
     pub grams: Vec<i32>,
-    /// The numbers of the conversations, where they are few.
+    /// The numbers of the conversations among the bigrams, if there are few conversations.
     pub scope: Option<Vec<i32>>,
-    /// A conversation for each interval of positions: what may be seen.
+    /// What the reader may see: conversation `i` from position `firsts[i]` to `lasts[i]`.
     pub conversations: Vec<ConversationId>,
     pub firsts: Vec<Position>,
     pub lasts: Vec<Position>,
@@ -62,38 +62,29 @@ pub struct SearchFilter {
     pub until: Option<Time>,
 }
 
-/// Versions of messages whose texts may match.
+/// Versions of messages whose texts may match; the texts must still be compared.
 #[derive(Clone, Debug, Queryable)]
 pub struct SearchCandidates {
-    /// Of each version, the position of its message, the newest first.
+    /// For each version the position of its message, newest first.
     pub created: Vec<Position>,
     pub versions: Vec<Position>,
-    /// All messages from here on were looked at.
+    /// All messages from this position on were searched.
     pub reached: Position,
 }
 
-/// Reads how far the index is filled.
-///
-/// # Errors
-/// [`StoreError`].
+/// Reads up to which position the index is filled.
 pub async fn progress(connection: &mut Connection) -> Result<IndexProgress, StoreError> {
     let query = sql::<(BigInt, Nullable<BigInt>)>("SELECT position, rebuilding FROM search_progress");
     Ok(only(query.load(connection).await?)?)
 }
 
-/// Lets this transaction's commit not wait for the disk, where those of sends would wait with it: what a crash takes back is
-/// filled in again.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Makes the commit of this transaction asynchronous, so that it does not compete with the commits of sends for the disk.
+/// A crash may lose the transaction; the index is then filled again from its stored position.
 pub async fn commit_asynchronously(connection: &mut Connection) -> Result<(), Error> {
     connection.batch_execute("SET LOCAL synchronous_commit = off").await
 }
 
-/// Claims the right to fill the index until the transaction ends; `None` when another one has it.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Claims the right to fill the index until the transaction ends. Returns `None` if another transaction holds it.
 pub async fn claim(connection: &mut Connection, claim: IndexClaim) -> Result<Option<IndexProgress>, Error> {
     let query = sql::<(BigInt, Nullable<BigInt>)>(match claim {
         IndexClaim::Try => "SELECT position, rebuilding FROM search_progress FOR UPDATE SKIP LOCKED",
@@ -102,10 +93,7 @@ pub async fn claim(connection: &mut Connection, claim: IndexClaim) -> Result<Opt
     Ok(query.load(connection).await?.into_iter().next())
 }
 
-/// Writes how far the index is filled now.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Stores up to which position the index is filled now.
 pub async fn advance(connection: &mut Connection, progress: IndexProgress) -> Result<(), Error> {
     sql::<()>("UPDATE search_progress SET position = ")
         .bind::<BigInt, _>(progress.position)
@@ -116,18 +104,12 @@ pub async fn advance(connection: &mut Connection, progress: IndexProgress) -> Re
     Ok(())
 }
 
-/// Empties the index.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Removes all rows of the index.
 pub async fn truncate(connection: &mut Connection) -> Result<(), Error> {
     connection.batch_execute("TRUNCATE search, search_spans").await
 }
 
-/// Adds versions of messages.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Adds rows to the index.
 pub async fn insert(connection: &mut Connection, rows: &[IndexedVersion]) -> Result<(), Error> {
     let (mut grams, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
@@ -179,29 +161,20 @@ pub async fn insert(connection: &mut Connection, rows: &[IndexedVersion]) -> Res
     connection.batch_execute("SELECT gin_clean_pending_list('search_grams')").await
 }
 
-/// Waits for those who delete texts, and lets no other begin before the transaction ends. What is blanked then was so
-/// before: look for it in a later statement.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Waits for transactions that are blanking texts, and keeps new ones waiting until this transaction ends. A later statement
+/// of this transaction sees everything that was blanked.
 pub async fn exclude_deletions(connection: &mut Connection) -> Result<(), Error> {
     connection.batch_execute("SELECT pg_advisory_xact_lock(search_lock_key())").await
 }
 
-/// Removes versions from the index whose texts are blanked in the same transaction, before or after. Call it as late as
-/// possible: it waits for the few milliseconds in which the indexer writes a batch, and the indexer waits for it.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Removes versions from the index whose texts the same transaction blanks. Call it as late as possible: it waits for the few
+/// milliseconds in which the indexer writes a batch, and the indexer waits for it.
 pub async fn delete_blanked_versions(connection: &mut Connection, positions: &[Position]) -> Result<(), Error> {
     connection.batch_execute("SELECT pg_advisory_xact_lock_shared(search_lock_key())").await?;
     delete_versions(connection, positions).await
 }
 
-/// Forgets versions of messages.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Removes versions of messages from the index, without any lock.
 pub async fn delete_versions(connection: &mut Connection, positions: &[Position]) -> Result<(), Error> {
     sql::<()>("DELETE FROM search WHERE position = ANY(")
         .bind::<Array<BigInt>, _>(positions)
@@ -211,10 +184,7 @@ pub async fn delete_versions(connection: &mut Connection, positions: &[Position]
     Ok(())
 }
 
-/// Forgets at most `limit` rows of a conversation, whose number among the grams is `gram`; answers how many it was.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Removes at most `limit` rows of a conversation, whose number among the bigrams is `gram`. Returns how many it removed.
 pub async fn delete_conversation(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -232,10 +202,7 @@ pub async fn delete_conversation(
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
-/// Finds versions of messages whose texts may match, of the newest messages below `before` first; about `limit`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Finds about `limit` versions of messages below `before` whose texts may match, those of the newest messages first.
 pub async fn find(
     connection: &mut Connection,
     filter: &SearchFilter,

@@ -6,10 +6,7 @@ use crate::store::database::schema::secrets;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-/// The key `name`; at the first call of the deployment, `fresh` becomes it.
-///
-/// # Errors
-/// [`StoreError`].
+/// Returns the key `name`. If the deployment has none yet, stores `fresh` as that key.
 pub async fn get_or_insert(connection: &mut Connection, name: &str, fresh: &[u8]) -> Result<Vec<u8>, StoreError> {
     diesel::insert_into(secrets::table)
         .values((secrets::name.eq(name), secrets::value.eq(fresh)))

@@ -1,5 +1,5 @@
-//! Who delivers to a webhook now: one run at a time, under a lease that ends by the database's clock. Whatever a run
-//! writes, it writes only if the lease is still its own and nobody has put the cursor elsewhere (`turn`).
+//! Leases of webhooks: one delivery a webhook at a time, on whichever node. A lease expires by the database's clock. A
+//! delivery writes only while it holds the lease and while nobody has moved the cursor (`turn`).
 
 use crate::ids::{ConversationId, Epoch, LeaseId, Position, UserId, WebhookId};
 use crate::store::database::connect::Connection;
@@ -12,7 +12,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Integer, Interval, Nullable, Text, 
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
 
-/// A webhook that may have something to deliver.
+/// A webhook that may have events to deliver.
 #[derive(Clone, Copy, Debug, Queryable)]
 pub struct DueWebhook {
     pub id: WebhookId,
@@ -21,11 +21,11 @@ pub struct DueWebhook {
     pub epoch: Epoch,
     pub position: Position,
     pub turn: i32,
-    /// Since when it waits.
+    /// Since when it waits for a delivery.
     pub since: Time,
 }
 
-/// By what right a run writes.
+/// The lease under which a delivery writes.
 #[derive(Clone, Copy, Debug)]
 pub struct WebhookLease {
     pub id: WebhookId,
@@ -33,20 +33,16 @@ pub struct WebhookLease {
     pub turn: i32,
 }
 
-/// An attempt that failed.
+/// A failed attempt to deliver.
 pub struct DeliveryFailure<'a> {
     pub error: &'a str,
-    /// How long to wait before the next.
+    /// How long to wait before the next attempt.
     pub wait: Duration,
-    /// After how long a time of nothing but failures the webhook is paused; zero: at once.
+    /// The webhook is paused once all attempts have failed for this long; zero: at once.
     pub patience: Duration,
 }
 
-/// The webhooks that nobody delivers to, whose time has come, and which are not at the head of the log; by id, after one
-/// of them, at most `limit`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists at most `limit` webhooks, by id, after `after`, that have no lease, are due, and are not at the head of the log.
 pub async fn due(
     connection: &mut Connection,
     epoch: Epoch,
@@ -69,10 +65,7 @@ pub async fn due(
     Ok(query.load(connection).await?)
 }
 
-/// Moves webhooks that have nothing to deliver up to the head, so that nobody looks at what is behind it again.
-///
-/// # Errors
-/// [`StoreError`].
+/// Moves the cursors of webhooks without anything to deliver to the head, so that the same events are not checked again.
 pub async fn skip_to_head(
     connection: &mut Connection,
     idle: &[DueWebhook],
@@ -95,10 +88,7 @@ pub async fn skip_to_head(
     Ok(())
 }
 
-/// Takes the lease of a webhook; `None` when somebody else has it, or there is nothing to do any more.
-///
-/// # Errors
-/// [`StoreError`].
+/// Takes the lease of a webhook. Returns `None` if another delivery holds it, or the webhook is not due any more.
 pub async fn claim(
     connection: &mut Connection,
     id: WebhookId,
@@ -119,7 +109,7 @@ pub async fn claim(
     Ok(query.load(connection).await?.into_iter().next())
 }
 
-/// Only what the run still has the right to.
+/// Adds the condition that the lease is still held.
 fn of_right<Row>(query: Sql<'_, Row>, right: WebhookLease) -> Sql<'_, Row> {
     query
         .sql(" WHERE id = ")
@@ -130,10 +120,7 @@ fn of_right<Row>(query: Sql<'_, Row>, right: WebhookLease) -> Sql<'_, Row> {
         .bind::<Integer, _>(right.turn)
 }
 
-/// Holds on to a lease, and answers the webhook as it is now; `None` when it is lost, or deliveries must end.
-///
-/// # Errors
-/// [`StoreError`].
+/// Renews a lease and returns the webhook as it is now. Returns `None` if the lease is lost, or deliveries must end.
 pub async fn renew(
     connection: &mut Connection,
     right: WebhookLease,
@@ -146,11 +133,8 @@ pub async fn renew(
     Ok(query.load(connection).await?.into_iter().next())
 }
 
-/// Moves the cursor and holds on to the lease; with `taken`, the target has taken an event, and all is well with it.
-/// Answers whether the run may go on.
-///
-/// # Errors
-/// [`StoreError`].
+/// Stores the cursor and renews the lease. With `taken` the target has accepted an event, which ends a series of failures.
+/// Returns whether the delivery may go on.
 pub async fn save(
     connection: &mut Connection,
     right: WebhookLease,
@@ -175,10 +159,7 @@ pub async fn save(
     Ok(query.load::<bool>(connection).await? == [true])
 }
 
-/// Notes a failure; answers the state that comes of it, if the run still had the right to.
-///
-/// # Errors
-/// [`StoreError`].
+/// Stores a failed attempt. Returns the state that follows, or `None` if the lease is lost.
 pub async fn fail(
     connection: &mut Connection,
     right: WebhookLease,
@@ -197,10 +178,7 @@ pub async fn fail(
     Ok(query.load(connection).await?.into_iter().next())
 }
 
-/// Gives a lease back; the webhook is last in the queue then, unless a failure has put it further back.
-///
-/// # Errors
-/// [`StoreError`].
+/// Releases a lease. The webhook goes to the end of the queue, or stays further back after a failure.
 pub async fn release(connection: &mut Connection, id: WebhookId, lease: LeaseId) -> Result<(), StoreError> {
     let query = sql::<Id>(
         "UPDATE webhooks SET lease = NULL, lease_until = NULL, next_attempt_at = greatest(next_attempt_at, now())

@@ -1,4 +1,5 @@
-//! Webhooks: where events are posted to, and how far that has got. Who delivers is in [`leases`].
+//! Webhooks: the address that events are posted to, and the position up to which they were. Which node delivers is decided in
+//! [`webhook_leases`](crate::store::webhook_leases).
 
 use crate::ids::{ConversationId, Epoch, Position, UserId, WebhookId};
 use crate::store::database::connect::Connection;
@@ -10,16 +11,16 @@ use diesel::prelude::Queryable;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as Id};
 use diesel_async::RunQueryDsl;
 
-/// A webhook. It shows neither its secret nor its address, which may hold one, in any log.
+/// A webhook. It has no `Debug`, so that its secret and its address, which may contain another one, reach no log.
 #[derive(Clone, Queryable)]
 pub struct WebhookRow {
     pub id: WebhookId,
     pub owner: UserId,
     pub mac: Vec<u8>,
     pub url: String,
-    /// None: all that the owner is a member of.
+    /// None: all conversations that the owner is a member of.
     pub conversation: Option<ConversationId>,
-    /// None: all.
+    /// None: all types of events.
     pub types: Option<Vec<String>>,
     pub secret: Vec<u8>,
     pub epoch: Epoch,
@@ -58,7 +59,7 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// A webhook to be.
+/// The values of a new webhook.
 pub struct NewWebhook<'a> {
     pub id: WebhookId,
     pub owner: UserId,
@@ -71,7 +72,7 @@ pub struct NewWebhook<'a> {
     pub position: Position,
 }
 
-/// What its owner changes of a webhook; what is not given stays.
+/// A change of a webhook by its owner; fields that are `None` stay as they are.
 #[derive(Default)]
 pub struct WebhookChanges {
     pub url: Option<String>,
@@ -79,10 +80,7 @@ pub struct WebhookChanges {
     pub state: Option<WebhookState>,
 }
 
-/// Makes a webhook; `None` when the id is taken.
-///
-/// # Errors
-/// [`StoreError`].
+/// Inserts a webhook. Returns `None` if the id is taken.
 pub async fn insert(connection: &mut Connection, new: &NewWebhook<'_>) -> Result<Option<WebhookRow>, StoreError> {
     let query: Sql<'_, WebhookColumns> =
         sql("INSERT INTO webhooks (id, owner_id, mac, url, conversation_id, types, secret, epoch, position) VALUES (")
@@ -107,20 +105,14 @@ pub async fn insert(connection: &mut Connection, new: &NewWebhook<'_>) -> Result
     Ok(query.load(connection).await?.into_iter().next())
 }
 
-/// A webhook, anybody's.
-///
-/// # Errors
-/// [`StoreError`].
+/// Finds a webhook by its id, whoever owns it.
 pub async fn by_id(connection: &mut Connection, id: WebhookId) -> Result<Option<WebhookRow>, StoreError> {
     let query: Sql<'_, WebhookColumns> =
         sql(concat!("SELECT ", columns!(), " FROM webhooks WHERE id = ")).bind::<Id, _>(id);
     Ok(query.load(connection).await?.into_iter().next())
 }
 
-/// A user's webhooks after one of them, by id, at most `limit`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists at most `limit` webhooks of a user, by id, after `after`.
 pub async fn list(
     connection: &mut Connection,
     owner: UserId,
@@ -136,20 +128,15 @@ pub async fn list(
     Ok(query.load(connection).await?)
 }
 
-/// How many webhooks a user has; until the transaction ends, nobody else who asks so gets an answer.
-///
-/// # Errors
-/// [`StoreError`].
+/// Counts the webhooks of a user, and locks the user's row until the transaction ends, so that the count stays true.
 pub async fn lock_and_count(connection: &mut Connection, owner: UserId) -> Result<i64, StoreError> {
     users::lock(connection, owner).await?;
     let query = sql::<BigInt>("SELECT count(*) FROM webhooks WHERE owner_id = ").bind::<Id, _>(owner);
     Ok(only(query.load(connection).await?)?)
 }
 
-/// WebhookChanges a webhook of `owner`; `None` when there is none. What is made active, or gets another address, begins anew.
-///
-/// # Errors
-/// [`StoreError`].
+/// Changes a webhook of `owner`. Returns `None` if there is none. A webhook that is made active, or gets another address,
+/// starts without failed attempts.
 pub async fn update(
     connection: &mut Connection,
     id: WebhookId,
@@ -181,10 +168,7 @@ pub async fn update(
     Ok(query.load(connection).await?.into_iter().next())
 }
 
-/// Puts the cursor of a webhook of `owner` elsewhere and makes it active; `None` when there is none.
-///
-/// # Errors
-/// [`StoreError`].
+/// Moves the cursor of a webhook of `owner` and makes it active. Returns `None` if there is none.
 pub async fn replay(
     connection: &mut Connection,
     id: WebhookId,
@@ -207,20 +191,14 @@ pub async fn replay(
     Ok(query.load(connection).await?.into_iter().next())
 }
 
-/// Removes all webhooks of `owner`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Deletes all webhooks of `owner`.
 pub async fn delete_all(connection: &mut Connection, owner: UserId) -> Result<(), StoreError> {
     let query = sql::<Id>("DELETE FROM webhooks WHERE owner_id = ").bind::<Id, _>(owner).sql(" RETURNING id");
     query.load::<WebhookId>(connection).await?;
     Ok(())
 }
 
-/// Removes a webhook of `owner`; answers whether there was one.
-///
-/// # Errors
-/// [`StoreError`].
+/// Deletes a webhook of `owner`. Returns whether there was one.
 pub async fn delete(connection: &mut Connection, id: WebhookId, owner: UserId) -> Result<bool, StoreError> {
     let query = sql::<Id>("DELETE FROM webhooks WHERE id = ")
         .bind::<Id, _>(id)

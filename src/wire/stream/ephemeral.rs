@@ -69,7 +69,7 @@ impl Ephemeral {
         Self::new(EphemeralKind::Presence, None, user, Some(online))
     }
 
-    /// Takes over what another node has encoded; `None` if it cannot be sent as it is.
+    /// Wraps JSON that another node has encoded; `None` if it has a line break and cannot be framed.
     pub fn of(kind: EphemeralKind, json: Box<RawValue>) -> Option<Self> {
         (!json.get().contains(['\n', '\r'])).then(|| Self { kind, json, frames: Default::default() })
     }

@@ -75,7 +75,7 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// Wraps an event of the log.
+    /// Wraps an event of the log; nothing is encoded yet.
     pub fn new(event: Arc<log::Event>) -> Self {
         Self { event, sse: OnceLock::new(), ndjson: OnceLock::new() }
     }
@@ -112,7 +112,7 @@ impl Encoded {
         })
     }
 
-    /// An event that this version cannot read keeps its place, so that no client's count of events breaks.
+    /// An event that this version cannot read is delivered as an empty object, so that its position is not skipped.
     fn unreadable(&self, error: &ShapeError) -> Vec<u8> {
         tracing::error!(position = self.event.position.0, %error, "cannot encode an event");
         b"{}".to_vec()

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use std::ops::Range;
 
-/// How a stream's objects are told apart.
+/// The framing of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// Server-Sent Events.
@@ -15,11 +15,11 @@ pub enum Framing {
     Ndjson = 1,
 }
 
-/// Framed bytes as one chunk of an HTTP/1.1 body, so that who writes to a socket of its own writes them as they are.
+/// A framed object as one chunk of an HTTP/1.1 body, so that it can be written to a parked socket as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     chunk: Bytes,
-    /// Where the frame itself begins in the chunk.
+    /// Where the frame begins within the chunk.
     begin: usize,
 }
 
@@ -49,7 +49,7 @@ impl Frame {
         self.chunk.slice(self.begin..self.chunk.len() - LINE_END.len())
     }
 
-    /// What is written where `chunks` makes the chunks.
+    /// The bytes to write, depending on who makes the chunks.
     pub fn bytes(&self, chunks: Chunks) -> Bytes {
         match chunks {
             Chunks::Ours => self.chunk.clone(),
@@ -61,15 +61,15 @@ impl Frame {
 /// Who makes the chunks of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunks {
-    /// We do: the connection is ours.
+    /// The writer itself: the connection was handed over to it.
     Ours,
-    /// The server of an ordinary answer, if its client knows chunks.
+    /// The HTTP server, for an ordinary answer.
     Others,
 }
 
 impl Framing {
-    /// Frames an object; answers also where in the chunk the object stands. `json` holds no line break, and `id` and
-    /// `name` are ours: no text of a user's can end a line.
+    /// Frames an object; also answers where it stands in the chunk. `json` has no line break, and `id` and `name` are
+    /// not of users, so that no text of a user can end a line.
     pub fn frame(self, id: &str, name: &str, json: &[u8]) -> (Frame, Range<usize>) {
         let (frame, tail) = match self {
             Self::Sse => {
@@ -91,14 +91,14 @@ impl Framing {
         }
     }
 
-    /// What a stream begins with: after how long its client comes back if it is lost, jittered, so that those who lost a
-    /// node do not all come at once.
+    /// What a stream begins with: after how long its client comes back if it is lost, jittered, so that those who lost
+    /// a node do not all come at once.
     pub fn retry(self) -> Option<Frame> {
         let line = || format!("retry: {}\n", fastrand::u32(1_000..3_000));
         (self == Self::Sse).then(|| Frame::of(&[line().as_bytes()]))
     }
 
-    /// What breaks a silence.
+    /// A heartbeat.
     pub fn heartbeat(self) -> Frame {
         Frame::of(&[match self {
             Self::Sse => b":\n",

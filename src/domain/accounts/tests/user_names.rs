@@ -6,7 +6,7 @@ fn names_are_folded() {
 }
 
 #[test]
-fn what_is_against_the_rule_is_refused() {
+fn names_against_the_rules_are_refused() {
     let long = "a".repeat(33);
     let id = "0".repeat(32);
     for name in ["a", "me", "ME", "-ab", "ab.", "a b", "ünal", "ﬀab", "a\u{200b}b", "", &long, &id] {

@@ -7,7 +7,7 @@ fn media_type(bytes: &[u8], claimed: &str) -> &'static str {
 }
 
 #[test]
-fn the_bytes_decide_and_markup_is_plain_text() {
+fn media_type_follows_the_bytes_and_markup_is_plain_text() {
     assert_eq!(media_type(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "text/html"), "image/png");
     assert_eq!(media_type(b"\xff\xd8\xff\xe0\0\x10JFIF\0", "image/png"), "image/jpeg");
     assert_eq!(media_type(b"<!DOCTYPE html><script>alert(1)</script>", "text/html"), "text/plain");

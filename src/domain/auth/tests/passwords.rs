@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_password_is_told_from_one_that_differs_in_its_last_character() {
+fn password_that_differs_in_its_last_character_is_wrong() {
     let long = "p".repeat(255);
     let stored = hash(&format!("{long}a"));
     assert!(stored.starts_with(CURRENT_HASH_PREFIX));
@@ -11,7 +11,7 @@ fn a_password_is_told_from_one_that_differs_in_its_last_character() {
 }
 
 #[test]
-fn a_weaker_hash_is_replaced_at_the_next_log_in() {
+fn weaker_hash_is_replaced_at_the_next_login() {
     let weak = argon2::Params::new(8_192, 1, 1, None).expect("sound parameters");
     let argon2 = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, weak);
     let stored: PasswordHash = argon2.hash_password(b"correct horse").expect("a hash");

@@ -11,7 +11,7 @@ fn addresses_and_lone_signs_are_no_names() {
 }
 
 #[test]
-fn a_text_of_nothing_but_names_names_so_many() {
+fn mentions_of_a_text_are_limited_in_number() {
     let text: String = (0..100).map(|number| format!("@user{number} ")).collect();
     assert_eq!(mentioned_names(&text).len(), MAX_MENTIONS);
 }

@@ -17,7 +17,7 @@ fn metadata_that_other_parsers_refuse_is_refused() {
 }
 
 #[test]
-fn a_text_of_the_most_characters_is_taken_and_one_more_is_not() {
+fn text_of_the_maximum_length_is_accepted_and_one_more_character_is_not() {
     assert!(check_text(&"ü".repeat(16_384)).is_ok());
     assert!(check_text(&"ü".repeat(16_385)).is_err());
     assert!(check_text("").is_err());

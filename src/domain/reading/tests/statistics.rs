@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_there_is_none_of_is_listed_with_zero() {
+fn report_lists_absent_keys_with_zero() {
     let counts = vec![MessageCount { key: "2".into(), messages: 5, senders: 1 }];
     let filled = filled(counts, (0..24).map(|hour: u8| hour.to_string()));
     assert_eq!(filled.len(), 24);

@@ -3,12 +3,12 @@ use crate::domain::search::fold::words;
 use proptest::prelude::*;
 
 #[test]
-fn a_short_text_is_its_own_excerpt_on_one_line() {
+fn short_text_is_its_own_excerpt_on_one_line() {
     assert_eq!(around("Guten\r\n\tMorgen,  Anna", &words("anna")), "Guten Morgen, Anna");
 }
 
 #[test]
-fn a_long_text_is_cut_at_words_around_the_first_match() {
+fn long_text_is_cut_at_words_around_the_first_match() {
     let text = format!("{} Zugspitze {}", "eins zwei drei".repeat(20), "vier fünf ".repeat(40));
     let excerpt = around(&text, &words("fünf ZUGSPITZE"));
     assert!(
@@ -24,14 +24,14 @@ fn a_long_text_is_cut_at_words_around_the_first_match() {
 }
 
 #[test]
-fn the_place_of_a_match_is_that_in_the_text_as_it_was_written() {
+fn match_is_located_in_the_text_as_it_was_written() {
     let text = format!("{}Straße 東京 {}", "ẞ\u{fe0f} ﬁ ".repeat(60), "x ".repeat(200));
     assert!(around(&text, &words("strasse")).contains("Straße 東京 x"));
     assert!(around(&text, &words("京")).contains("Straße 東京 x"));
 }
 
 #[test]
-fn a_text_without_spaces_is_cut_between_characters() {
+fn text_without_spaces_is_cut_between_characters() {
     let text = "的".repeat(500) + "東京" + &"了".repeat(500);
     let excerpt = around(&text, &words("東京"));
     assert!(excerpt.contains("的東京了"), "{excerpt}");
@@ -42,7 +42,7 @@ fn a_text_without_spaces_is_cut_between_characters() {
 
 proptest! {
     #[test]
-    fn an_excerpt_is_short_and_plain(text in "(\\PC|[ \n\u{301}]){0,400}", word in "\\PC{0,5}") {
+    fn excerpt_is_short_and_plain(text in "(\\PC|[ \n\u{301}]){0,400}", word in "\\PC{0,5}") {
         let excerpt = around(&text, &words(&word));
         prop_assert!(excerpt.chars().count() <= MAX_EXCERPT_LENGTH + 2);
         prop_assert!(!excerpt.contains('\n'));

@@ -37,7 +37,7 @@ fn words_lie_between_any_spaces() {
 
 proptest! {
     #[test]
-    fn every_form_of_a_text_folds_alike(text in "\\PC*") {
+    fn forms_of_a_text_fold_alike(text in "\\PC*") {
         let folded = fold(&text);
         prop_assert_eq!(&fold(&text.nfc().collect::<String>()), &folded);
         prop_assert_eq!(&fold(&text.nfd().collect::<String>()), &folded);

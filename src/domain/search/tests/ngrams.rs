@@ -7,13 +7,13 @@ fn grams(pieces: &[&str]) -> Vec<i32> {
 }
 
 #[test]
-fn a_text_has_the_pieces_of_its_words() {
+fn text_has_the_ngrams_of_its_words() {
     assert_eq!(of_text("ab cde"), grams(&["a", "b", "c", "d", "e", "ab", "cd", "de", "cde"]));
     assert_eq!(of_text("東京 東"), grams(&["東", "京", "東京"]));
 }
 
 #[test]
-fn a_word_is_looked_for_by_its_longest_pieces() {
+fn word_is_searched_by_its_longest_ngrams() {
     let word = |word: &str| of_words(&[word.to_owned()]);
     assert_eq!(word("a"), grams(&["a"]));
     assert_eq!(word("ab"), grams(&["ab"]));
@@ -38,7 +38,7 @@ fn numbers_are_those_that_are_stored() {
 
 proptest! {
     #[test]
-    fn what_a_text_holds_is_among_its_pieces(text in "\\PC{0,40}", from in 0usize..40, length in 1usize..12) {
+    fn ngrams_of_a_text_include_those_of_its_parts(text in "\\PC{0,40}", from in 0usize..40, length in 1usize..12) {
         let folded = fold::fold(&text);
         let part: String = folded.chars().skip(from).take(length).collect();
         let words: Vec<String> = part.split_whitespace().map(str::to_owned).collect();

@@ -12,7 +12,7 @@ fn waits_double_up_to_five_minutes() {
 }
 
 #[test]
-fn what_a_target_asks_for_lengthens_the_wait_up_to_an_hour() {
+fn retry_after_lengthens_the_wait_up_to_an_hour() {
     let asked = |seconds| Some(Duration::from_secs(seconds));
     assert!(around(wait(1, asked(0)), 5));
     assert!(around(wait(1, asked(120)), 120));

@@ -2,7 +2,7 @@ use super::*;
 
 /// The example of the Standard Webhooks libraries.
 #[test]
-fn the_signature_is_that_of_standard_webhooks() {
+fn signature_is_that_of_standard_webhooks() {
     let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let signature = sign(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b"{\"test\": 2432232314}");
     assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");

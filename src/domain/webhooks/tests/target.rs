@@ -18,7 +18,7 @@ fn public_targets_are_taken() {
 }
 
 #[test]
-fn every_spelling_of_a_private_target_is_refused() {
+fn private_target_is_refused_in_every_spelling() {
     for host in [
         "127.0.0.1",
         "127.1",

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn an_escaped_nul_is_found_and_an_escaped_backslash_before_it_is_not_one() {
+fn escaped_nul_is_found_and_an_escaped_backslash_before_u0000_is_none() {
     assert!(has_nul(r#"{"a":"\u0000"}"#));
     assert!(has_nul(r#"{"a":"\\\u0000"}"#));
     assert!(!has_nul(r#"{"a":"\\u0000"}"#));

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_fifth_upload_waits_until_one_of_the_four_has_ended() {
+fn fifth_upload_waits_until_one_of_the_four_has_ended() {
     let (uploads, user) = (UploadSlots::default(), UserId::new());
     let mut slots: Vec<_> = (0..MAX_UPLOADS_PER_USER).map(|_| uploads.acquire(user).unwrap()).collect();
     assert!(uploads.acquire(user).is_err());

@@ -63,7 +63,7 @@ pub async fn export_conversation(
     let after = export_start(&app, &caller, params.after.as_deref()).await?;
     let export = match app.domain.begin_export(caller, id, after).await? {
         ExportStart::Export(export) => export,
-        ExportStart::Dead(code, fresh) => return Err(Problem::dead_cursor(code, fresh)),
+        ExportStart::Reset(code, fresh) => return Err(Problem::dead_cursor(code, fresh)),
     };
     let disposition = format!("attachment; filename=\"conversation-{id}.ndjson\"");
     let headers = [(CONTENT_TYPE, "application/x-ndjson".to_owned()), (CONTENT_DISPOSITION, disposition)];

@@ -23,7 +23,7 @@ fn names_are_read_in_every_form() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused() {
+fn unreadable_disposition_is_refused() {
     for text in [
         "attachment; filename",
         "attachment; filename=\"a",
@@ -38,7 +38,7 @@ fn what_cannot_be_read_is_refused() {
 }
 
 #[test]
-fn a_name_comes_back_as_it_was() {
+fn file_name_comes_back_as_it_was() {
     let name = "say \"ü\" 100%\\漢.txt";
     let told = attachment(name);
     assert!(told.is_ascii(), "{told}");

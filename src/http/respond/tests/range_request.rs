@@ -26,7 +26,7 @@ fn single_ranges_are_read_and_all_others_ignored() {
 }
 
 #[test]
-fn a_range_of_another_version_is_ignored() {
+fn range_of_another_version_is_ignored() {
     let mut headers = HeaderMap::new();
     headers.insert(RANGE, HeaderValue::from_static("bytes=1-"));
     for (tag, range) in [("\"a\"", Some(1..3)), ("W/\"a\"", None), ("\"b\"", None)] {

@@ -2,7 +2,7 @@ use super::*;
 use std::sync::{Arc, Mutex};
 
 #[tokio::test]
-async fn what_waits_while_a_round_runs_is_answered_in_the_next() {
+async fn loads_that_wait_during_a_query_share_the_next_one() {
     let rounds = Arc::new(Mutex::new(Vec::new()));
     let (seen, gate) = (rounds.clone(), Arc::new(tokio::sync::Semaphore::new(0)));
     let hold = gate.clone();
@@ -35,7 +35,7 @@ async fn what_waits_while_a_round_runs_is_answered_in_the_next() {
 }
 
 #[tokio::test]
-async fn a_round_that_fails_fails_for_all_of_it_and_the_next_one_runs() {
+async fn failed_query_fails_for_all_its_callers_and_the_next_one_runs() {
     let mut fails = true;
     let rounds = DataLoader::start(8, move |questions: Vec<()>| {
         let failed = std::mem::replace(&mut fails, false);
@@ -43,4 +43,16 @@ async fn a_round_that_fails_fails_for_all_of_it_and_the_next_one_runs() {
     });
     assert!(rounds.load(()).await.is_err());
     assert!(rounds.load(()).await.is_ok());
+}
+
+#[tokio::test]
+async fn refused_query_is_refused_for_each_of_its_callers() {
+    let refused = || StoreError::Query(diesel::result::Error::QueryBuilderError("syntax error".into()));
+    let loader: DataLoader<(), ()> = DataLoader::start(8, move |_| async move { Err(refused()) });
+    for answer in [loader.load(()).await, loader.load(()).await] {
+        assert!(
+            matches!(&answer, Err(StoreError::Query(error)) if error.to_string().contains("syntax error")),
+            "{answer:?}"
+        );
+    }
 }

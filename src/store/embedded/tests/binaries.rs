@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_major_version_is_read_from_releases_and_betas() {
+fn major_version_is_read_from_releases_and_betas() {
     assert_eq!(major("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n"), Some(15));
     assert_eq!(major("postgres (PostgreSQL) 18beta1\n"), Some(18));
     assert_eq!(major("postgres (PostgreSQL) 9.6.24\n"), Some(9));

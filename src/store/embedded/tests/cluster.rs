@@ -1,13 +1,13 @@
 use super::*;
 
 #[test]
-fn the_url_escapes_the_socket_directory() {
+fn url_escapes_the_socket_directory() {
     let url = url(Path::new("/tmp/a b,ä"));
     assert_eq!(url, "postgres://longwave@%2Ftmp%2Fa%20b%2C%C3%A4/longwave");
 }
 
 #[test]
-fn the_callers_settings_come_last_and_the_socket_directory_is_quoted() {
+fn settings_of_the_caller_come_last_and_the_socket_directory_is_quoted() {
     let settings = [("fsync".to_owned(), "off".to_owned())];
     let arguments = arguments(Path::new("/d"), Path::new("/s\"x"), &settings);
     assert_eq!(arguments[..2], ["-D", "/d"]);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_pid_file_is_read_in_every_state() {
+fn pid_file_is_read_in_every_state() {
     let ready = b"4711\n/d/postgres\n1700000000\n5432\n/d/socket\n\n   1 2\nready   \n";
     let file = PidFile::parse(ready).unwrap();
     assert_eq!(file.pid.as_raw_nonzero().get(), 4711);

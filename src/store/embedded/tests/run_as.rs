@@ -6,7 +6,7 @@ const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\n\
     postgres:x:101:104:PostgreSQL:/var/lib/postgresql:/bin/bash\n";
 
 #[test]
-fn a_user_is_found_by_its_whole_name() {
+fn system_user_is_found_by_its_whole_name() {
     let user = look_up(PASSWD, "postgres").unwrap();
     assert_eq!((user.uid, user.gid), (101, 104));
     assert_eq!(look_up(PASSWD, "post"), None);

@@ -1,4 +1,4 @@
-//! Accounts that were deleted: the columns of `users` that say how far it has got.
+//! The deletion of accounts: the columns of `users` that say how far each deletion has come.
 
 use crate::ids::{ConversationId, Position, UserId};
 use crate::store::database::connect::Connection;
@@ -12,11 +12,8 @@ use diesel::sql_types::{Array, BigInt, Nullable, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
 
-/// Deletes an account, and the bots that it answers for: they are disabled, without a password, a display name, sessions,
-/// cursors and webhooks. Answers which are deleted now.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Deletes an account and the bots that it owns: they are disabled, and lose their password, display name, sessions, cursors
+/// and webhooks. Returns the ids of all of them.
 pub async fn delete(connection: &mut Connection, user: UserId, display_name: &str) -> Result<Vec<UserId>, Error> {
     let mut all: Vec<UserId> =
         bots::table.filter(bots::owner_id.eq(user)).select(bots::user_id).load(connection).await?;
@@ -46,10 +43,7 @@ pub async fn delete(connection: &mut Connection, user: UserId, display_name: &st
     Ok(all)
 }
 
-/// Deleted accounts of which something may be left, and whether each was deleted more than `age` ago.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists deleted accounts whose data may not all be erased, and whether each was deleted more than `age` ago.
 pub async fn to_erase(connection: &mut Connection, age: Duration) -> Result<Vec<(UserId, bool)>, Error> {
     users::table
         .filter(users::disabled_at.is_not_null().and(users::freed_at.is_null()))
@@ -59,20 +53,13 @@ pub async fn to_erase(connection: &mut Connection, age: Duration) -> Result<Vec<
         .await
 }
 
-/// Notes that nothing is left of a deleted account.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Marks the data of a deleted account as erased.
 pub async fn set_erased(connection: &mut Connection, user: UserId) -> Result<(), Error> {
     diesel::update(users::table.find(user)).set(users::erased_at.eq(now().nullable())).execute(connection).await?;
     Ok(())
 }
 
-/// Frees the names of accounts that were deleted more than `age` ago and are erased: they get ones that nobody can have
-/// taken, because nobody can guess them.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Frees the names of erased accounts that were deleted more than `age` ago, by giving those accounts random names.
 pub async fn free_names(connection: &mut Connection, age: Duration) -> Result<(), Error> {
     let query = sql::<()>(
         "UPDATE users SET name = 'deleted-' || left(replace(gen_random_uuid()::text, '-', ''), 24), freed_at = now()
@@ -83,10 +70,7 @@ pub async fn free_names(connection: &mut Connection, age: Duration) -> Result<()
     Ok(())
 }
 
-/// Conversations that a user is a member of.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists the conversations that a user is a member of.
 pub async fn current_memberships(connection: &mut Connection, user: UserId) -> Result<Vec<ConversationId>, Error> {
     members::table
         .filter(members::user_id.eq(user).and(members::left_at.is_null()))
@@ -95,13 +79,10 @@ pub async fn current_memberships(connection: &mut Connection, user: UserId) -> R
         .await
 }
 
-/// A conversation, and where a membership of it began and ended.
+/// A conversation, and the positions at which a membership began and ended.
 pub type ErasureInterval = (ConversationId, Position, Option<Position>);
 
-/// Stretches of kept conversations in which a user may have written, in order.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists all memberships of a user in conversations that are not deleted, in order of joining: the user wrote nowhere else.
 pub async fn erasure_intervals(connection: &mut Connection, user: UserId) -> Result<Vec<ErasureInterval>, Error> {
     let query = sql::<(Uuid, BigInt, Nullable<BigInt>)>(
         "SELECT m.conversation_id, m.joined_at, m.left_at FROM members m JOIN conversations c ON c.id = m.conversation_id

@@ -1,4 +1,4 @@
-//! Bots, who answers for them, and their tokens.
+//! Bots, their owners, and their tokens.
 
 use crate::ids::{SessionId, UserId};
 use crate::store::database::connect::Connection;
@@ -14,14 +14,14 @@ use diesel::sql_types::{Array, Binary, Nullable, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
 
-/// Who answers for a bot, and the mark of the request that made it.
+/// The owner of a bot, and the HMAC of the request that made it.
 #[derive(Clone, Debug, Queryable)]
 pub struct BotOrigin {
     pub owner: UserId,
     pub mac: Vec<u8>,
 }
 
-/// A token, without itself.
+/// A token, without its secret.
 #[derive(Clone, Debug, Queryable)]
 pub struct BotTokenRow {
     pub id: SessionId,
@@ -35,7 +35,7 @@ pub struct BotTokenRow {
     pub mac: Vec<u8>,
 }
 
-/// A token to be.
+/// The values of a new token.
 #[derive(Clone, Debug)]
 pub struct NewBotToken<'a> {
     pub id: SessionId,
@@ -44,13 +44,13 @@ pub struct NewBotToken<'a> {
     pub hash: &'a [u8],
     pub prefix: &'a str,
     pub mac: &'a [u8],
-    /// How long its session lasts.
+    /// How long the session of the token lasts.
     pub lifetime: Duration,
-    /// Whether that is for ever.
+    /// Whether the token never expires.
     pub endless: bool,
 }
 
-/// Whom a token stands for.
+/// The bot and the session that a token belongs to.
 #[derive(Clone, Debug, Queryable)]
 pub struct BotTokenSession {
     pub bot: UserId,
@@ -59,7 +59,7 @@ pub struct BotTokenSession {
     pub revoked_at: Option<Time>,
 }
 
-/// What came of making a bot.
+/// The result of inserting a bot.
 #[derive(Debug)]
 pub enum BotInsertion {
     Created(UserRow),
@@ -67,10 +67,7 @@ pub enum BotInsertion {
     IdTaken,
 }
 
-/// Makes a bot.
-///
-/// # Errors
-/// [`StoreError`].
+/// Inserts a bot.
 pub async fn insert(
     connection: &mut Connection,
     id: UserId,
@@ -100,19 +97,13 @@ pub async fn insert(
     Ok(BotInsertion::Created(user))
 }
 
-/// Who made a bot; `None` for all other users.
-///
-/// # Errors
-/// [`StoreError`].
+/// Finds the owner of a bot. Returns `None` for users who are not bots.
 pub async fn origin(connection: &mut Connection, bot: UserId) -> Result<Option<BotOrigin>, StoreError> {
     let query = bots::table.find(bot).select((bots::owner_id, bots::mac));
     Ok(query.first(connection).await.optional()?)
 }
 
-/// A user's bots after one of them, by id, at most `limit`; those that were deleted are none any more.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists at most `limit` bots of a user that are not deleted, by id, after `after`.
 pub async fn list(
     connection: &mut Connection,
     owner: UserId,
@@ -129,10 +120,7 @@ pub async fn list(
     Ok(query.load(connection).await?)
 }
 
-/// How many bots a user has; until the transaction ends, nobody else who asks so gets an answer.
-///
-/// # Errors
-/// [`StoreError`].
+/// Counts the bots of a user, and locks the user's row until the transaction ends, so that the count stays true.
 pub async fn lock_and_count(connection: &mut Connection, owner: UserId) -> Result<i64, StoreError> {
     users::lock(connection, owner).await?;
     let query = bots::table
@@ -142,19 +130,13 @@ pub async fn lock_and_count(connection: &mut Connection, owner: UserId) -> Resul
     Ok(query.get_result(connection).await?)
 }
 
-/// How many tokens a bot has that are not revoked, in the same way.
-///
-/// # Errors
-/// [`StoreError`].
+/// Counts the tokens of a bot that are not revoked, with the locking of [`lock_and_count`].
 pub async fn lock_and_count_tokens(connection: &mut Connection, bot: UserId) -> Result<i64, StoreError> {
     users::lock(connection, bot).await?;
     Ok(tokens(bot).count().get_result(connection).await?)
 }
 
-/// Makes a token with its session; `None` when the id is taken.
-///
-/// # Errors
-/// [`StoreError`].
+/// Inserts a token with its session. Returns `None` if the id is taken.
 pub async fn insert_token(
     connection: &mut Connection,
     token: &NewBotToken<'_>,
@@ -177,10 +159,7 @@ pub async fn insert_token(
     by_id(connection, token.id).await
 }
 
-/// A token by its id, also one that is revoked.
-///
-/// # Errors
-/// [`StoreError`].
+/// Finds a token by its id, also a revoked one.
 pub async fn by_id(connection: &mut Connection, id: SessionId) -> Result<Option<BotTokenRow>, StoreError> {
     let query = bot_tokens::table
         .inner_join(session_rows::table.on(session_rows::id.eq(bot_tokens::session_id)))
@@ -189,10 +168,7 @@ pub async fn by_id(connection: &mut Connection, id: SessionId) -> Result<Option<
     Ok(query.first(connection).await.optional()?)
 }
 
-/// A bot's tokens that are not revoked after one of them, by id, at most `limit`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists at most `limit` tokens of a bot that are not revoked, by id, after `after`.
 pub async fn list_tokens(
     connection: &mut Connection,
     bot: UserId,
@@ -204,15 +180,12 @@ pub async fn list_tokens(
     Ok(query.load(connection).await?)
 }
 
-/// Whom each of the tokens with these hashes stands for, each at its place.
-///
-/// # Errors
-/// [`StoreError`].
+/// Finds the bot and session of the token with each hash, in the order of the hashes.
 pub async fn token_sessions(
     connection: &mut Connection,
     hashes: &[Vec<u8>],
 ) -> Result<Vec<Option<BotTokenSession>>, StoreError> {
-    type Row = (Option<UserId>, Option<SessionId>, Option<Time>, Option<Time>);
+    type TokenSessionRow = (Option<UserId>, Option<SessionId>, Option<Time>, Option<Time>);
     let query = sql::<(Nullable<Uuid>, Nullable<Uuid>, Nullable<Timestamptz>, Nullable<Timestamptz>)>(
         "SELECT s.user_id, s.id, s.expires_at, s.revoked_at FROM unnest(",
     )
@@ -222,8 +195,8 @@ pub async fn token_sessions(
           LEFT JOIN bot_tokens t ON t.hash = asked.hash LEFT JOIN sessions s ON s.id = t.session_id
          ORDER BY asked.place",
     );
-    let rows: Vec<Row> = query.load(connection).await?;
-    let standing = |(bot, session, expires_at, revoked_at): Row| {
+    let rows: Vec<TokenSessionRow> = query.load(connection).await?;
+    let standing = |(bot, session, expires_at, revoked_at): TokenSessionRow| {
         Some(BotTokenSession { bot: bot?, session: session?, expires_at: expires_at?, revoked_at })
     };
     Ok(rows.into_iter().map(standing).collect())

@@ -23,7 +23,7 @@ pub struct SessionRow {
     pub revoked_at: Option<Time>,
 }
 
-/// A refresh token as it is kept.
+/// A refresh token, by its hash.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = refresh_tokens)]
 pub struct RefreshTokenRow {
@@ -34,10 +34,7 @@ pub struct RefreshTokenRow {
     pub successor_used: bool,
 }
 
-/// Makes a session.
-///
-/// # Errors
-/// [`StoreError`].
+/// Inserts a session.
 pub async fn insert(
     connection: &mut Connection,
     id: SessionId,
@@ -58,10 +55,7 @@ pub async fn insert(
     Ok(session)
 }
 
-/// Finds the session of a refresh token and locks both until the end of the transaction.
-///
-/// # Errors
-/// [`StoreError`].
+/// Finds the session of a refresh token, and locks the session until the transaction ends. Returns the database's time too.
 pub async fn lock_by_token(
     connection: &mut Connection,
     hash: &[u8],
@@ -78,9 +72,6 @@ pub async fn lock_by_token(
 }
 
 /// Adds a refresh token to a session.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn insert_token(
     connection: &mut Connection,
     session: SessionId,
@@ -98,10 +89,7 @@ pub async fn insert_token(
     Ok(())
 }
 
-/// Notes that a token was exchanged, and that its parent's successor has been used; the session lives on for `lifetime`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Marks a token as replaced, and the successor of its parent as used. Extends the session by `lifetime` from now.
 pub async fn spend_token(
     connection: &mut Connection,
     token: &RefreshTokenRow,
@@ -125,10 +113,7 @@ pub async fn spend_token(
     Ok(session)
 }
 
-/// The sessions of `user` that have not ended, those begun last first, from before `before` on, at most `limit`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists at most `limit` sessions of `user` that have not ended, newest first, below `before`.
 pub async fn list(
     connection: &mut Connection,
     user: UserId,
@@ -144,10 +129,7 @@ pub async fn list(
     Ok(query.load(connection).await?)
 }
 
-/// Revokes all sessions of `user` but one; answers which.
-///
-/// # Errors
-/// [`StoreError`].
+/// Revokes all sessions of `user` except `kept`, and returns which it revoked.
 pub async fn revoke_others(
     connection: &mut Connection,
     user: UserId,
@@ -163,10 +145,7 @@ pub async fn revoke_others(
     Ok(revoked)
 }
 
-/// Revokes a session of `user`; answers whether there was one to revoke.
-///
-/// # Errors
-/// [`StoreError`].
+/// Revokes a session of `user`. Returns whether there was one to revoke.
 pub async fn revoke(connection: &mut Connection, id: SessionId, user: UserId) -> Result<bool, StoreError> {
     let revoked = diesel::update(sessions::table.find(id))
         .filter(sessions::user_id.eq(user).and(sessions::revoked_at.is_null()).and(sessions::expires_at.gt(now())))
@@ -176,10 +155,7 @@ pub async fn revoke(connection: &mut Connection, id: SessionId, user: UserId) ->
     Ok(revoked > 0)
 }
 
-/// The sessions that were revoked within the last `window`, by the database's clock.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists the sessions that were revoked within the last `window`, by the database's clock.
 pub async fn revoked_within(connection: &mut Connection, window: Duration) -> Result<Vec<SessionId>, StoreError> {
     let query =
         sessions::table.filter(sessions::revoked_at.gt(from_now(seconds_ago(window)).nullable())).select(sessions::id);

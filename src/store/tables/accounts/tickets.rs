@@ -1,4 +1,4 @@
-//! Single-use keys that open one stream.
+//! Tickets: keys that open one stream, once.
 
 use crate::ids::{SessionId, UserId};
 use crate::store::database::connect::Connection;
@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use std::time::Duration;
 
-/// Whom a ticket stands for.
+/// The user, session and expiry that a ticket stands for.
 #[derive(Clone, Copy, Debug, Queryable)]
 pub struct TicketRow {
     pub user_id: UserId,
@@ -17,10 +17,7 @@ pub struct TicketRow {
     pub token_expires_at: Time,
 }
 
-/// Keeps a ticket for `lifetime`, and sweeps those that are over.
-///
-/// # Errors
-/// [`StoreError`].
+/// Stores a ticket for `lifetime`, and deletes expired tickets.
 pub async fn insert(
     connection: &mut Connection,
     hash: &[u8],
@@ -41,10 +38,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Takes a ticket, so that nobody else can; `None` when it was taken, is over, or its session was revoked.
-///
-/// # Errors
-/// [`StoreError`].
+/// Takes a ticket, which can be done once. Returns `None` if it was taken, has expired, or its session was revoked.
 pub async fn take(connection: &mut Connection, hash: &[u8]) -> Result<Option<TicketRow>, StoreError> {
     let taken = diesel::delete(tickets::table.find(hash).filter(tickets::expires_at.gt(now())))
         .returning((tickets::user_id, tickets::session_id, tickets::token_expires_at))

@@ -1,4 +1,4 @@
-//! The directory: accounts by what their name or display name begins with.
+//! The user directory: finds accounts by the beginning of their name or display name.
 
 use crate::ids::UserId;
 use crate::store::database::connect::Connection;
@@ -9,7 +9,7 @@ use crate::store::tables::accounts::users::UserRow;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// A place in the directory. An account has one for its name and one for its display name, where those differ.
+/// The sort key of an entry. An account has one entry for its name, and another for its display name if that differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DirectoryKey {
     /// The folded name or display name.
@@ -17,7 +17,7 @@ pub struct DirectoryKey {
     pub name: String,
 }
 
-/// An account at one of its places.
+/// One entry of an account.
 #[derive(Clone, Debug)]
 pub struct DirectoryEntry {
     pub user: UserRow,
@@ -26,27 +26,23 @@ pub struct DirectoryEntry {
     pub display_key: String,
 }
 
-type Row = (String, String, UserId, String, String, UserRole, Time, Option<Time>);
-type Columns = (Text, Text, Uuid, Text, Text, Text, Timestamptz, Nullable<Timestamptz>);
+type DirectoryRow = (String, String, UserId, String, String, UserRole, Time, Option<Time>);
+type DirectoryColumns = (Text, Text, Uuid, Text, Text, Text, Timestamptz, Nullable<Timestamptz>);
 
-/// Reads the places after `after` whose keys begin with `prefix`, in order, at most `most`; disabled accounts are left
-/// out.
+/// Lists at most `limit` entries after `after` whose keys begin with `prefix`, in order, without disabled accounts.
 ///
-/// Two ranges of two indexes, each read no further than `most`, however many accounts there are.
-///
-/// # Errors
-/// [`StoreError`].
+/// It reads one range of each of two indexes, and at most `limit` rows of each, however many accounts there are.
 pub async fn list(
     connection: &mut Connection,
     prefix: &str,
     after: &DirectoryKey,
-    most: i64,
+    limit: i64,
 ) -> Result<Vec<DirectoryEntry>, StoreError> {
     // One bound where the range begins: of two, the index may take the one that is farther from it. No name is empty.
     let (key, name) = if after.key.as_str() < prefix { (prefix, "") } else { (&*after.key, &*after.name) };
     // No text goes on with this character.
     let end = format!("{prefix}\u{10FFFF}");
-    let query = sql::<Columns>(
+    let query = sql::<DirectoryColumns>(
         "SELECT key, display_key, id, name, display_name, role, created_at, disabled_at FROM (
              (SELECT u.name AS key, u.display_key, u.id, u.name, u.display_name, u.role, u.created_at, u.disabled_at
                 FROM users u WHERE u.name >= ",
@@ -59,7 +55,7 @@ pub async fn list(
     .sql(" OR u.name > ")
     .bind::<Text, _>(name)
     .sql(") AND u.disabled_at IS NULL ORDER BY u.name LIMIT ")
-    .bind::<BigInt, _>(most)
+    .bind::<BigInt, _>(limit)
     .sql(
         ") UNION
              (SELECT u.display_key AS key, u.display_key, u.id, u.name, u.display_name, u.role, u.created_at, u.disabled_at
@@ -71,14 +67,14 @@ pub async fn list(
     .sql(") AND u.display_key < ")
     .bind::<Text, _>(&end)
     .sql(" AND u.disabled_at IS NULL ORDER BY u.display_key, u.name LIMIT ")
-    .bind::<BigInt, _>(most)
+    .bind::<BigInt, _>(limit)
     .sql(")) entries ORDER BY key, name LIMIT ")
-    .bind::<BigInt, _>(most);
-    let rows: Vec<Row> = query.load(connection).await?;
+    .bind::<BigInt, _>(limit);
+    let rows: Vec<DirectoryRow> = query.load(connection).await?;
     Ok(rows.into_iter().map(entry_of).collect())
 }
 
-fn entry_of((key, display_key, id, name, display_name, role, created_at, disabled_at): Row) -> DirectoryEntry {
+fn entry_of((key, display_key, id, name, display_name, role, created_at, disabled_at): DirectoryRow) -> DirectoryEntry {
     let place = DirectoryKey { key, name: name.clone() };
     DirectoryEntry { user: UserRow { id, name, display_name, role, created_at, disabled_at }, place, display_key }
 }

@@ -1,4 +1,4 @@
-//! Accounts.
+//! Accounts of people and bots.
 
 use crate::ids::UserId;
 use crate::store::database::connect::Connection;
@@ -24,16 +24,13 @@ pub struct UserRow {
     pub disabled_at: Option<Time>,
 }
 
-/// What a display name is compared by: normalised, and without upper and lower case, of which some letters have more than
-/// one form ("ß", "ς").
+/// Folds a display name for comparing: normalised (NFKC) and without case. It goes through upper case first, because some
+/// letters have more than one lower-case form ("ß", "ς").
 pub fn folded(text: &str) -> String {
     text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
-/// Makes an account; `None` when the name is taken.
-///
-/// # Errors
-/// [`StoreError`].
+/// Inserts an account. Returns `None` if the name is taken.
 pub async fn insert(
     connection: &mut Connection,
     id: UserId,
@@ -60,27 +57,18 @@ pub async fn insert(
 }
 
 /// Finds an account by id.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn by_id(connection: &mut Connection, id: UserId) -> Result<Option<UserRow>, StoreError> {
     let query = users::table.find(id).select(UserRow::as_select());
     Ok(query.first(connection).await.optional()?)
 }
 
 /// Finds an account by its folded name.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn by_name(connection: &mut Connection, name: &str) -> Result<Option<UserRow>, StoreError> {
     let query = users::table.filter(users::name.eq(name)).select(UserRow::as_select());
     Ok(query.first(connection).await.optional()?)
 }
 
-/// Finds all accounts that `ids` or `names` name, each once, in no order.
-///
-/// # Errors
-/// [`StoreError`].
+/// Finds the accounts with one of the ids or names, each once, in no order.
 pub async fn by_ids_or_names(
     connection: &mut Connection,
     ids: &[UserId],
@@ -91,9 +79,6 @@ pub async fn by_ids_or_names(
 }
 
 /// Finds an account and its password hash by its folded name.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn credentials(
     connection: &mut Connection,
     name: &str,
@@ -103,18 +88,12 @@ pub async fn credentials(
 }
 
 /// Reads the password hash of an account, if it has one.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn password_hash(connection: &mut Connection, id: UserId) -> Result<Option<String>, StoreError> {
     let query = users::table.find(id).select(users::password_hash);
     Ok(query.first::<Option<String>>(connection).await.optional()?.flatten())
 }
 
-/// Replaces the password hash, if it still is `old`; answers whether it was.
-///
-/// # Errors
-/// [`StoreError`].
+/// Replaces the password hash if it still is `old`. Returns whether it was.
 pub async fn replace_password_hash(
     connection: &mut Connection,
     id: UserId,
@@ -128,19 +107,13 @@ pub async fn replace_password_hash(
     Ok(replaced > 0)
 }
 
-/// Whether the password hash still is `hash`; if so, it stays until the end of the transaction.
-///
-/// # Errors
-/// [`StoreError`].
+/// Returns whether the password hash still is `hash`. If so, nobody changes it until the transaction ends.
 pub async fn lock_password_hash(connection: &mut Connection, id: UserId, hash: &str) -> Result<bool, StoreError> {
     let query = users::table.find(id).filter(users::password_hash.eq(hash)).select(users::id).for_share();
     Ok(query.first::<UserId>(connection).await.optional()?.is_some())
 }
 
-/// Changes the display name; `None` when there is no such account.
-///
-/// # Errors
-/// [`StoreError`].
+/// Changes the display name. Returns `None` if there is no such account.
 pub async fn set_display_name(
     connection: &mut Connection,
     id: UserId,
@@ -154,20 +127,14 @@ pub async fn set_display_name(
     Ok(changed.into_iter().next())
 }
 
-/// Holds back, until the transaction ends, others who do this for the same user: what is counted in between stays true.
-/// Rows that name the user can be written all the same.
-///
-/// # Errors
-/// [`StoreError`].
+/// Locks the row of a user until the transaction ends, so that what is counted for the user stays true. Rows that refer to
+/// the user can still be inserted.
 pub async fn lock(connection: &mut Connection, id: UserId) -> Result<(), StoreError> {
     users::table.find(id).select(users::id).for_no_key_update().load::<UserId>(connection).await?;
     Ok(())
 }
 
-/// Gives a person another role; answers whether there is one of this name. Bots stay what they are.
-///
-/// # Errors
-/// [`StoreError`].
+/// Changes the role of a person. Returns whether there is one with this name; bots keep their role.
 pub async fn set_role(connection: &mut Connection, name: &str, role: UserRole) -> Result<bool, StoreError> {
     let changed = diesel::update(users::table.filter(users::name.eq(name).and(users::role.ne(UserRole::Bot))))
         .set(users::role.eq(role))
@@ -176,27 +143,18 @@ pub async fn set_role(connection: &mut Connection, name: &str, role: UserRole) -
     Ok(changed > 0)
 }
 
-/// Whether one of the users is disabled.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Returns whether one of the users is disabled.
 pub async fn is_any_disabled(connection: &mut Connection, ids: &[UserId]) -> Result<bool, diesel::result::Error> {
     let disabled = users::table.filter(users::id.eq_any(ids).and(users::disabled_at.is_not_null()));
     diesel::select(diesel::dsl::exists(disabled)).get_result(connection).await
 }
 
-/// How many accounts there are that are not disabled.
-///
-/// # Errors
-/// [`StoreError`].
+/// Counts the accounts that are not disabled.
 pub async fn count(connection: &mut Connection) -> Result<i64, StoreError> {
     Ok(users::table.filter(users::disabled_at.is_null()).count().get_result(connection).await?)
 }
 
-/// The users that are disabled, without those whose deletion is long past, and the bots whose owners are.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists the disabled users and the bots of disabled owners, without deleted accounts whose names are freed.
 pub async fn disabled(connection: &mut Connection) -> Result<Vec<UserId>, StoreError> {
     let query = sql::<Uuid>(
         "SELECT id FROM users WHERE disabled_at IS NOT NULL AND freed_at IS NULL

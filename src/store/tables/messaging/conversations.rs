@@ -22,10 +22,7 @@ pub struct ConversationRow {
     pub created_at: Time,
 }
 
-/// Makes a conversation.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Inserts a conversation.
 pub async fn insert(
     connection: &mut Connection,
     conversation: &ConversationRow,
@@ -38,26 +35,17 @@ pub async fn insert(
     Ok(())
 }
 
-/// Finds conversations by id, in no order; not those that were deleted.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Finds conversations by id, in no order, without deleted ones.
 pub async fn by_ids(connection: &mut Connection, ids: &[ConversationId]) -> Result<Vec<ConversationRow>, Error> {
     kept().filter(conversations::id.eq_any(ids)).select(ConversationRow::as_select()).load(connection).await
 }
 
 /// Finds a conversation by id, unless it was deleted.
-///
-/// # Errors
-/// As PostgreSQL has it.
 pub async fn by_id(connection: &mut Connection, id: ConversationId) -> Result<Option<ConversationRow>, Error> {
     kept().filter(conversations::id.eq(id)).select(ConversationRow::as_select()).first(connection).await.optional()
 }
 
-/// Finds the one conversation of a set of users.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Finds the conversation that stands for a set of users.
 pub async fn by_direct_key(connection: &mut Connection, key: &[u8]) -> Result<Option<ConversationRow>, Error> {
     conversations::table
         .filter(conversations::direct_key.eq(key))
@@ -67,27 +55,18 @@ pub async fn by_direct_key(connection: &mut Connection, key: &[u8]) -> Result<Op
         .optional()
 }
 
-/// How many conversations there are.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Counts the conversations that are not deleted.
 pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
     kept().count().get_result(connection).await
 }
 
-/// Gives a conversation another title.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Changes the title of a conversation.
 pub async fn set_title(connection: &mut Connection, id: ConversationId, title: Option<&str>) -> Result<(), Error> {
     diesel::update(conversations::table.find(id)).set(conversations::title.eq(title)).execute(connection).await?;
     Ok(())
 }
 
-/// Notes that a conversation was deleted; its texts stay until they are blanked.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Marks a conversation as deleted. Its texts stay until they are blanked.
 pub async fn delete(connection: &mut Connection, id: ConversationId, at: Time) -> Result<(), Error> {
     diesel::update(conversations::table.find(id))
         .set((
@@ -100,19 +79,13 @@ pub async fn delete(connection: &mut Connection, id: ConversationId, at: Time) -
     Ok(())
 }
 
-/// Notes that the texts of a deleted conversation are gone.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Marks the texts of a deleted conversation as blanked.
 pub async fn set_blanked(connection: &mut Connection, id: ConversationId) -> Result<(), Error> {
     diesel::update(conversations::table.find(id)).set(conversations::blanked_at.eq(now)).execute(connection).await?;
     Ok(())
 }
 
-/// Deleted conversations whose texts may still stand.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists deleted conversations whose texts are not blanked yet.
 pub async fn to_blank(connection: &mut Connection) -> Result<Vec<ConversationId>, Error> {
     conversations::table
         .filter(conversations::deleted_at.is_not_null().and(conversations::blanked_at.is_null()))

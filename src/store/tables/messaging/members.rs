@@ -1,4 +1,5 @@
-//! Memberships, as intervals of the log. All writes happen under the log's lock.
+//! Memberships: from the position at which a user joined to the one at which they left. All writes happen under the log's
+//! lock.
 
 use crate::ids::{ConversationId, Position, UserId};
 use crate::store::database::connect::Connection;
@@ -24,7 +25,7 @@ pub struct Membership {
     pub settings: MemberSettings,
 }
 
-/// What a member alone has set.
+/// Settings of a member that only they see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Queryable, Selectable)]
 #[diesel(table_name = members)]
 pub struct MemberSettings {
@@ -32,17 +33,14 @@ pub struct MemberSettings {
     pub muted: bool,
 }
 
-/// Who joins, and as what.
+/// A user who joins, and their role.
 #[derive(Clone, Copy, Debug)]
 pub struct NewMember {
     pub user: UserId,
     pub role: MemberRole,
 }
 
-/// Lets users join a conversation at a position.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Adds members to a conversation at a position.
 pub async fn join(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -64,10 +62,7 @@ pub async fn join(
     Ok(())
 }
 
-/// A user's present membership.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Finds the present membership of a user.
 pub async fn current(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -81,10 +76,7 @@ pub async fn current(
         .optional()
 }
 
-/// All of a user's memberships of a conversation, the oldest first.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists all memberships of a user in a conversation, oldest first.
 pub async fn of_user(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -98,7 +90,7 @@ pub async fn of_user(
         .await
 }
 
-/// A stretch of a user's memberships.
+/// A membership, as far as it says what a user may see of which conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
 pub struct MembershipInterval {
     pub conversation: ConversationId,
@@ -107,10 +99,7 @@ pub struct MembershipInterval {
     pub history: History,
 }
 
-/// All memberships of a user in conversations that were not deleted, the oldest first.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists all memberships of a user in conversations that are not deleted, oldest first.
 pub async fn intervals_of_user(connection: &mut Connection, user: UserId) -> Result<Vec<MembershipInterval>, Error> {
     members::table
         .inner_join(conversations::table.on(conversations::id.eq(members::conversation_id)))
@@ -121,10 +110,7 @@ pub async fn intervals_of_user(connection: &mut Connection, user: UserId) -> Res
         .await
 }
 
-/// Present members with their accounts, in order of joining, after one of them, at most `limit`.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists at most `limit` present members with their accounts, in order of joining, after `after`.
 pub async fn list(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -143,10 +129,7 @@ pub async fn list(
         .await
 }
 
-/// How many present members each of the conversations has; those without any are left out.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Counts the present members of each conversation. Conversations without members are left out.
 pub async fn count(
     connection: &mut Connection,
     conversations: &[ConversationId],
@@ -159,10 +142,7 @@ pub async fn count(
         .await
 }
 
-/// How many members a conversation had at a position.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Counts the members that a conversation had at a position.
 pub async fn count_at(connection: &mut Connection, conversation: ConversationId, at: Position) -> Result<i64, Error> {
     members::table
         .filter(members::conversation_id.eq(conversation).and(members::joined_at.le(at)))
@@ -172,10 +152,8 @@ pub async fn count_at(connection: &mut Connection, conversation: ConversationId,
         .await
 }
 
-/// The other users of direct conversations, also those who deleted their accounts: nobody else leaves one.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Finds the other user of each direct conversation, also one whose membership has ended: that happens only when an account
+/// is deleted.
 pub async fn peers(
     connection: &mut Connection,
     conversations: &[ConversationId],
@@ -189,10 +167,7 @@ pub async fn peers(
         .await
 }
 
-/// How many owners a conversation has.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Counts the owners of a conversation.
 pub async fn count_owners(connection: &mut Connection, conversation: ConversationId) -> Result<i64, Error> {
     present()
         .filter(members::conversation_id.eq(conversation).and(members::role.eq(MemberRole::Owner)))
@@ -201,10 +176,7 @@ pub async fn count_owners(connection: &mut Connection, conversation: Conversatio
         .await
 }
 
-/// Who takes over from the last owner: the oldest admin, else the oldest member.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Finds the member who becomes the owner when the last one leaves: the oldest admin, else the oldest member.
 pub async fn successor_of_owner(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -221,10 +193,7 @@ pub async fn successor_of_owner(
         .optional()
 }
 
-/// Changes what a member alone has set.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Changes the settings of a member.
 pub async fn set_settings(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -239,9 +208,6 @@ pub async fn set_settings(
 }
 
 /// Ends all memberships of a conversation at a position.
-///
-/// # Errors
-/// As PostgreSQL has it.
 pub async fn leave_all(connection: &mut Connection, conversation: ConversationId, at: Position) -> Result<(), Error> {
     diesel::update(present().filter(members::conversation_id.eq(conversation)))
         .set(members::left_at.eq(at))
@@ -250,10 +216,7 @@ pub async fn leave_all(connection: &mut Connection, conversation: ConversationId
     Ok(())
 }
 
-/// All of a user's memberships of conversations, the oldest first.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists all memberships of a user in the conversations, oldest first.
 pub async fn of_user_in(
     connection: &mut Connection,
     conversations: &[ConversationId],
@@ -267,10 +230,7 @@ pub async fn of_user_in(
         .await
 }
 
-/// Which of the conversations have more than so many present members.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Returns those of the conversations that have more than `count` present members.
 pub async fn larger_than(
     connection: &mut Connection,
     conversations: &[ConversationId],

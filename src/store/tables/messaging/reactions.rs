@@ -1,4 +1,5 @@
-//! Reactions to messages, as intervals of the log. All writes happen under the log's lock.
+//! Reactions to messages: from the position at which each was added to the one at which it was removed. All writes happen
+//! under the log's lock.
 
 use crate::ids::{ConversationId, MessageId, Position, UserId};
 use crate::store::database::connect::Connection;
@@ -8,24 +9,21 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// How often one emoji stands under a message.
+/// How many users reacted to a message with one emoji.
 #[derive(Clone, Debug, Queryable)]
 pub struct ReactionCount {
     pub message: MessageId,
     pub emoji: String,
     pub count: i64,
-    /// Whether the reader is among them.
+    /// Whether the reader is one of them.
     pub mine: bool,
 }
 
-/// Positions of a conversation that a reader sees, both ends included.
+/// Positions of a conversation that a reader may see, both ends included.
 pub type VisibleRange = (ConversationId, Position, Position);
 
-/// Counts the reactions to messages that a reader sees: those that were added where the reader sees it, and not removed
-/// where the reader sees that. The emoji that came first stands first.
-///
-/// # Errors
-/// [`StoreError`].
+/// Counts the reactions to messages as a reader may see them: an addition or a removal counts only if its position lies in
+/// one of the ranges. The emoji that was added first comes first.
 pub async fn count(
     connection: &mut Connection,
     reader: UserId,

@@ -17,11 +17,7 @@ pub struct ReadMark {
     pub read: Position,
 }
 
-/// Present members with their accounts and how far they have read, in order of joining, after one of them, at most
-/// `limit`.
-///
-/// # Errors
-/// As PostgreSQL has it.
+/// Lists at most `limit` present members with their accounts and read marks, in order of joining, after `after`.
 pub async fn readers(
     connection: &mut Connection,
     conversation: ConversationId,

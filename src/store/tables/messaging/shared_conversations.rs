@@ -1,4 +1,4 @@
-//! Who shares a conversation with whom.
+//! Which users share a conversation.
 
 use crate::ids::UserId;
 use crate::store::database::connect::Connection;
@@ -7,10 +7,7 @@ use crate::store::database::sql::{Sql, sql};
 use diesel::sql_types::{Array, BigInt, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// Those with whom a user shares a conversation now, at most `limit`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists at most `limit` users who share a conversation with a user now.
 pub async fn users_of(connection: &mut Connection, user: UserId, limit: i64) -> Result<Vec<UserId>, StoreError> {
     let query: Sql<'_, Uuid> = sql(
         "SELECT DISTINCT theirs.user_id
@@ -23,10 +20,7 @@ pub async fn users_of(connection: &mut Connection, user: UserId, limit: i64) -> 
     Ok(query.load(connection).await?)
 }
 
-/// Those among some users with whom a user shares a conversation now; whoever it is shares one with themselves.
-///
-/// # Errors
-/// [`StoreError`].
+/// Returns those of `users` who share a conversation with a user now. Everybody shares one with themselves.
 pub async fn users_among(
     connection: &mut Connection,
     user: UserId,

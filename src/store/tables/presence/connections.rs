@@ -11,11 +11,11 @@ use diesel::prelude::Queryable;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// Since when each of the users of the relation `asked` is online, as far as they are. Who comes back within some seconds
-/// was never away.
+/// SQL relation: each online user of the relation `asked`, and since when. A user who reconnects within five seconds stays
+/// online.
 ///
-/// A join and not a subquery for each: a plan that was made while the table was small would read all of it for each user,
-/// until the next ANALYZE.
+/// It is one join, not a subquery a user: with a plan made while the table was small, a subquery would read the whole table
+/// for each user until the next ANALYZE.
 macro_rules! since {
     () => {
         concat!(
@@ -28,7 +28,7 @@ macro_rules! since {
     };
 }
 
-/// A connection that was opened.
+/// A connection that a client opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenedConnection {
     pub id: ConnectionId,
@@ -37,21 +37,19 @@ pub struct OpenedConnection {
     pub transport: Transport,
 }
 
-/// What a node writes at once.
+/// Changes of a node's connections that are written in one statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionChanges {
     pub came: Vec<OpenedConnection>,
     pub went: Vec<ConnectionId>,
-    /// Whether all of it was known before: the node enters itself anew.
+    /// Whether other nodes know these connections already, because the node only registers itself again.
     pub known: bool,
 }
 
-/// Writes what came and went at a node, with a sign of its life; false: the node is not entered, and nothing is written.
+/// Writes opened and closed connections of a node together with its heartbeat. Returns false if the node is not registered;
+/// then nothing is written.
 ///
-/// Repeating it changes nothing more.
-///
-/// # Errors
-/// [`StoreError`].
+/// It is idempotent.
 pub async fn write(connection: &mut Connection, node: NodeId, batch: &ConnectionChanges) -> Result<bool, StoreError> {
     let came = &batch.came;
     let query: Sql<'_, BigInt> = sql("WITH beat AS (UPDATE nodes SET heard_at = now(), version = version + ")
@@ -91,10 +89,7 @@ pub async fn write(connection: &mut Connection, node: NodeId, batch: &Connection
     Ok(!query.load::<i64>(connection).await?.is_empty())
 }
 
-/// Ends all connections of a node that stops.
-///
-/// # Errors
-/// [`StoreError`].
+/// Marks all connections of a node as closed, because it stops.
 pub async fn end_all(connection: &mut Connection, node: NodeId) -> Result<(), StoreError> {
     sql::<()>("WITH beat AS (UPDATE nodes SET version = version + 1 WHERE id = ")
         .bind::<Uuid, _>(node)
@@ -104,20 +99,17 @@ pub async fn end_all(connection: &mut Connection, node: NodeId) -> Result<(), St
     Ok(())
 }
 
-/// What became of a user at a node.
+/// How the presence of a user at a node changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
 pub struct PresenceChange {
     pub user: UserId,
-    /// A connection was opened while there was no other.
+    /// A connection was opened, and it was the only one.
     pub came: bool,
-    /// A connection ended.
+    /// A connection was closed.
     pub went: bool,
 }
 
-/// What a node has written since it was at `version`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists the changes that a node wrote after `version`.
 pub async fn changes_since(
     connection: &mut Connection,
     node: NodeId,
@@ -133,20 +125,14 @@ pub async fn changes_since(
     Ok(query.load(connection).await?)
 }
 
-/// Who is connected to a node, as far as it has written.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists the users with an open connection to a node.
 pub async fn users_at(connection: &mut Connection, node: NodeId) -> Result<Vec<UserId>, StoreError> {
     let query: Sql<'_, Uuid> =
         sql("SELECT DISTINCT user_id FROM connections WHERE gone_at IS NULL AND node = ").bind::<Uuid, _>(node);
     Ok(query.load(connection).await?)
 }
 
-/// Those of some users who have no connection to any node that runs.
-///
-/// # Errors
-/// [`StoreError`].
+/// Returns those of the users who have no open connection to any running node.
 pub async fn away(connection: &mut Connection, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
     let query: Sql<'_, Uuid> = sql("SELECT u.id FROM unnest(").bind::<Array<Uuid>, _>(users).sql(concat!(
         ") u (id) WHERE NOT EXISTS (SELECT FROM connections c JOIN nodes n ON n.id = c.node
@@ -163,15 +149,12 @@ pub struct ConnectionRow {
     pub id: ConnectionId,
     pub node: NodeId,
     pub transport: Transport,
-    /// As the session calls it.
+    /// The device's name in its session.
     pub device: Option<String>,
     pub since: Time,
 }
 
-/// A user's connections, the oldest first, at most `limit`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists at most `limit` connections of a user, oldest first.
 pub async fn of_user(connection: &mut Connection, user: UserId, limit: i64) -> Result<Vec<ConnectionRow>, StoreError> {
     let query: Sql<'_, (Uuid, Uuid, Text, Nullable<Text>, Timestamptz)> = sql(concat!(
         "SELECT c.id, c.node, c.transport, s.device, c.since
@@ -186,18 +169,15 @@ pub async fn of_user(connection: &mut Connection, user: UserId, limit: i64) -> R
     Ok(query.load(connection).await?)
 }
 
-/// Some users and since when each is online, those who are online first, then by name, at most `limit`.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists at most `limit` of the users, and since when each is online: online users first, then by name.
 pub async fn online_since(
     connection: &mut Connection,
     users: &[UserId],
     limit: i64,
 ) -> Result<Vec<(UserRow, Option<Time>)>, StoreError> {
-    type Row = (UserId, String, String, UserRole, Time, Option<Time>, Option<Time>);
-    type Columns = (Uuid, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>);
-    let query: Sql<'_, Columns> = sql("WITH asked AS MATERIALIZED (SELECT * FROM unnest(")
+    type OnlineRow = (UserId, String, String, UserRole, Time, Option<Time>, Option<Time>);
+    type OnlineColumns = (Uuid, Text, Text, Text, Timestamptz, Nullable<Timestamptz>, Nullable<Timestamptz>);
+    let query: Sql<'_, OnlineColumns> = sql("WITH asked AS MATERIALIZED (SELECT * FROM unnest(")
         .bind::<Array<Uuid>, _>(users)
         .sql(concat!(
             ") asked (user_id))
@@ -207,7 +187,7 @@ pub async fn online_since(
             " known ON known.user_id = u.id ORDER BY known.since IS NULL, u.name LIMIT "
         ))
         .bind::<BigInt, _>(limit);
-    let rows: Vec<Row> = query.load(connection).await?;
+    let rows: Vec<OnlineRow> = query.load(connection).await?;
     let standing = |(id, name, display_name, role, created_at, disabled_at, since)| {
         (UserRow { id, name, display_name, role, created_at, disabled_at }, since)
     };

@@ -8,7 +8,7 @@ use diesel::prelude::Queryable;
 use diesel::sql_types::{Array, BigInt, Bool, Text, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// Whether the node `n` runs: it was heard of within four of its heartbeats.
+/// SQL condition: the node `n` is running, because it sent one of its last four heartbeats.
 macro_rules! runs {
     () => {
         "n.heard_at > now() - interval '8 seconds'"
@@ -16,19 +16,16 @@ macro_rules! runs {
 }
 pub(super) use runs;
 
-/// A node that runs, or did lately.
+/// A node that is running, or was until recently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
 pub struct NodeRow {
     pub id: NodeId,
-    /// Grows with each batch of connections that the node writes.
+    /// Grows each time the node writes changes of its connections.
     pub version: i64,
     pub runs: bool,
 }
 
-/// Enters a node that was not known, or is not any more.
-///
-/// # Errors
-/// [`StoreError`].
+/// Adds a node, or adds it again after [`delete_stale`] removed it.
 pub async fn register(connection: &mut Connection, id: NodeId, version: i64) -> Result<(), StoreError> {
     sql::<()>("INSERT INTO nodes (id, version, heard_at) VALUES (")
         .bind::<Uuid, _>(id)
@@ -40,19 +37,13 @@ pub async fn register(connection: &mut Connection, id: NodeId, version: i64) -> 
     Ok(())
 }
 
-/// All nodes.
-///
-/// # Errors
-/// [`StoreError`].
+/// Lists all nodes.
 pub async fn list(connection: &mut Connection) -> Result<Vec<NodeRow>, StoreError> {
     let query = sql::<(Uuid, BigInt, Bool)>(concat!("SELECT n.id, n.version, ", runs!(), " FROM nodes n"));
     Ok(query.load(connection).await?)
 }
 
-/// Removes nodes that were not heard of for a minute, with their connections, and connections that ended as long ago.
-///
-/// # Errors
-/// [`StoreError`].
+/// Deletes nodes without a heartbeat for a minute together with their connections, and connections that ended a minute ago.
 pub async fn delete_stale(connection: &mut Connection) -> Result<(), StoreError> {
     sql::<()>(
         "WITH dead AS (DELETE FROM nodes WHERE heard_at < now() - interval '60 seconds' RETURNING id)
@@ -64,10 +55,7 @@ pub async fn delete_stale(connection: &mut Connection) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Tells all who listen on a channel.
-///
-/// # Errors
-/// [`StoreError`].
+/// Sends notifications to everybody who listens on a channel.
 pub async fn notify(connection: &mut Connection, channel: &str, payloads: &[String]) -> Result<(), StoreError> {
     sql::<()>("SELECT pg_notify(")
         .bind::<Text, _>(channel)

@@ -3,7 +3,7 @@ use crate::ids::UserId;
 use crate::store::{Time, UserRole};
 
 #[test]
-fn an_ephemeral_event_has_neither_an_id_nor_a_cursor() {
+fn ephemeral_event_has_neither_an_id_nor_a_cursor() {
     let created_at = Timestamp(Time::UNIX_EPOCH);
     let (name, display_name) = ("ann".to_owned(), "Ann\nLee".to_owned());
     let user = User { id: UserId::new(), name, display_name, role: UserRole::User, created_at };
@@ -19,7 +19,7 @@ fn an_ephemeral_event_has_neither_an_id_nor_a_cursor() {
 }
 
 #[test]
-fn what_could_end_a_line_is_not_taken_over() {
+fn line_ends_in_names_are_not_copied() {
     let json = RawValue::from_string("{\"a\":\n1}".to_owned()).unwrap();
     assert!(Ephemeral::of(EphemeralKind::Typing, json).is_none());
 }

@@ -20,14 +20,14 @@ fn names(directory: &Path, keep: impl Fn(&Path) -> bool) -> Vec<String> {
 }
 
 #[test]
-fn every_migration_of_the_directory_is_applied_in_order() {
+fn migrations_of_the_directory_are_all_applied_in_order() {
     let found = names(&directory(), |path| path.join("up.sql").is_file());
     let listed: Vec<_> = CURRENT.migrations.iter().map(|migration| migration.name.to_owned()).collect();
     assert_eq!(listed, found);
 }
 
 #[test]
-fn every_function_of_the_directory_is_applied() {
+fn functions_of_the_directory_are_all_applied() {
     let found = names(&directory().join("functions"), |path| path.is_file());
     let mut listed: Vec<_> = CURRENT.functions.iter().map(|function| function.name.to_owned()).collect();
     listed.sort_unstable();
@@ -35,7 +35,7 @@ fn every_function_of_the_directory_is_applied() {
 }
 
 #[test]
-fn a_file_of_a_function_replaces_that_function_alone_and_comments_on_it() {
+fn function_file_replaces_its_function_only_and_comments_on_it() {
     for SqlFunction { name, text } in CURRENT.functions {
         assert_eq!(text.matches("CREATE OR REPLACE FUNCTION").count(), 1, "{name}");
         assert!(text.contains(&format!("CREATE OR REPLACE FUNCTION {name}(")), "{name}");
@@ -45,7 +45,7 @@ fn a_file_of_a_function_replaces_that_function_alone_and_comments_on_it() {
 }
 
 #[test]
-fn a_function_that_takes_a_lock_says_in_which_order() {
+fn function_that_takes_a_lock_states_the_lock_order() {
     for SqlFunction { name, text } in CURRENT.functions {
         let takes_lock = text.contains("_lock(") || text.contains("FOR UPDATE") || text.contains("log_lock_key()");
         assert!(!takes_lock || text.contains("Lock order: "), "{name}");
@@ -53,7 +53,7 @@ fn a_function_that_takes_a_lock_says_in_which_order() {
 }
 
 #[test]
-fn the_version_of_the_functions_grows_with_every_change() {
+fn functions_version_grows_with_every_change() {
     let texts: String = CURRENT.functions.iter().map(|function| function.text).collect();
     let digits: String = checksum(&texts).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(

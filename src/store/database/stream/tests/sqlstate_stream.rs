@@ -33,7 +33,7 @@ async fn each_errors_message_begins_with_its_sqlstate_however_the_bytes_arrive()
 }
 
 #[tokio::test]
-async fn an_error_is_read_through_a_small_buffer() {
+async fn error_response_is_read_through_a_small_buffer() {
     let (sent, seen) = samples();
     let mut stream = SqlStateStream::new(&sent[..]);
     let mut read = Vec::new();

@@ -1,10 +1,10 @@
-use super::append::{self, AppendContext};
 use super::change::{ApplyOutcome, ErasedChange};
-use super::error::{AttemptFault, WriteError};
 use super::function::QueuedFunction;
 use crate::ids::Epoch;
 #[cfg(test)]
 use crate::log::event::WriteKey;
+use crate::log::writer::append::{self, AppendContext};
+use crate::log::writer::error::{AttemptFault, WriteError};
 use crate::store::Connection;
 
 /// A change in the writer's queue.

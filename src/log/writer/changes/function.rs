@@ -1,12 +1,12 @@
 //! Changes that one SQL function decides and makes.
 
-use super::append::AppendContext;
-use super::capacity::QueueShare;
 use super::change::{ApplyOutcome, ChangeError, ChangeOutcome};
-use super::error::WriteError;
 use super::id_judgement::IdJudgement;
 use crate::ids::{ConversationId, Epoch, MessageId, Position, UserId};
 use crate::log::event::{Event, EventPayload, WriteKey};
+use crate::log::writer::append::AppendContext;
+use crate::log::writer::capacity::QueueShare;
+use crate::log::writer::error::WriteError;
 use crate::store::sql::sql;
 use crate::store::{Connection, EventKind, Time};
 use diesel::prelude::Queryable;
