@@ -4,8 +4,6 @@ use super::core::catch_up::page::{CatchUpPage, StartPoint, UserMemberships};
 use super::core::ephemeral::{PresenceNotice, TypingNotice};
 use super::core::receipts::AwaitedDelivery;
 use super::core::slots::SubscriptionKey;
-use super::core::subscriptions::close_reason::CloseReason;
-use super::core::subscriptions::receiver::NewSubscription;
 use super::core::subscriptions::subscription::QueryKind;
 use crate::ids::{ConnectionId, Epoch, UserId};
 use crate::log::{Cursor, Event};
@@ -14,11 +12,8 @@ use std::sync::Arc;
 
 /// A command to the thread behind the hub.
 pub enum Command {
-    Admit(Box<NewSubscription>),
     Publish(Epoch, Vec<Arc<Event>>),
     Rebase(Cursor),
-    CloseAll(CloseReason),
-    CloseRevoked,
     /// What PostgreSQL answered to the dispatcher's queries.
     Memberships(UserMemberships),
     MembershipsFailed(Vec<UserId>),
@@ -31,5 +26,4 @@ pub enum Command {
     PresenceChanges(Vec<PresenceNotice>),
     AwaitDelivery(AwaitedDelivery),
     ReportAllStreams,
-    Stop,
 }

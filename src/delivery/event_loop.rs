@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Subscriptions that are served before the loop looks for commands again.
 const MAX_SERVED_AT_ONCE: usize = 64;
+/// Clients and commands that are taken in before the loop serves again.
+const MAX_TAKEN_AT_ONCE: usize = 4_096;
 /// How often the loop looks for what is due by time.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// Bytes that a client may send while it waits: the next request, sent early.
@@ -69,12 +71,8 @@ impl EventLoop {
     fn run(mut self) {
         let mut events = Events::with_capacity(MAX_SOCKET_EVENTS);
         loop {
-            let now = Instant::now();
-            while let Ok(command) = self.inbox.commands.try_recv() {
-                match command {
-                    Command::Stop => return,
-                    command => self.obey(command, now),
-                }
+            if !self.take_in() {
+                return;
             }
             self.announce_range();
             // A client that was admitted just now may not wait at all, so its time may have come since.
@@ -94,6 +92,33 @@ impl EventLoop {
             }
             self.handle_sockets(&mut events);
         }
+    }
+
+    /// Takes in what has come; returns false if the thread is to end.
+    fn take_in(&mut self) -> bool {
+        let now = Instant::now();
+        for _ in 0..MAX_TAKEN_AT_ONCE {
+            let Ok(new) = self.inbox.admissions.try_recv() else { break };
+            let key = self.dispatcher.admit(*new, now);
+            self.register(key);
+        }
+        for _ in 0..MAX_TAKEN_AT_ONCE {
+            let Ok(command) = self.inbox.commands.try_recv() else { break };
+            self.obey(command, now);
+        }
+        let requests = self.inbox.control.take();
+        if let Some(reason) = requests.close_all {
+            self.dispatcher.close_all(reason, now);
+        }
+        if requests.close_revoked {
+            self.dispatcher.close_revoked(now);
+        }
+        !requests.stop
+    }
+
+    /// Whether something has come that was not taken in.
+    fn has_mail(&self) -> bool {
+        !self.inbox.commands.is_empty() || !self.inbox.admissions.is_empty() || self.inbox.control.is_pending()
     }
 
     fn handle_sockets(&mut self, events: &mut Events) {
@@ -118,7 +143,7 @@ impl EventLoop {
         let mut timeout = Duration::ZERO;
         if self.dispatcher.is_idle() {
             self.inbox.waker.fall_asleep();
-            if self.inbox.commands.is_empty() {
+            if !self.has_mail() {
                 timeout = (self.swept_at + SWEEP_EVERY).saturating_duration_since(Instant::now());
             }
         }
@@ -130,14 +155,8 @@ impl EventLoop {
     fn obey(&mut self, command: Command, now: Instant) {
         let dispatcher = &mut self.dispatcher;
         match command {
-            Command::Admit(new) => {
-                let key = dispatcher.admit(*new, now);
-                self.register(key);
-            }
             Command::Publish(epoch, events) => dispatcher.publish(epoch, &events, now),
             Command::Rebase(head) => dispatcher.rebase(head, now),
-            Command::CloseAll(reason) => dispatcher.close_all(reason, now),
-            Command::CloseRevoked => dispatcher.close_revoked(now),
             Command::Memberships(memberships) => dispatcher.take_memberships(memberships, now),
             Command::MembershipsFailed(users) => dispatcher.fail_memberships(&users, now),
             Command::Page(key, id, page) => dispatcher.take_page(key, id, page, now),
@@ -148,7 +167,6 @@ impl EventLoop {
             Command::PresenceChanges(changes) => dispatcher.queue_presence(changes),
             Command::AwaitDelivery(awaited) => dispatcher.await_delivery(awaited, now),
             Command::ReportAllStreams => dispatcher.report_all_streams(),
-            Command::Stop => {}
         }
     }
 

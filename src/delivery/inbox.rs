@@ -1,6 +1,8 @@
 //! What the hub and the thread behind it share.
 
 use super::command::Command;
+use super::control::LoopControl;
+use super::core::subscriptions::receiver::NewSubscription;
 use super::core::subscriptions::table::SubscriptionCounts;
 use super::waker::LoopWaker;
 use crate::ids::Position;
@@ -32,7 +34,9 @@ impl PublishedRange {
 
 /// The thread's end of the hub.
 pub struct HubInbox {
-    pub commands: mpsc::UnboundedReceiver<Command>,
+    pub admissions: mpsc::Receiver<Box<NewSubscription>>,
+    pub commands: mpsc::Receiver<Command>,
+    pub control: Arc<LoopControl>,
     pub waker: Arc<LoopWaker>,
     pub range: watch::Sender<PublishedRange>,
     pub counts: watch::Sender<SubscriptionCounts>,

@@ -15,6 +15,7 @@
 //! subscriptions, [`Hub::stop`] the thread.
 
 mod command;
+mod control;
 mod core;
 mod event_loop;
 mod hub;
@@ -22,6 +23,7 @@ mod inbox;
 mod loader;
 mod page_reader;
 mod presence;
+mod query_channels;
 mod resume;
 mod tailer;
 mod waker;
@@ -31,7 +33,7 @@ pub use self::core::subscriptions::close_reason::CloseReason;
 pub use self::core::subscriptions::receiver::{LongPoll, NewSubscription, PollAnswer, Receiver, Subscriber};
 pub use self::core::subscriptions::sink::Sink;
 pub use self::core::subscriptions::subscription::HEARTBEAT;
-pub use self::hub::Hub;
+pub use self::hub::{AdmissionPermit, Hub};
 pub use self::loader::CatchUpLoader;
 pub use self::presence::handle::NodePresence;
 pub use self::resume::{Epochs, ResumeError, ResumeFrom};

@@ -26,17 +26,16 @@ pub enum ResumeFrom {
 }
 
 /// Why a client cannot start where it wants.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
     /// The cursor is worth nothing. The start point is a fresh one.
+    #[error("the cursor is worth nothing")]
     Dead(ResetCode, StartPoint),
-    Store(StoreError),
-}
-
-impl From<StoreError> for ResumeError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
+    /// PostgreSQL answers, and this node has not published what it holds.
+    #[error("this node lags behind the log")]
+    Lagging,
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Judges cursors by the epochs and the head of the log. Those who ask PostgreSQL at the same time share a query. Cheap
@@ -71,8 +70,7 @@ impl Epochs {
     pub async fn judge_at_head(&self, from: ResumeFrom) -> Result<StartPoint, ResumeError> {
         let history = self.histories.load(()).await?;
         let epoch = history.head().epoch;
-        let published = tokio::time::timeout(MAX_LAG, self.hub.request_until(history.head())).await;
-        published.map_err(|_| StoreError::Unreachable("this node is behind the log".into()))?;
+        wait_until_published(&self.hub, history.head()).await?;
         let from = match from {
             ResumeFrom::Now => history.head(),
             ResumeFrom::Start => history.start(),
@@ -106,3 +104,12 @@ impl Epochs {
         }
     }
 }
+
+/// Waits until this node has published up to the head of the log, as it was a moment ago.
+async fn wait_until_published(hub: &Hub, head: Cursor) -> Result<(), ResumeError> {
+    tokio::time::timeout(MAX_LAG, hub.request_until(head)).await.map_err(|_| ResumeError::Lagging)
+}
+
+#[cfg(test)]
+#[path = "tests/resume.rs"]
+mod tests;

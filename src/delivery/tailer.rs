@@ -4,7 +4,7 @@ use super::core::subscriptions::close_reason::CloseReason;
 use super::hub::Hub;
 use crate::ids::{Epoch, Position};
 use crate::log::read::{self, Tail};
-use crate::log::{CommitFeed, CommittedBatch, Cursor, Event};
+use crate::log::{CommitFeed, Cursor, Event, FeedItem};
 use crate::shutdown::Shutdown;
 use crate::store::{Pool, StoreError};
 use std::future::Future;
@@ -83,7 +83,7 @@ impl<S: LogSource> TailerLoop<S> {
         let mut is_told = false;
         loop {
             let lags = tokio::select! {
-                Some(batch) = self.commits.next() => !self.follow(batch).await,
+                Some(item) = self.commits.next() => !self.follow(item).await,
                 Ok(()) = self.head.changed() => {
                     is_told = true;
                     false
@@ -101,8 +101,8 @@ impl<S: LogSource> TailerLoop<S> {
     }
 
     /// Publishes a commit of this node if it comes next; returns false if the log must be read instead.
-    async fn follow(&mut self, batch: Option<CommittedBatch>) -> bool {
-        let Some(committed) = batch else { return true };
+    async fn follow(&mut self, item: FeedItem) -> bool {
+        let FeedItem::Committed(committed) = item else { return true };
         let at = self.hub.published();
         let (Some(first), Some(last)) = (committed.events.first(), committed.events.last()) else { return true };
         if committed.epoch != at.epoch {

@@ -3,7 +3,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
 
-/// "I have everything up to here": opaque to clients, made of epoch and position.
+/// Says that a client has everything up to a position: opaque to clients, made of epoch and position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
     pub epoch: Epoch,
@@ -14,7 +14,7 @@ pub struct Cursor {
 const VERSION: &str = "1";
 
 impl Cursor {
-    /// Reads a cursor; `None` when it is none of ours.
+    /// Reads a cursor; `None` when no server of this kind wrote it.
     pub fn parse(text: &str) -> Option<Self> {
         // Two numbers of 64 bits take fewer bytes than this.
         if text.len() > 64 {

@@ -1,4 +1,4 @@
-//! Which cursors are valid: the epochs of the log and what each of them vouches for.
+//! Which cursors are valid: the epochs of the log, and which positions each of them owns.
 
 use super::cursor::Cursor;
 use crate::ids::{Epoch, Position};
@@ -28,7 +28,7 @@ struct EpochRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CursorStatus {
     Valid,
-    /// Of a history that this log does not have, or above its head.
+    /// Its epoch is not one of this log, or it lies above what that epoch owns.
     Unknown,
     /// Below what is kept.
     Expired,
@@ -40,7 +40,7 @@ impl EpochHistory {
         let Some(index) = self.epochs.iter().position(|row| row.epoch == cursor.epoch) else {
             return CursorStatus::Unknown;
         };
-        // Of an older epoch, only what is below the next one is sure to be what it was.
+        // Of an older epoch, only the events below the next one are certainly the same.
         let end = self.epochs.get(index + 1).map_or(self.head, |next| next.first.previous());
         if cursor.position > end {
             CursorStatus::Unknown
@@ -51,12 +51,12 @@ impl EpochHistory {
         }
     }
 
-    /// The cursor of somebody who has everything.
+    /// The cursor of a client that has everything.
     pub fn head(&self) -> Cursor {
         Cursor { epoch: self.epoch(), position: self.head }
     }
 
-    /// The cursor of somebody who has nothing.
+    /// The cursor of a client that has nothing.
     pub fn start(&self) -> Cursor {
         let oldest = self.epochs.last().map_or(Position::ZERO.next(), |row| row.oldest);
         Cursor { epoch: self.epoch(), position: oldest.previous() }
@@ -74,9 +74,6 @@ impl EpochHistory {
 }
 
 /// Reads the epochs and the head. `known` is any position that was seen committed; it spares the older partitions.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn load(connection: &mut Connection, known: Position) -> Result<EpochHistory, StoreError> {
     let query = sql::<(BigInt, BigInt, BigInt, BigInt)>(
         "SELECT epoch, first_position, oldest_position,
@@ -89,10 +86,7 @@ pub async fn load(connection: &mut Connection, known: Position) -> Result<EpochH
     Ok(EpochHistory { epochs, head })
 }
 
-/// Reads the oldest position that is kept. Whoever reads it after events knows that none above it was missing then.
-///
-/// # Errors
-/// [`StoreError`].
+/// Reads the oldest position that is kept. When it is read after events, none of those above it was missing.
 pub async fn oldest_position(connection: &mut Connection) -> Result<Position, StoreError> {
     let query =
         sql::<BigInt>("SELECT coalesce((SELECT oldest_position FROM log_epoch ORDER BY number DESC LIMIT 1), 1)");

@@ -25,7 +25,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The cursor of somebody who has everything up to this event.
+    /// The cursor of a client that has everything up to this event.
     pub fn cursor(&self) -> Cursor {
         Cursor { epoch: self.epoch, position: self.position }
     }
@@ -41,7 +41,7 @@ impl FromSql<Json, Pg> for EventPayload {
     }
 }
 
-/// What makes a repeated write harmless: its id, whose it is, and a fingerprint of the request.
+/// Makes a repeated write harmless: the id of the write, its owner, and a fingerprint of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteKey {
     pub id: WriteId,
@@ -59,9 +59,9 @@ pub struct NewEvent {
     pub message: Option<MessageId>,
     pub sender: UserId,
     pub payload: EventPayload,
-    /// The message that this one answers.
+    /// The message that this one replies to.
     pub reply_to: Option<MessageId>,
-    /// The users whom the message names.
+    /// The users whom the message mentions.
     pub mentions: Vec<UserId>,
     /// The only user who gets the event.
     pub only_for: Option<UserId>,

@@ -1,4 +1,4 @@
-//! LISTEN: what wakes this node when another one has written. Hints only; whoever is woken also polls.
+//! LISTEN: wakes this node when another one has written. Notifications are hints only; those who are woken also poll.
 
 use crate::ids::Position;
 use crate::shutdown::Shutdown;
@@ -32,7 +32,7 @@ pub struct Wakeups {
 }
 
 impl Wakeups {
-    /// The head that was last heard of; changes wake.
+    /// The last head that was notified; wakes on each change.
     pub fn head(&self) -> watch::Receiver<Position> {
         self.head.clone()
     }
@@ -42,7 +42,7 @@ impl Wakeups {
         self.sessions.clone()
     }
 
-    /// What nodes tell each other from now on.
+    /// The messages of [`LIVE_CHANNEL`] from now on.
     pub fn live(&self) -> broadcast::Receiver<Arc<str>> {
         self.live.subscribe()
     }

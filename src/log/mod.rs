@@ -26,7 +26,7 @@ pub use listener::{LIVE_CHANNEL, SESSIONS_CHANNEL, Wakeups};
 pub use read::{history, inbox, statistics, texts, versions};
 pub use writer::changes::change::{ApplyError, Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead};
 pub use writer::changes::function::{FunctionChange, FunctionRejection};
-pub use writer::commit_feed::{CommitFeed, CommittedBatch};
+pub use writer::commit_feed::{CommitFeed, CommittedBatch, FeedItem};
 #[cfg(test)]
 pub use writer::commit_feed::{CommitFeedSender, channel as commit_feed};
 pub use writer::error::{AttemptError, WriteError};

@@ -8,16 +8,15 @@ mod query_results;
 mod serve;
 
 use super::catch_up::page::UserMemberships;
-use super::catch_up::queries::Queries;
-use super::catch_up::query::CatchUpQuery;
+use super::catch_up::queries::{Queries, SendQuery};
 use super::ephemeral::{Ephemera, PresenceNotice, TypingNotice, deliver_typing};
 use super::receipts::{AwaitedDelivery, Receipts};
 use super::recent::recent_log::RecentLog;
-use super::reports::{ClientReport, Reports, connection};
+use super::reports::{ClientReport, Reports, SendReport, connection};
 use super::slots::SubscriptionKey;
 use super::subscriptions::close_reason::CloseReason;
 use super::subscriptions::receiver::{LongPoll, NewSubscription, Receiver};
-use super::subscriptions::subscription::{Phase, Subscription};
+use super::subscriptions::subscription::{Phase, QueryKind, Subscription};
 use super::subscriptions::table::{SubscriptionCounts, SubscriptionTable};
 use crate::ids::{Epoch, Position, SessionId, UserId};
 use crate::log::{Cursor, Event};
@@ -57,13 +56,8 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Makes one without clients, at `head`. Queries to PostgreSQL leave by `ask`, which must not block.
-    pub fn new(
-        head: Cursor,
-        streams_per_user: usize,
-        is_revoked: RevocationCheck,
-        ask: impl Fn(CatchUpQuery) + Send + 'static,
-    ) -> Self {
+    /// Makes one without clients, at `head`. Queries to PostgreSQL leave by `ask`.
+    pub fn new(head: Cursor, streams_per_user: usize, is_revoked: RevocationCheck, ask: SendQuery) -> Self {
         Self {
             recent: RecentLog::new(head),
             table: SubscriptionTable::default(),
@@ -79,8 +73,8 @@ impl Dispatcher {
         }
     }
 
-    /// Reports on clients from now on. `send` must not block.
-    pub fn report_to(&mut self, send: impl Fn(ClientReport) + Send + 'static) {
+    /// Reports on clients from now on.
+    pub fn report_to(&mut self, send: SendReport) {
         self.reports = Reports::new(send);
     }
 
@@ -194,9 +188,32 @@ impl Dispatcher {
             self.tend(key, now);
             self.table.schedule(key, now);
         }
+        self.resend();
         self.recent.topics_mut().forget_absent_users(now);
         self.ephemera.deliver_presence(self.recent.topics(), &mut self.table);
         self.receipts.expire(now);
+    }
+
+    /// Sends queries and reports that were held back, as far as that goes now.
+    fn resend(&mut self) {
+        while let Some(key) = self.queries.take_held_back() {
+            let Some(subscription) = self.table.get_mut(key) else { continue };
+            let Phase::Querying(kind, since) = subscription.phase else { continue };
+            match kind {
+                QueryKind::Page => self.queries.ask_page(key, subscription, &self.recent, since),
+                QueryKind::Judgement => self.queries.ask_judgement(key, subscription, since),
+                QueryKind::Memberships => {
+                    self.queries.ask_memberships(key, subscription, self.recent.topics_mut(), since);
+                }
+            }
+            if self.queries.is_held_back(key) {
+                break;
+            }
+        }
+        self.reports.send_held_back();
+        if self.reports.take_debt() {
+            self.report_all_streams();
+        }
     }
 
     /// Does what is due for one subscription.
@@ -226,17 +243,18 @@ impl Dispatcher {
     /// Removes a subscription, and with it its connection.
     pub fn remove(&mut self, key: SubscriptionKey, now: Instant) -> Option<Subscription> {
         let subscription = self.table.remove(key)?;
+        self.queries.forget(key);
         self.recent.topics_mut().unsubscribe(subscription.user, key, now);
         self.reports.send(ClientReport::Disconnected(connection(&subscription.subscriber, &subscription.receiver)));
-        self.receipts.ended(&subscription, &self.recent, &self.reports);
+        self.receipts.ended(&subscription, &self.recent, &mut self.reports);
         Some(subscription)
     }
 
     /// Reports all streams of this node.
-    pub fn report_all_streams(&self) {
+    pub fn report_all_streams(&mut self) {
         let streams = self.table.iter().filter(|subscription| subscription.is_stream());
-        let streams = streams.map(|stream| connection(&stream.subscriber, &stream.receiver));
-        self.reports.send(ClientReport::AllStreams(streams.collect()));
+        let streams = streams.map(|stream| connection(&stream.subscriber, &stream.receiver)).collect();
+        self.reports.send(ClientReport::AllStreams(streams));
     }
 
     /// Delivers to the other members of a conversation that somebody types.
@@ -251,7 +269,7 @@ impl Dispatcher {
 
     /// Reports from now on who is sent a message, and at once who was.
     pub fn await_delivery(&mut self, awaited: AwaitedDelivery, now: Instant) {
-        self.receipts.await_delivery(awaited, &self.recent, &self.table, &self.reports, now);
+        self.receipts.await_delivery(awaited, &self.recent, &self.table, &mut self.reports, now);
     }
 
     /// Ends a user's oldest streams, so that one more is allowed.

@@ -78,7 +78,7 @@ impl Receipts {
         awaited: AwaitedDelivery,
         recent: &RecentLog,
         table: &SubscriptionTable,
-        reports: &Reports,
+        reports: &mut Reports,
         now: Instant,
     ) {
         if awaited.at.epoch != recent.head().epoch {
@@ -104,7 +104,7 @@ impl Receipts {
         subscription: &Subscription,
         before: Option<Position>,
         recent: &RecentLog,
-        reports: &Reports,
+        reports: &mut Reports,
     ) {
         if self.awaited.is_empty() {
             return;
@@ -116,7 +116,7 @@ impl Receipts {
     }
 
     /// Takes in that a client has ended.
-    pub fn ended(&mut self, subscription: &Subscription, recent: &RecentLog, reports: &Reports) {
+    pub fn ended(&mut self, subscription: &Subscription, recent: &RecentLog, reports: &mut Reports) {
         let Some(range) = DeliveredRange::of(subscription) else { return };
         if !self.awaited.is_empty() {
             self.report(range, recent, reports);
@@ -134,7 +134,7 @@ impl Receipts {
         }
     }
 
-    fn report(&self, range: DeliveredRange, recent: &RecentLog, reports: &Reports) {
+    fn report(&self, range: DeliveredRange, recent: &RecentLog, reports: &mut Reports) {
         if range.from < range.upto {
             let covered = self.awaited.range((Excluded(range.from), Included(range.upto)));
             for (_, awaited) in covered.filter(|(_, awaited)| range.has(awaited, recent)) {

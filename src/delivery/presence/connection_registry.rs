@@ -1,9 +1,9 @@
-//! The table of who is connected where: writing what this node knows, and reading what others do.
+//! The table of connections: this node writes its own, and reads what others have written.
 //!
-//! A node writes at most once a second, all that has come and gone in one statement, however many that are; with it, or
-//! without, every two seconds a sign of life. A node that is silent for longer than it may counts for nothing from then
-//! on, and its rows are removed by others. A node that finds itself unknown, because it was silent for a minute or because
-//! PostgreSQL has crashed and such tables are empty then, enters itself and all its clients anew; that is no news.
+//! A node writes at most once a second, everything that was opened and closed in one statement. At least every two seconds
+//! it writes a heartbeat. A node that is silent for too long no longer counts, and other nodes remove its rows. A node may
+//! find itself unknown: because it was silent for a minute, or because PostgreSQL has crashed, which empties unlogged
+//! tables. It then registers itself and all its clients anew, and nobody is told of them again.
 
 use super::connection_tracker::is_full;
 use super::debounce::PresenceDebounce;
@@ -22,19 +22,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often it is looked whether there is something to do.
+/// How often the registry looks for something to do.
 const STEP_EVERY: Duration = Duration::from_millis(250);
-/// How often is written at most.
+/// How often it writes at most.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
-/// How often a node that has nothing to write gives a sign of life: four fit into the time for which it is believed to run.
+/// How often a node that has nothing to write sends a heartbeat: four fit into the time for which it is believed to run.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(2);
-/// How often is read what other nodes have written, without being told.
+/// How often it reads what other nodes have written, without being told to.
 const READ_EVERY: Duration = Duration::from_secs(2);
-/// How often what is old is removed; jittered, because any node will do.
+/// How often stale rows are removed. It is jittered, because any node will do.
 const SWEEP_CONNECTIONS_EVERY: Duration = Duration::from_secs(30);
-/// Users who are told of at once, each tick: thousands who come together are spread over some seconds.
+/// Changes of presence that are told in one step: thousands that come together are spread over some seconds.
 const MAX_USERS_TOLD: usize = 500;
-/// Users who are looked for at once.
+/// Users who are checked for being offline at once.
 const MAX_USERS_CHECKED: usize = 5_000;
 /// How long the hub may take to get where memberships were read.
 const MAX_PRESENCE_LAG: Duration = Duration::from_secs(2);
@@ -44,16 +44,16 @@ pub(super) struct ConnectionRegistry {
     hub: Hub,
     pool: Pool,
     shared: Arc<PresenceShared>,
-    /// How often the node has entered itself, and whether it is entered.
-    entries: i64,
-    is_entered: bool,
-    /// What is being written: the same again, until it is known to be.
+    /// How often the node has registered itself, and whether it is registered.
+    registrations: i64,
+    is_registered: bool,
+    /// The batch that is being written. It is written again until that is known to have succeeded.
     batch: Option<ConnectionChanges>,
-    /// The nodes that run, and what was read of them; none of it before the first look.
+    /// The nodes that run, and the versions up to which they were read; `None` before the first read.
     seen: Option<HashMap<NodeId, i64>>,
     debounce: PresenceDebounce,
     wrote_at: Instant,
-    looked_at: Instant,
+    read_at: Instant,
     swept_at: Instant,
 }
 
@@ -65,18 +65,18 @@ impl ConnectionRegistry {
             hub,
             pool,
             shared,
-            entries: 0,
-            is_entered: false,
+            registrations: 0,
+            is_registered: false,
             batch: None,
             seen: None,
             debounce: PresenceDebounce::default(),
             wrote_at: now,
-            looked_at: now,
+            read_at: now,
             swept_at: now,
         }
     }
 
-    /// Works as long as the node runs.
+    /// Runs as long as the node does.
     pub async fn run(mut self) {
         let mut tick = tokio::time::interval(STEP_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -90,19 +90,19 @@ impl ConnectionRegistry {
     }
 
     async fn step(&mut self, now: Instant) -> Result<(), StoreError> {
-        if !self.is_entered {
-            self.enter().await?;
+        if !self.is_registered {
+            self.register().await?;
         }
         if now.saturating_duration_since(self.wrote_at) >= WRITE_EVERY {
             self.write(now).await?;
         }
-        let is_told = self.shared.take_read_request();
-        if is_told || now.saturating_duration_since(self.looked_at) >= READ_EVERY {
-            self.looked_at = now;
-            self.look(now).await?;
+        let is_requested = self.shared.take_read_request();
+        if is_requested || now.saturating_duration_since(self.read_at) >= READ_EVERY {
+            self.read_at = now;
+            self.read(now).await?;
         }
-        self.look_for_the_leaving(now).await?;
-        self.announce().await?;
+        self.check_offline(now).await?;
+        self.tell_changes().await?;
         if now.saturating_duration_since(self.swept_at) >= SWEEP_CONNECTIONS_EVERY {
             self.swept_at = now + SWEEP_CONNECTIONS_EVERY.mul_f64(fastrand::f64());
             self.pool.ask(async |connection| nodes::delete_stale(connection).await).await?;
@@ -110,16 +110,18 @@ impl ConnectionRegistry {
         Ok(())
     }
 
-    async fn enter(&mut self) -> Result<(), StoreError> {
-        self.entries += 1;
+    async fn register(&mut self) -> Result<(), StoreError> {
+        self.registrations += 1;
         // Above all versions that others have seen.
-        self.pool.ask(async |connection| nodes::register(connection, self.node, self.entries << 32).await).await?;
-        if self.entries > 1 {
-            tracing::warn!("this node was not known any more, it enters all its clients anew");
-            self.hub.send(Command::ReportAllStreams);
+        self.pool
+            .ask(async |connection| nodes::register(connection, self.node, self.registrations << 32).await)
+            .await?;
+        if self.registrations > 1 {
+            tracing::warn!("this node was not known any more, it registers all its clients anew");
+            self.hub.send(Command::ReportAllStreams).await;
         }
-        self.is_entered = true;
-        self.shared.outbox.push(NodeHint::Moved);
+        self.is_registered = true;
+        self.shared.outbox.push(NodeHint::ConnectionsChanged);
         Ok(())
     }
 
@@ -128,31 +130,31 @@ impl ConnectionRegistry {
             Some(batch) => batch,
             None => self.shared.changes().take(now),
         };
-        let is_news = !batch.came.is_empty() || !batch.went.is_empty();
-        if !is_news && now.saturating_duration_since(self.wrote_at) < HEARTBEAT_EVERY {
+        let has_changes = !batch.came.is_empty() || !batch.went.is_empty();
+        if !has_changes && now.saturating_duration_since(self.wrote_at) < HEARTBEAT_EVERY {
             return Ok(());
         }
         let batch = self.batch.insert(batch);
-        // All that is here is written anew, where the node is not known.
-        self.is_entered =
+        // If the node is not known, everything is written anew.
+        self.is_registered =
             self.pool.ask(async |connection| connections::write(connection, self.node, batch).await).await?;
         if !is_full(batch) {
             self.wrote_at = now;
         }
         self.batch = None;
-        if is_news {
-            self.shared.outbox.push(NodeHint::Moved);
+        if has_changes {
+            self.shared.outbox.push(NodeHint::ConnectionsChanged);
             self.shared.request_read();
         }
         Ok(())
     }
 
-    /// Reads what nodes have written, and which of them are gone.
-    async fn look(&mut self, now: Instant) -> Result<(), StoreError> {
+    /// Reads what nodes have written, and which of them have gone.
+    async fn read(&mut self, now: Instant) -> Result<(), StoreError> {
         let nodes = self.pool.ask(async |connection| nodes::list(connection).await).await?;
         self.shared.outbox.set_others(nodes.iter().any(|node| node.runs && node.id != self.node));
         let Some(seen) = &mut self.seen else {
-            // Who was online before is nobody's news.
+            // Nobody is told of those who were online before.
             self.seen = Some(nodes.iter().filter(|node| node.runs).map(|node| (node.id, node.version)).collect());
             return Ok(());
         };
@@ -178,7 +180,7 @@ impl ConnectionRegistry {
         Ok(())
     }
 
-    async fn look_for_the_leaving(&mut self, now: Instant) -> Result<(), StoreError> {
+    async fn check_offline(&mut self, now: Instant) -> Result<(), StoreError> {
         let due = self.debounce.due(MAX_USERS_CHECKED, now);
         if due.is_empty() {
             return Ok(());
@@ -197,8 +199,8 @@ impl ConnectionRegistry {
         self.pool.ask(async |connection| connections::away(connection, users).await).await
     }
 
-    /// Tells the hub who has come and gone.
-    async fn announce(&mut self) -> Result<(), StoreError> {
+    /// Tells the hub of changes of presence.
+    async fn tell_changes(&mut self) -> Result<(), StoreError> {
         let some = self.debounce.next(MAX_USERS_TOLD);
         if some.is_empty() {
             return Ok(());
@@ -220,7 +222,7 @@ impl ConnectionRegistry {
         for (user, conversation) in everyone.memberships {
             conversations.entry(user).or_default().push(conversation);
         }
-        // Who has left by then is told nothing.
+        // The hub must know of everybody who has left a conversation by then.
         if tokio::time::timeout(MAX_PRESENCE_LAG, self.hub.request_until(everyone.head)).await.is_err() {
             return Err(StoreError::Unreachable("this node is behind the log".into()));
         }
@@ -229,7 +231,7 @@ impl ConnectionRegistry {
             let event = Ephemeral::presence(&wire::User::from(account), online);
             Some(PresenceNotice { user, conversations: conversations.remove(&user)?, event })
         };
-        self.hub.send(Command::PresenceChanges(accounts.into_iter().filter_map(change).collect()));
+        self.hub.send(Command::PresenceChanges(accounts.into_iter().filter_map(change).collect())).await;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Who has come and gone here since it was last written.
+//! Connections of this node that were opened or closed since the table of connections was last written.
 
 use crate::delivery::core::reports::ClientReport;
 use crate::ids::{ConnectionId, SessionId, UserId};
@@ -7,79 +7,79 @@ use crate::store::connections::{ConnectionChanges, OpenedConnection};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How long who polls counts as connected after a poll: the next one may be on its way.
+/// How long a polling client counts as connected after a poll: the next one may be on its way.
 const POLLER_KEPT: Duration = Duration::from_secs(20);
-/// Most rows that are written at once. What a statement takes in memory, its connection keeps.
+/// Rows that are written at once. A connection to PostgreSQL keeps the memory that its largest statement took.
 const MAX_BATCH_ROWS: usize = 1_000;
 
-/// Whether more waits than was written.
+/// Whether more may wait than fits into one batch.
 pub fn is_full(batch: &ConnectionChanges) -> bool {
     batch.came.len().max(batch.went.len()) >= MAX_BATCH_ROWS
 }
 
-/// A client that polls, by whose it is: its polls come and go, and it stays.
+/// What identifies a polling client: its polls open and close connections, and the client stays connected.
 type PollerKey = (UserId, Option<SessionId>);
 
 struct Poller {
-    arrival: OpenedConnection,
+    opened: OpenedConnection,
     /// Polls that wait.
     waiting: u32,
-    /// When there was last one.
+    /// When a poll ended last.
     seen_at: Instant,
 }
 
-/// Who has come and gone. Who has done both is nobody's report.
+/// Connections opened or closed since the last write. One that did both is dropped.
 #[derive(Default)]
 pub struct ConnectionTracker {
-    came: HashMap<ConnectionId, OpenedConnection>,
-    went: Vec<ConnectionId>,
-    /// Who was here before the node entered itself anew.
+    opened: HashMap<ConnectionId, OpenedConnection>,
+    closed: Vec<ConnectionId>,
+    /// Connections that were open before the node registered itself anew.
     known: Vec<OpenedConnection>,
     pollers: HashMap<PollerKey, Poller>,
 }
 
 impl ConnectionTracker {
-    /// Takes in what the hub tells.
+    /// Takes in a report of the hub.
     pub fn take_in(&mut self, report: ClientReport, now: Instant) {
         match report {
-            ClientReport::Connected(arrival) if arrival.transport == Transport::Poll => self.begin_poll(arrival, now),
-            ClientReport::Connected(arrival) => self.connect(arrival),
-            ClientReport::Disconnected(arrival) if arrival.transport == Transport::Poll => {
-                if let Some(poller) = self.pollers.get_mut(&(arrival.user, arrival.session)) {
+            ClientReport::Connected(opened) if opened.transport == Transport::Poll => self.begin_poll(opened, now),
+            ClientReport::Connected(opened) => self.connect(opened),
+            ClientReport::Disconnected(opened) if opened.transport == Transport::Poll => {
+                if let Some(poller) = self.pollers.get_mut(&(opened.user, opened.session)) {
                     (poller.waiting, poller.seen_at) = (poller.waiting.saturating_sub(1), now);
                 }
             }
-            ClientReport::Disconnected(arrival) => self.disconnect(arrival.id),
+            ClientReport::Disconnected(opened) => self.disconnect(opened.id),
             ClientReport::AllStreams(streams) => {
-                (self.came, self.went) = (HashMap::new(), Vec::new());
+                (self.opened, self.closed) = (HashMap::new(), Vec::new());
                 self.known = streams;
-                self.known.extend(self.pollers.values().map(|poller| poller.arrival));
+                self.known.extend(self.pollers.values().map(|poller| poller.opened));
             }
             ClientReport::Delivered(..) => {}
         }
     }
 
-    /// What is to be written.
+    /// Takes the next batch to write.
     pub fn take(&mut self, now: Instant) -> ConnectionChanges {
         self.expire_pollers(now);
         if !self.known.is_empty() {
             let rest = self.known.split_off(self.known.len().min(MAX_BATCH_ROWS));
             return ConnectionChanges { came: std::mem::replace(&mut self.known, rest), went: Vec::new(), known: true };
         }
-        let rest = self.went.split_off(self.went.len().min(MAX_BATCH_ROWS));
-        let went = std::mem::replace(&mut self.went, rest);
-        let came = if self.came.len() <= MAX_BATCH_ROWS {
-            std::mem::take(&mut self.came).into_values().collect()
+        let rest = self.closed.split_off(self.closed.len().min(MAX_BATCH_ROWS));
+        let closed = std::mem::replace(&mut self.closed, rest);
+        let opened = if self.opened.len() <= MAX_BATCH_ROWS {
+            std::mem::take(&mut self.opened).into_values().collect()
         } else {
-            self.came.extract_if(|_, _| true).take(MAX_BATCH_ROWS).map(|(_, arrival)| arrival).collect()
+            self.opened.extract_if(|_, _| true).take(MAX_BATCH_ROWS).map(|(_, opened)| opened).collect()
         };
-        ConnectionChanges { came, went, known: false }
+        ConnectionChanges { came: opened, went: closed, known: false }
     }
 
-    fn begin_poll(&mut self, arrival: OpenedConnection, now: Instant) {
-        let poller = self.pollers.entry((arrival.user, arrival.session)).or_insert_with(|| {
-            self.came.insert(arrival.id, arrival);
-            Poller { arrival, waiting: 0, seen_at: now }
+    fn begin_poll(&mut self, opened: OpenedConnection, now: Instant) {
+        let poller = self.pollers.entry((opened.user, opened.session)).or_insert_with(|| {
+            self.opened.insert(opened.id, opened);
+            Poller { opened, waiting: 0, seen_at: now }
         });
         poller.waiting += 1;
     }
@@ -89,20 +89,20 @@ impl ConnectionTracker {
         self.pollers.retain(|_, poller| {
             let stays = poller.waiting > 0 || now.saturating_duration_since(poller.seen_at) < POLLER_KEPT;
             if !stays {
-                gone.push(poller.arrival.id);
+                gone.push(poller.opened.id);
             }
             stays
         });
         gone.into_iter().for_each(|id| self.disconnect(id));
     }
 
-    fn connect(&mut self, arrival: OpenedConnection) {
-        self.came.insert(arrival.id, arrival);
+    fn connect(&mut self, opened: OpenedConnection) {
+        self.opened.insert(opened.id, opened);
     }
 
     fn disconnect(&mut self, id: ConnectionId) {
-        if self.came.remove(&id).is_none() {
-            self.went.push(id);
+        if self.opened.remove(&id).is_none() {
+            self.closed.push(id);
         }
     }
 }

@@ -1,26 +1,27 @@
-//! Who is to be debounce of, as coming or going.
+//! Whose presence has changed, once it is certain that it has.
 
 use crate::ids::UserId;
 use crate::store::connections::PresenceChange;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// How long nobody is debounce that a user has gone: who is sent to another node is back by then. More than the five seconds
-/// for which a user counts as present after a connection, by the time that a batch takes to be written.
+/// How long it takes until a user who has closed a connection is checked for being offline: a client that is sent to
+/// another node is back by then. It is more than the five seconds for which a user counts as online after a connection,
+/// by the time that a batch takes to be written.
 const OFFLINE_AFTER: Duration = Duration::from_secs(7);
 
-/// What users have done that nobody was debounce of yet.
+/// Users who have come online or may have gone offline, and of whom nobody was told yet.
 #[derive(Default)]
 pub struct PresenceDebounce {
-    /// Who has ended a connection, and when it is looked whether they are gone.
+    /// Users who have closed a connection, and when they are checked.
     leaving: HashMap<UserId, Instant>,
-    /// Who has come, or has gone.
+    /// Users whose presence has changed, and whether they are online.
     changed: HashMap<UserId, bool>,
     order: VecDeque<UserId>,
 }
 
 impl PresenceDebounce {
-    /// Takes in what a node wrote.
+    /// Takes in a change that a node wrote.
     pub fn take_in(&mut self, news: PresenceChange, now: Instant) {
         if news.came {
             self.leaving.remove(&news.user);
@@ -30,12 +31,12 @@ impl PresenceDebounce {
         }
     }
 
-    /// Takes in that a node is gone where somebody was connected.
+    /// Takes in that a node has gone to which a user was connected.
     pub fn lose(&mut self, user: UserId, now: Instant) {
         self.leaving.entry(user).and_modify(|due| *due = (*due).min(now)).or_insert(now);
     }
 
-    /// Those who must be looked for, at most `most`.
+    /// Takes the users who are to be checked, at most `most`.
     pub fn due(&mut self, most: usize, now: Instant) -> Vec<UserId> {
         let due: Vec<_> =
             self.leaving.iter().filter(|(_, due)| **due <= now).map(|(user, _)| *user).take(most).collect();
@@ -48,12 +49,12 @@ impl PresenceDebounce {
         due
     }
 
-    /// Takes in that a user is gone.
+    /// Takes in that a user is offline.
     pub fn go(&mut self, user: UserId) {
         self.change(user, false);
     }
 
-    /// The next who are to be debounce of, at most `most`, and whether they have come.
+    /// Takes the next changes, at most `most`: users, and whether they are online.
     pub fn next(&mut self, most: usize) -> HashMap<UserId, bool> {
         let some: Vec<_> = self.order.drain(..self.order.len().min(most)).collect();
         let some = some.into_iter().filter_map(|user| Some((user, self.changed.remove(&user)?))).collect();
@@ -63,7 +64,7 @@ impl PresenceDebounce {
         some
     }
 
-    /// Puts back who could not be debounce of, but for those who have done something since.
+    /// Puts changes back that could not be told, unless there is a later one.
     pub fn put_back(&mut self, some: HashMap<UserId, bool>) {
         for (user, online) in some {
             if !self.changed.contains_key(&user) {

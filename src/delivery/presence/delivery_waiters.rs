@@ -1,4 +1,4 @@
-//! Who waits to know that a message has been handed over: requests of this node, and other nodes.
+//! Who waits for the delivery of which message: requests of this node, and other nodes.
 
 use crate::ids::{Epoch, NodeId, Position, UserId};
 use crate::log::Cursor;
@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Questions of other nodes that are remembered. Beyond, nobody is told.
+/// Users who are named to a request that waits. More have the message, and are not named.
+const MAX_USERS_NAMED: usize = 1_024;
+/// Messages of which other nodes await the delivery. Beyond, they are told of nobody by this node.
 const MAX_NODE_QUESTIONS: usize = 4_096;
 
-/// Who waits for which message.
+/// Who waits for the delivery of which message.
 #[derive(Default)]
 pub struct DeliveryWaiters(Mutex<WaiterTable>);
 
@@ -18,7 +20,7 @@ type LogPoint = (Epoch, Position);
 
 #[derive(Default)]
 struct WaiterTable {
-    here: HashMap<LogPoint, Vec<mpsc::UnboundedSender<UserId>>>,
+    here: HashMap<LogPoint, Vec<mpsc::Sender<UserId>>>,
     elsewhere: HashMap<LogPoint, (Vec<NodeId>, Instant)>,
 }
 
@@ -26,7 +28,7 @@ struct WaiterTable {
 pub struct DeliveryWaiter {
     waiters: Arc<DeliveryWaiters>,
     point: LogPoint,
-    users: mpsc::UnboundedReceiver<UserId>,
+    users: mpsc::Receiver<UserId>,
 }
 
 fn log_point(at: Cursor) -> LogPoint {
@@ -38,15 +40,14 @@ impl DeliveryWaiters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a message.
+    /// Waits for the delivery of a message.
     pub fn wait(self: &Arc<Self>, at: Cursor) -> DeliveryWaiter {
-        // One entry a user and connection: no more than have the message.
-        let (sender, users) = mpsc::unbounded_channel();
+        let (sender, users) = mpsc::channel(MAX_USERS_NAMED);
         self.table().here.entry(log_point(at)).or_default().push(sender);
         DeliveryWaiter { waiters: self.clone(), point: log_point(at), users }
     }
 
-    /// Whether a request waits for a message.
+    /// Whether a request of this node waits for a message.
     pub fn is_awaited(&self, at: Cursor) -> bool {
         self.table().here.contains_key(&log_point(at))
     }
@@ -66,7 +67,7 @@ impl DeliveryWaiters {
         }
     }
 
-    /// Takes in that a user has been handed a message here; answers the nodes that want to know.
+    /// Takes in that this node has sent a message to a user; returns the nodes that wait for it.
     pub fn delivered(&self, at: Cursor, user: UserId) -> Vec<NodeId> {
         self.tell(at, user);
         self.table().elsewhere.get(&log_point(at)).map(|(nodes, _)| nodes.clone()).unwrap_or_default()
@@ -75,19 +76,19 @@ impl DeliveryWaiters {
     /// Tells the requests of this node.
     pub fn tell(&self, at: Cursor, user: UserId) {
         for request in self.table().here.get(&log_point(at)).into_iter().flatten() {
-            // It may have what it wanted.
-            let _ = request.send(user);
+            // It may have what it wanted, or names as many users as it may.
+            let _ = request.try_send(user);
         }
     }
 }
 
 impl DeliveryWaiter {
-    /// Waits for the next user who has been handed the message.
+    /// Waits for the next user who was sent the message.
     pub async fn next(&mut self) -> Option<UserId> {
         self.users.recv().await
     }
 
-    /// One more, if there is.
+    /// Takes one more user, if there is one.
     pub fn try_next(&mut self) -> Option<UserId> {
         self.users.try_recv().ok()
     }

@@ -49,7 +49,7 @@ struct PresenceParts {
 
 impl NodePresence {
     /// Starts to tell other nodes, and to listen to them.
-    pub fn start(hub: Hub, log: &Log, reports: mpsc::UnboundedReceiver<ClientReport>, shutdown: &Shutdown) -> Self {
+    pub fn start(hub: Hub, log: &Log, reports: mpsc::Receiver<ClientReport>, shutdown: &Shutdown) -> Self {
         let (node, pool) = (NodeId::new(), log.pool().clone());
         let shared = Arc::new(PresenceShared::default());
         let (typing, typed) = mpsc::channel(MAX_QUEUED_TYPING);
@@ -105,8 +105,11 @@ impl NodePresence {
     ) -> Vec<UserId> {
         let mut waiter = self.0.shared.waiters.wait(at);
         let until = Instant::now() + wait;
-        self.0.hub.send(Command::AwaitDelivery(AwaitedDelivery { at, conversation, sender, until }));
-        self.0.shared.outbox.push(NodeHint::Asked {
+        let awaited = Command::AwaitDelivery(AwaitedDelivery { at, conversation, sender, until });
+        if tokio::time::timeout(wait, self.0.hub.send(awaited)).await.is_err() {
+            return Vec::new();
+        }
+        self.0.shared.outbox.push(NodeHint::DeliveryAwaited {
             at: at.to_string(),
             conversation,
             sender,
@@ -135,12 +138,13 @@ impl NodePresence {
     async fn end_all(&self) -> Result<(), StoreError> {
         let mut connection = self.0.pool.get().await?;
         connections::end_all(&mut connection, self.0.node).await?;
-        nodes::notify(&mut connection, LIVE_CHANNEL, &node_hint::pack(self.0.node, &[NodeHint::Moved])).await
+        nodes::notify(&mut connection, LIVE_CHANNEL, &node_hint::pack(self.0.node, &[NodeHint::ConnectionsChanged]))
+            .await
     }
 }
 
 /// Takes in what the hub reports.
-async fn take_reports(shared: Arc<PresenceShared>, mut reports: mpsc::UnboundedReceiver<ClientReport>) {
+async fn take_reports(shared: Arc<PresenceShared>, mut reports: mpsc::Receiver<ClientReport>) {
     let mut some = Vec::new();
     while reports.recv_many(&mut some, MAX_REPORTS_AT_ONCE).await > 0 {
         let now = Instant::now();
@@ -148,7 +152,7 @@ async fn take_reports(shared: Arc<PresenceShared>, mut reports: mpsc::UnboundedR
             match report {
                 ClientReport::Delivered(at, user) => {
                     for node in shared.waiters.delivered(at, user) {
-                        shared.outbox.push(NodeHint::Handed { to: node, at: at.to_string(), user });
+                        shared.outbox.push(NodeHint::Delivered { to: node, at: at.to_string(), user });
                     }
                 }
                 change => shared.changes().take_in(change, now),

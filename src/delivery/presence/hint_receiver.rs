@@ -1,4 +1,4 @@
-//! Listening to what other nodes tell, and to what this node's own clients type.
+//! Receives the hints of other nodes, and the typing of this node's own clients.
 
 use super::node_hint::{HintPayload, NodeHint};
 use super::shared::PresenceShared;
@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
-/// How long the hub may take to get where the typist was seen to be a member. What is late is dropped.
+/// How long the hub may take to get where the typist was a member. What is late is dropped.
 const MAX_TYPING_LAG: Duration = Duration::from_secs(1);
-/// What is typed here that is told at once.
+/// Reports of typing that are taken at once.
 const MAX_TYPING_AT_ONCE: usize = 64;
-/// How long anybody waits for a message to be handed over.
+/// How long another node may wait for the delivery of a message.
 const MAX_DELIVERY_WAIT: Duration = Duration::from_secs(60);
 
 /// Somebody types, who was a member of the conversation with the log at `at`.
@@ -30,7 +30,8 @@ pub struct TypingReport {
     pub event: Ephemeral,
 }
 
-pub(super) struct HintReceiver {
+/// The task that receives.
+pub struct HintReceiver {
     pub node: NodeId,
     pub hub: Hub,
     pub shared: Arc<PresenceShared>,
@@ -65,27 +66,28 @@ impl HintReceiver {
         let (mut typed, now) = (Vec::new(), Instant::now());
         for hint in hints {
             match hint {
-                NodeHint::Moved => self.shared.request_read(),
+                NodeHint::ConnectionsChanged => self.shared.request_read(),
                 NodeHint::Typing { at, conversation, user, event } => {
                     let event = Ephemeral::of(EphemeralKind::Typing, event);
                     if let (Some(at), Some(event)) = (Cursor::parse(&at), event) {
                         typed.push(TypingReport { at, conversation, user, event });
                     }
                 }
-                NodeHint::Asked { at, conversation, sender, wait_ms } => {
+                NodeHint::DeliveryAwaited { at, conversation, sender, wait_ms } => {
                     let wait = Duration::from_millis(wait_ms).min(MAX_DELIVERY_WAIT);
                     if let Some(at) = Cursor::parse(&at) {
                         self.shared.waiters.note(at, node, wait, now);
                         let awaited = AwaitedDelivery { at, conversation, sender, until: now + wait };
-                        self.hub.send(Command::AwaitDelivery(awaited));
+                        // If there is no place for it, the node that asks is told of nobody by this one.
+                        self.hub.try_send(Command::AwaitDelivery(awaited));
                     }
                 }
-                NodeHint::Handed { to, at, user } if to == self.node => {
+                NodeHint::Delivered { to, at, user } if to == self.node => {
                     if let Some(at) = Cursor::parse(&at) {
                         self.shared.waiters.tell(at, user);
                     }
                 }
-                NodeHint::Handed { .. } => {}
+                NodeHint::Delivered { .. } => {}
             }
         }
         self.deliver_typing(typed);
@@ -102,7 +104,8 @@ impl HintReceiver {
                 return;
             }
             for TypingReport { conversation, user, event, .. } in typed {
-                hub.send(Command::Typing(Box::new(TypingNotice { conversation, user, event })));
+                // If there is no place for it, the hub is far behind, and typing is soon over.
+                hub.try_send(Command::Typing(Box::new(TypingNotice { conversation, user, event })));
             }
         });
     }

@@ -11,14 +11,17 @@ const MAX_PAYLOAD_BYTES: usize = 7_900;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeHint {
-    /// Clients have come or gone.
-    Moved,
+    /// The table of connections has changed.
+    #[serde(rename = "moved")]
+    ConnectionsChanged,
     /// A member of a conversation types. The log was at `at` when that was so.
     Typing { at: String, conversation: ConversationId, user: UserId, event: Box<RawValue> },
-    /// Who is handed the message at `at`?
-    Asked { at: String, conversation: ConversationId, sender: UserId, wait_ms: u64 },
+    /// Who is sent the message at `at`?
+    #[serde(rename = "asked")]
+    DeliveryAwaited { at: String, conversation: ConversationId, sender: UserId, wait_ms: u64 },
     /// The answer, to the node that asked.
-    Handed { to: NodeId, at: String, user: UserId },
+    #[serde(rename = "handed")]
+    Delivered { to: NodeId, at: String, user: UserId },
 }
 
 /// A payload.
@@ -28,7 +31,7 @@ pub struct HintPayload {
     pub hints: Vec<NodeHint>,
 }
 
-/// Puts hints into as few payloads as take them. What is too long for one is left out.
+/// Packs hints into as few payloads as hold them. A hint that is too long for one is left out.
 pub fn pack(node: NodeId, hints: &[NodeHint]) -> Vec<String> {
     let head = format!("{{\"node\":\"{node}\",\"hints\":[");
     let mut payloads: Vec<String> = Vec::new();

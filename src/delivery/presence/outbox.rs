@@ -1,4 +1,4 @@
-//! What this node has to tell the others.
+//! Hints that wait to be sent to other nodes.
 
 use super::delivery_waiters::DeliveryWaiters;
 use super::node_hint::{self, NodeHint};
@@ -10,18 +10,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How often a node tells something: NOTIFY takes a lock of the whole database.
+/// How often a node sends: NOTIFY takes a lock of the whole database.
 const SEND_EVERY: Duration = Duration::from_millis(150);
 /// Hints that may wait: more are dropped.
 const MAX_HINTS: usize = 4_096;
-/// Payloads that are told at once: what does not fit is dropped.
+/// Payloads that are sent at once: what does not fit is dropped.
 const MAX_PAYLOADS: usize = 32;
 
-/// What waits to be told.
+/// Hints that wait to be sent.
 pub struct Outbox {
     hints: Mutex<Vec<NodeHint>>,
     wake: Notify,
-    /// Whether there is anybody to be told; so it is believed until it is known.
+    /// Whether other nodes run. Until that is known, it is assumed.
     others: AtomicBool,
     waiters: Arc<DeliveryWaiters>,
 }
@@ -37,7 +37,7 @@ impl Outbox {
         self.others.store(others, Ordering::Relaxed);
     }
 
-    /// Puts in what others are to be told, if there are others.
+    /// Adds a hint, if other nodes run.
     pub fn push(&self, hint: NodeHint) {
         if !self.others.load(Ordering::Relaxed) {
             return;
@@ -52,16 +52,16 @@ impl Outbox {
 
     fn take(&self) -> Vec<NodeHint> {
         let mut hints = std::mem::take(&mut *self.hints.lock().unwrap_or_else(PoisonError::into_inner));
-        // Most who wait have their answer by now, from this node.
+        // Most requests have their answer by now, from this node.
         hints.retain(|hint| match hint {
-            NodeHint::Asked { at, .. } => Cursor::parse(at).is_some_and(|at| self.waiters.is_awaited(at)),
-            NodeHint::Moved | NodeHint::Typing { .. } | NodeHint::Handed { .. } => true,
+            NodeHint::DeliveryAwaited { at, .. } => Cursor::parse(at).is_some_and(|at| self.waiters.is_awaited(at)),
+            NodeHint::ConnectionsChanged | NodeHint::Typing { .. } | NodeHint::Delivered { .. } => true,
         });
         hints
     }
 }
 
-/// Tells what is put in.
+/// Sends what is added.
 pub async fn run(outbox: Arc<Outbox>, node: NodeId, pool: Pool) {
     loop {
         outbox.wake.notified().await;

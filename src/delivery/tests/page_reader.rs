@@ -35,7 +35,7 @@ fn encoded(position: i64) -> Encoded {
 }
 
 #[test]
-fn a_page_is_made_of_chunks_only_where_nobody_else_makes_them() {
+fn page_is_made_of_chunks_only_where_nobody_else_makes_them() {
     let events = [11, 12].map(encoded);
     for framing in [Framing::Sse, Framing::Ndjson] {
         let frames = events.each_ref().map(|event| event.framed(framing).clone());
@@ -50,7 +50,7 @@ fn a_page_is_made_of_chunks_only_where_nobody_else_makes_them() {
 }
 
 #[test]
-fn a_page_takes_any_first_event_and_then_what_fits() {
+fn page_takes_any_first_event_and_then_what_fits() {
     let event = encoded(11);
     let event = event.framed(Framing::Sse).chunk();
     let size = event.len();

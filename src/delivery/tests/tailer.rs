@@ -5,9 +5,12 @@ use crate::delivery::command::Command;
 use crate::delivery::inbox::{HubInbox, PublishedRange};
 use crate::delivery::samples::{NOTHING, cursor_of, message, room, under};
 use crate::delivery::waker::LoopWaker;
-use crate::log::CommitFeedSender;
+use crate::log::{CommitFeedSender, CommittedBatch};
 use std::sync::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+
+#[path = "tailer_epochs.rs"]
+mod epochs;
 
 /// Where the hub is when a test begins.
 const HEAD: Position = Position(10);
@@ -62,10 +65,13 @@ struct Node {
 impl Node {
     /// Starts a tailer, which looks once into a log where it finds nothing new.
     async fn start() -> Self {
-        let (hub, inbox) = Hub::detached(cursor(1, HEAD.0), LoopWaker::new(|| {}));
+        let wake = Arc::new(Notify::new());
+        let woken = wake.clone();
+        let waker = LoopWaker::new(move || wake.notify_one());
+        let (hub, inbox) = Hub::detached(cursor(1, HEAD.0), waker);
         let range = inbox.range.subscribe();
         let (tell, told) = mpsc::unbounded_channel();
-        tokio::spawn(remember(inbox, tell));
+        tokio::spawn(remember(inbox, woken, tell));
         let stored = Arc::new(Mutex::new(Stored { epoch: 1, first: 1, ..Stored::default() }));
         let (sender, reads) = mpsc::unbounded_channel();
         let (commits, handed) = crate::log::commit_feed();
@@ -141,23 +147,27 @@ impl Node {
 }
 
 /// Does as the hub does.
-async fn remember(mut inbox: HubInbox, tell: mpsc::UnboundedSender<Told>) {
-    while let Some(command) = inbox.commands.recv().await {
-        let floor = inbox.range.borrow().floor;
-        let (told, range) = match command {
-            Command::Publish(epoch, events) => {
-                let positions: Vec<_> = events.iter().map(|event| event.position.0).collect();
-                let head = cursor(epoch.0, *positions.last().expect("there is something to publish"));
-                (Told::Published(epoch.0, positions), Some(PublishedRange { head, floor }))
-            }
-            Command::Rebase(head) => (Told::Rebased(head), Some(PublishedRange { head, floor: head.position })),
-            Command::CloseAll(reason) => (Told::Closed(reason), None),
-            _ => panic!("the tailer tells nothing else"),
-        };
-        tell.send(told).ok();
-        if let Some(range) = range {
+async fn remember(mut inbox: HubInbox, woken: Arc<Notify>, tell: mpsc::UnboundedSender<Told>) {
+    loop {
+        inbox.waker.fall_asleep();
+        if let Some(reason) = inbox.control.take().close_all {
+            tell.send(Told::Closed(reason)).ok();
+        }
+        while let Ok(command) = inbox.commands.try_recv() {
+            let floor = inbox.range.borrow().floor;
+            let (told, range) = match command {
+                Command::Publish(epoch, events) => {
+                    let positions: Vec<_> = events.iter().map(|event| event.position.0).collect();
+                    let head = cursor(epoch.0, *positions.last().expect("there is something to publish"));
+                    (Told::Published(epoch.0, positions), PublishedRange { head, floor })
+                }
+                Command::Rebase(head) => (Told::Rebased(head), PublishedRange { head, floor: head.position }),
+                _ => panic!("the tailer tells nothing else"),
+            };
+            tell.send(told).ok();
             inbox.range.send_replace(range);
         }
+        woken.notified().await;
     }
 }
 
@@ -178,7 +188,7 @@ async fn within_a_minute<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handed_batch_that_comes_next_is_published_without_a_read() {
+async fn committed_batch_that_comes_next_is_published_without_a_read() {
     let mut node = Node::start().await;
     let started = Instant::now();
     node.store(1, 11..=13);
@@ -193,7 +203,7 @@ async fn a_handed_batch_that_comes_next_is_published_without_a_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handed_batch_that_does_not_come_next_leads_to_a_read_at_once() {
+async fn committed_batch_that_does_not_come_next_leads_to_a_read_at_once() {
     let mut node = Node::start().await;
     let started = Instant::now();
     // 11 and 12 are another node's.
@@ -206,7 +216,7 @@ async fn a_handed_batch_that_does_not_come_next_leads_to_a_read_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handed_batch_that_was_read_already_is_not_published_again() {
+async fn committed_batch_that_was_read_already_is_not_published_again() {
     let mut node = Node::start().await;
     node.store(1, 11..=13);
     node.head.send_replace(Position(13));
@@ -219,18 +229,7 @@ async fn a_handed_batch_that_was_read_already_is_not_published_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handed_batch_of_another_epoch_is_judged_by_the_log() {
-    let mut node = Node::start().await;
-    node.begin_epoch(2, 11);
-    node.store(2, [11]);
-    node.hand_over(2, [11]);
-    assert_eq!(node.told().await, Told::Rebased(cursor(2, 10)));
-    assert_eq!(node.told().await, Told::Published(2, vec![11]));
-    assert_eq!(node.reads(), [10]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_poll_finds_within_a_second_what_nobody_told_of() {
+async fn poll_of_the_log_finds_events_within_a_second_without_a_hint() {
     let mut node = Node::start().await;
     let started = Instant::now();
     node.store(1, 11..=12);
@@ -240,7 +239,7 @@ async fn the_poll_finds_within_a_second_what_nobody_told_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_leads_to_a_read_at_once() {
+async fn hint_leads_to_a_read_at_once() {
     let mut node = Node::start().await;
     let started = Instant::now();
     node.store(1, 11..=12);
@@ -251,7 +250,7 @@ async fn a_hint_leads_to_a_read_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_at_what_is_about_to_be_handed_over_leads_to_no_read() {
+async fn hint_at_a_batch_that_is_about_to_be_committed_leads_to_no_read() {
     let mut node = Node::start().await;
     let started = Instant::now();
     node.hear_during_an_attempt(12).await;
@@ -263,7 +262,7 @@ async fn a_hint_at_what_is_about_to_be_handed_over_leads_to_no_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_during_an_attempt_that_brings_nothing_leads_to_a_read_at_its_end() {
+async fn hint_during_an_attempt_that_brings_nothing_leads_to_a_read_at_its_end() {
     let mut node = Node::start().await;
     let started = Instant::now();
     node.hear_during_an_attempt(12).await;
@@ -274,7 +273,7 @@ async fn a_hint_during_an_attempt_that_brings_nothing_leads_to_a_read_at_its_end
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_at_what_is_published_leads_to_no_read() {
+async fn hint_at_what_is_published_leads_to_no_read() {
     for hint in [11, 12] {
         let mut node = Node::start().await;
         let started = Instant::now();
@@ -288,7 +287,7 @@ async fn a_hint_at_what_is_published_leads_to_no_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handed_batches_that_a_read_has_overtaken_lead_to_no_other() {
+async fn committed_batches_that_a_read_has_overtaken_lead_to_no_other_read() {
     let mut node = Node::start().await;
     let started = Instant::now();
     node.store(1, 11..=14);
@@ -299,18 +298,6 @@ async fn handed_batches_that_a_read_has_overtaken_lead_to_no_other() {
     assert_eq!(node.published(), [11, 12, 13, 14, 15]);
     assert_eq!([node.read().await, node.read().await], [10, 15]);
     assert_eq!(started.elapsed(), POLL_EVERY);
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_waits_for_news_or_for_an_epoch_leads_to_a_read_at_once() {
-    let mut node = Node::start().await;
-    let started = Instant::now();
-    node.store(1, 11..=12);
-    within_a_minute(node.hub.request_until(cursor(1, 12))).await;
-    node.begin_epoch(2, 12);
-    within_a_minute(node.hub.request_until(cursor(2, 11))).await;
-    assert_eq!(started.elapsed(), Duration::ZERO);
-    assert_eq!(node.reads(), [10, 12, 11]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,51 +313,6 @@ async fn full_pages_are_read_one_after_the_other_without_a_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_epoch_that_begins_above_the_tail_goes_on_from_there() {
-    let mut node = Node::start().await;
-    node.store(1, 11..=12);
-    node.begin_epoch(2, 13);
-    node.store(2, 13..=14);
-    assert_eq!(node.told().await, Told::Rebased(cursor(2, 10)));
-    assert_eq!(node.told().await, Told::Published(2, vec![11, 12, 13, 14]));
-    // All of it came with the read that told of the epoch.
-    assert_eq!(node.reads(), [10]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_epoch_that_begins_below_the_tail_rebases_to_before_its_first_position() {
-    let mut node = Node::start().await;
-    node.store(1, 1..=10);
-    node.begin_epoch(2, 8);
-    node.store(2, 8..=11);
-    assert_eq!(node.told().await, Told::Rebased(cursor(2, 7)));
-    assert_eq!(node.told().await, Told::Published(2, vec![8, 9, 10, 11]));
-    assert_eq!(node.reads(), [10, 7]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_epoch_without_events_takes_the_tail_back() {
-    let mut node = Node::start().await;
-    node.begin_epoch(2, 8);
-    assert_eq!(node.told().await, Told::Rebased(cursor(2, 7)));
-    node.store(2, [8]);
-    assert_eq!(node.told().await, Told::Published(2, vec![8]));
-    assert_eq!(node.hub.published(), cursor(2, 8));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_gap_rebases_to_behind_it() {
-    for found in [vec![12, 13], vec![11, 13]] {
-        let mut node = Node::start().await;
-        node.store(1, found.clone());
-        assert_eq!(node.told().await, Told::Rebased(cursor(1, 13)), "{found:?}");
-        // From there it goes on as ever.
-        node.store(1, [14]);
-        assert_eq!(node.told().await, Told::Published(1, vec![14]));
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn silence_of_15_s_ends_subscriptions_as_unavailable() {
     let mut node = Node::start().await;
     let started = Instant::now();
@@ -381,7 +323,7 @@ async fn silence_of_15_s_ends_subscriptions_as_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shorter_silence_ends_nothing_and_is_made_up_for() {
+async fn shorter_silence_closes_nothing_and_its_events_are_published_after_it() {
     let mut node = Node::start().await;
     node.take_down(true);
     for _ in 0..14 {

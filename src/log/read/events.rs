@@ -11,7 +11,7 @@ use diesel_async::RunQueryDsl;
 pub(super) type EventColumns =
     (BigInt, BigInt, Uuid, Text, Nullable<Uuid>, Uuid, Timestamptz, Json, Nullable<BigInt>, Nullable<Uuid>);
 
-/// What an [`Event`] is made of, from `events e`. The present epoch, which nearly all are of, is read once a query.
+/// The columns of an [`Event`], from `events e`. The present epoch, which owns nearly all of them, is read once a query.
 macro_rules! columns {
     () => {
         "e.position,
@@ -35,9 +35,6 @@ pub struct KnownWrite {
 }
 
 /// Finds a write by its id.
-///
-/// # Errors
-/// The query failed.
 pub async fn find_write(connection: &mut Connection, id: WriteId) -> Result<Option<KnownWrite>, Error> {
     let query = sql::<(BigInt, Text, Uuid, Bytea)>("SELECT position, kind, owner, mac FROM ids WHERE id = ")
         .bind::<Uuid, _>(id);
@@ -46,9 +43,6 @@ pub async fn find_write(connection: &mut Connection, id: WriteId) -> Result<Opti
 }
 
 /// Reads events by position, in order; those that are not kept are left out.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn events_at(connection: &mut Connection, positions: &[Position]) -> Result<Vec<Event>, StoreError> {
     let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.position = ANY("))
         .bind::<Array<BigInt>, _>(positions)

@@ -31,10 +31,7 @@ impl Interval {
 
 /// Reads messages that lie in the intervals, which are disjoint and in ascending order; at most `limit`.
 ///
-/// It costs what the page costs, at any length of the log: holes between the intervals are not read.
-///
-/// # Errors
-/// [`StoreError`].
+/// The cost depends on `limit` and not on the length of the log: what lies between the intervals is not read.
 pub async fn messages(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -80,9 +77,6 @@ async fn page(
 
 /// Finds all events of a conversation that lie in the intervals, which are disjoint and in ascending order, and that
 /// `reader` gets; the first `limit`.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn positions(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -105,7 +99,7 @@ pub async fn positions(
             .sql(" ORDER BY e.position LIMIT ")
             .bind::<BigInt, _>(missing as i64);
         let mut more: Vec<Position> = query.load(connection).await?;
-        // No further than what all get, so that the reader's own of all conversations are read once and not for each page.
+        // Not beyond the last of those events, so that the reader's own events are read once and not for each page.
         let last = more.last().filter(|_| more.len() == missing).map_or(interval.last, |last| *last);
         more.extend(own(connection, conversation, Interval { last, ..*interval }, reader, missing).await?);
         more.sort_unstable();
@@ -115,7 +109,7 @@ pub async fn positions(
     Ok(found)
 }
 
-/// Finds the events of a conversation that nobody but `reader` gets.
+/// Finds the events of a conversation that only `reader` gets.
 async fn own(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -136,11 +130,8 @@ async fn own(
     Ok(query.load(connection).await?)
 }
 
-/// Looks through the first `looked` events of an interval for messages of one sender that are not deleted. Answers where
-/// they stand, and how far it looked; none: to the end.
-///
-/// # Errors
-/// [`StoreError`].
+/// Searches the first `looked` events of an interval for messages of one sender that are not deleted. Returns their
+/// positions, and the last position that was searched; `None` when the interval has no events.
 pub async fn of_sender(
     connection: &mut Connection,
     conversation: ConversationId,

@@ -1,4 +1,4 @@
-//! What a user's conversations hold for them: newest message and unread ones.
+//! A user's conversations, with the newest message and the number of unread ones.
 
 use crate::ids::{ConversationId, Position, UserId};
 use crate::store::sql::sql;
@@ -7,24 +7,24 @@ use diesel::prelude::Queryable;
 use diesel::sql_types::{BigInt, Nullable, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// Counting unread messages ends here.
+/// The largest number of unread messages that is counted.
 pub const MAX_COUNTED_UNREAD: i64 = 1_000;
 
 /// One conversation of an inbox.
 #[derive(Clone, Copy, Debug, Queryable)]
 pub struct InboxEntry {
     pub conversation: ConversationId,
-    /// What the inbox is ordered by: the newest message, else the joining.
+    /// The order of the inbox: the position of the newest message, or of the joining if there is none.
     pub sort_position: Position,
     pub newest: Option<Position>,
     pub read: Position,
     /// Messages of others that the user has not read, up to [`MAX_COUNTED_UNREAD`].
     pub unread: i64,
-    /// Those of them that name the user.
+    /// Those of them that mention the user.
     pub mentions: i64,
 }
 
-/// Which part of an inbox.
+/// Which page of an inbox.
 #[derive(Clone, Copy, Debug)]
 pub struct InboxQuery {
     /// Only this conversation.
@@ -35,9 +35,6 @@ pub struct InboxQuery {
 }
 
 /// Reads a page of a user's inbox, newest first.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn page(connection: &mut Connection, user: UserId, query: InboxQuery) -> Result<Vec<InboxEntry>, StoreError> {
     let (sort_position, conversation) = query.after.unwrap_or((Position::MAX, ConversationId(uuid::Uuid::max())));
     let statement = sql::<(Uuid, BigInt, Nullable<BigInt>, BigInt, BigInt, BigInt)>(

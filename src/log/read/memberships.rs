@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 #[derive(Clone, Debug)]
 pub struct MembershipSnapshot {
     pub head: Cursor,
-    /// Open ones only, each once, in no order.
+    /// Each once, in no order.
     pub memberships: Vec<(UserId, ConversationId)>,
     /// Where others ended, in no order.
     pub ended: Vec<(UserId, Position)>,
@@ -21,9 +21,6 @@ pub struct MembershipSnapshot {
 /// `known` is any position that was seen committed; it spares the older partitions. Each user is one probe of the index,
 /// whatever the planner believes: `user_id = ANY(…)` is read as a scan of all members, each compared with all of the
 /// users, until the first ANALYZE. A user's conversations travel as one array.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn open_memberships(
     connection: &mut Connection,
     users: &[UserId],

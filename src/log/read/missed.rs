@@ -24,15 +24,12 @@ const EVENT_OVERHEAD_BYTES: i32 = 256;
 /// Most events that are read at once.
 pub const MAX_PAGE_EVENTS: usize = (MAX_MISSED_PAGE_BYTES / EVENT_OVERHEAD_BYTES) as usize;
 
-/// Reads where a user's events of a range stand, in order: those that lie inside the user's memberships, the first
+/// Finds the positions of a user's events in a range, in order: those that lie inside the user's memberships, the first
 /// `limit`.
 ///
-/// What is answered stays true: nobody becomes a member, or ceases to be one, at a position that has passed. Each
-/// conversation costs a probe of its index, and more only if it has events in the range; a range that is short beside
-/// their number is read as it stands in the log instead.
-///
-/// # Errors
-/// [`StoreError`].
+/// The answer stays true, because memberships never begin or end at a position that has passed. Each conversation costs
+/// one probe of its index, and more only if it has events in the range. A range that is shorter than the number of
+/// conversations is read from the log directly.
 pub async fn missed_positions(
     connection: &mut Connection,
     user: UserId,
@@ -64,9 +61,6 @@ pub struct MissedQuery {
 }
 
 /// Answers for each query whether there is an event, as [`missed_positions`] would find it, up to a position.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn have_missed(
     connection: &mut Connection,
     queries: &[MissedQuery],
@@ -88,15 +82,12 @@ pub async fn have_missed(
 }
 
 /// Reads the first of the events at `positions`, which are in order: about 48 KiB, but one at least if one is kept.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn events_page(connection: &mut Connection, positions: &[Position]) -> Result<Vec<Event>, StoreError> {
     let positions = &positions[..positions.len().min(MAX_PAGE_EVENTS)];
     let (Some(first), Some(last)) = (positions.first(), positions.last()) else {
         return Ok(Vec::new());
     };
-    // The ends spare the partitions that have none of them.
+    // The bounds exclude the partitions that have none of them.
     let query: Sql<'_, EventColumns> = sql(concat!(
         "SELECT ",
         columns!(),

@@ -1,8 +1,8 @@
 //! Counting messages, by day, by hour of the day or by sender.
 //!
-//! What is counted is what was sent: a message that was deleted since still counts, so that figures of the past stay as
-//! they were. It costs some 50 probes of an index for the ends of the range, and then what reading the range costs: of one
-//! conversation its events alone, of all of them the log.
+//! Sent messages are counted: one that was deleted since still counts, so that figures of the past do not change. A count
+//! costs some 50 probes of an index for the bounds of the range, and then reads the range: the events of one
+//! conversation, or the whole log for all of them.
 
 use super::history::Interval;
 use crate::ids::{ConversationId, Position};
@@ -14,12 +14,12 @@ use diesel::sql_types::{Array, BigInt, Date, Text, Uuid};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use std::collections::HashSet;
 
-/// How long a query of a count may take: longer, and its client has given up.
+/// How long a query of a count may take. Clients do not wait for longer.
 const COUNT_TIMEOUT: &str = "SET LOCAL statement_timeout = '30s'";
-/// Most figures of one count: as many as a conversation can have members.
+/// The largest number of figures of one count: as many as a conversation can have members.
 const MAX_COUNTS: i64 = 10_000;
 
-/// What there is one figure for.
+/// How messages are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupBy {
     Day,
@@ -32,7 +32,7 @@ pub enum GroupBy {
 pub struct DayRange {
     pub first: NaiveDate,
     pub last: NaiveDate,
-    /// As PostgreSQL knows it.
+    /// The name by which PostgreSQL knows it.
     pub zone: String,
 }
 
@@ -64,9 +64,6 @@ impl From<diesel::result::Error> for CountError {
 }
 
 /// Reads the names of all time zones. It takes PostgreSQL 150 ms, and they do not change while it runs.
-///
-/// # Errors
-/// [`StoreError`].
 pub async fn zones(connection: &mut Connection) -> Result<HashSet<String>, StoreError> {
     let names: Vec<String> = sql::<Text>("SELECT name FROM pg_timezone_names").load(connection).await?;
     Ok(names.into_iter().collect())
@@ -81,11 +78,8 @@ pub async fn today(connection: &mut Connection, zone: &str) -> Result<NaiveDate,
     Ok(only(query.load(connection).await?)?)
 }
 
-/// Counts the messages of a conversation that lie in the intervals, the largest figure first. What there is none of is
-/// left out.
-///
-/// # Errors
-/// [`CountError`].
+/// Counts the messages of a conversation that lie in the intervals, the largest figure first. Groups without
+/// messages are left out.
 pub async fn of_conversation(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -116,10 +110,7 @@ pub async fn of_conversation(
         .await
 }
 
-/// Counts all messages, the largest figure first. What there is none of is left out.
-///
-/// # Errors
-/// [`CountError`].
+/// Counts all messages, the largest figure first. Groups without messages are left out.
 pub async fn of_all(
     connection: &mut Connection,
     days: &DayRange,
@@ -138,8 +129,8 @@ pub async fn of_all(
         .await
 }
 
-/// The positions among which all events of the days are: two hours more at either end, for clocks that jumped and for
-/// midnights that came twice. From here on, no query of the transaction takes longer than it may.
+/// Finds positions that include all events of the days: two hours more at either end, for clocks that jumped and for
+/// midnights that came twice. Limits all further queries of the transaction to [`COUNT_TIMEOUT`].
 async fn range(connection: &mut Connection, days: &DayRange) -> Result<Interval, CountError> {
     connection.batch_execute(COUNT_TIMEOUT).await?;
     let query = sql::<(BigInt, BigInt)>("SELECT log_position_at(")
@@ -157,7 +148,7 @@ async fn range(connection: &mut Connection, days: &DayRange) -> Result<Interval,
 
 type CountColumns = (Text, BigInt, BigInt);
 
-/// The beginning of a count, up to where the messages are from.
+/// The beginning of a count, up to its FROM clause.
 fn counting(by: GroupBy, days: &DayRange) -> Sql<'_, CountColumns> {
     sql("SELECT key, sum(messages)::bigint, count(*) FROM (SELECT ")
         .sql(match by {
@@ -170,7 +161,7 @@ fn counting(by: GroupBy, days: &DayRange) -> Sql<'_, CountColumns> {
         .sql(" AS local")
 }
 
-/// The end of a count.
+/// The end of a count, after its FROM clause.
 fn counted<'a>(query: Sql<'a, CountColumns>, days: &DayRange) -> Sql<'a, CountColumns> {
     query
         .sql(") m WHERE local >= ")

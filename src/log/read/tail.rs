@@ -6,13 +6,13 @@ use crate::store::{Connection, EventKind, StoreError, Time};
 use diesel::sql_types::{BigInt, Json, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
-/// The end of the log, beyond what somebody has.
+/// The log after a position.
 #[derive(Clone, Debug)]
 pub struct Tail {
     /// The present epoch, and the first position that it owns.
     pub epoch: Epoch,
     pub first: Position,
-    /// What comes next, gapless, in order.
+    /// The next events, gapless, in order.
     pub events: Vec<Event>,
 }
 
@@ -46,10 +46,7 @@ type TailColumns = (
     Nullable<Uuid>,
 );
 
-/// Reads what follows `after`, with the epoch of the same snapshot.
-///
-/// # Errors
-/// [`StoreError`].
+/// Reads the events after a position, with the epoch of the same snapshot.
 pub async fn tail(connection: &mut Connection, after: Position, limit: i64) -> Result<Tail, StoreError> {
     let query: Sql<'_, TailColumns> = sql(concat!(
         "SELECT present.epoch, present.first_position, e.* FROM

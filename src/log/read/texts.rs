@@ -1,4 +1,4 @@
-//! What the index of texts asks of the log.
+//! What the search index reads of the log.
 
 use crate::ids::Position;
 use crate::store::Connection;
@@ -7,13 +7,10 @@ use diesel::result::Error;
 use diesel::sql_types::{Array, BigInt};
 use diesel_async::RunQueryDsl;
 
-/// Which of the events at `positions`, which are in order, have no text, or none any more, or are not kept.
-///
-/// # Errors
-/// The query failed.
+/// Finds which of the events at `positions`, which are in order, have no text, have lost it, or are no longer kept.
 pub async fn without_text(connection: &mut Connection, positions: &[Position]) -> Result<Vec<Position>, Error> {
     let (Some(first), Some(last)) = (positions.first(), positions.last()) else { return Ok(Vec::new()) };
-    // The ends spare the partitions that have none of them.
+    // The bounds exclude the partitions that have none of them.
     sql::<BigInt>("SELECT p FROM unnest(")
         .bind::<Array<BigInt>, _>(positions)
         .sql(") p WHERE p NOT IN (SELECT e.position FROM events e WHERE e.position >= ")

@@ -20,9 +20,6 @@ macro_rules! blank {
 }
 
 /// Erases a message with all that belongs to it. Call it under the log's lock; `deletion` is where its event will stand.
-///
-/// # Errors
-/// The query failed.
 pub async fn delete(
     connection: &mut Connection,
     message: MessageId,
@@ -42,9 +39,6 @@ pub async fn delete(
 
 /// Blanks the next texts of a conversation after a position; answers where they stand, in no order, and nothing when all
 /// are blank.
-///
-/// # Errors
-/// The query failed.
 pub async fn blank(
     connection: &mut Connection,
     conversation: ConversationId,
@@ -68,9 +62,6 @@ pub async fn blank(
 
 /// Finds the next edits after a position that still have a text although their message is no longer kept; at most
 /// `limit`, in order. It reads the log from `after` on and takes no lock.
-///
-/// # Errors
-/// The query failed.
 pub async fn orphaned_edits(connection: &mut Connection, after: Position, limit: i64) -> Result<Vec<Position>, Error> {
     let query = sql::<BigInt>(
         "SELECT e.position FROM events e
@@ -85,9 +76,6 @@ pub async fn orphaned_edits(connection: &mut Connection, after: Position, limit:
 
 /// Blanks orphaned edits, without the log's lock. Rows that somebody else has locked are skipped: only the deletion of
 /// their conversation locks them, which blanks them itself, and which this must neither wait for nor deadlock with.
-///
-/// # Errors
-/// The query failed.
 pub async fn blank_orphaned_edits(connection: &mut Connection, edits: &[Position]) -> Result<(), Error> {
     let query = sql::<()>(concat!(
         "UPDATE events SET ",
@@ -101,9 +89,6 @@ pub async fn blank_orphaned_edits(connection: &mut Connection, edits: &[Position
 }
 
 /// Reads all versions of a message after its first, in order: its edits.
-///
-/// # Errors
-/// The query failed.
 pub async fn edits(connection: &mut Connection, message: MessageId) -> Result<Vec<Event>, Error> {
     let query: Sql<'_, EventColumns> = sql(concat!("SELECT ", columns!(), " FROM events e WHERE e.message_id = "))
         .bind::<Uuid, _>(message)
@@ -112,9 +97,6 @@ pub async fn edits(connection: &mut Connection, message: MessageId) -> Result<Ve
 }
 
 /// Reads the last edit of a message that lies in one of the intervals.
-///
-/// # Errors
-/// The query failed.
 pub async fn last_edit_within(
     connection: &mut Connection,
     message: MessageId,
@@ -136,10 +118,7 @@ pub async fn last_edit_within(
     Ok(None)
 }
 
-/// Reads the answers to a message after a position that lie in the intervals, the oldest first.
-///
-/// # Errors
-/// The query failed.
+/// Reads the replies to a message after a position that lie in the intervals, the oldest first.
 pub async fn replies(
     connection: &mut Connection,
     original: MessageId,

@@ -15,24 +15,24 @@ fn judge(epoch: i64, position: i64) -> CursorStatus {
 }
 
 #[test]
-fn a_cursor_of_an_older_epoch_is_good_below_the_first_position_of_the_next() {
+fn cursor_of_an_older_epoch_is_valid_below_the_first_position_of_the_next() {
     assert_eq!(judge(7, 19), CursorStatus::Valid);
     assert_eq!(judge(7, 20), CursorStatus::Unknown);
 }
 
 #[test]
-fn a_cursor_of_the_present_epoch_is_good_up_to_the_head() {
+fn cursor_of_the_present_epoch_is_valid_up_to_the_head() {
     assert_eq!(judge(8, 30), CursorStatus::Valid);
     assert_eq!(judge(8, 31), CursorStatus::Unknown);
 }
 
 #[test]
-fn a_cursor_of_an_epoch_that_never_was_is_unknown() {
+fn cursor_of_an_epoch_that_never_was_is_unknown() {
     assert_eq!(judge(9, 10), CursorStatus::Unknown);
 }
 
 #[test]
-fn a_cursor_below_what_is_kept_has_expired() {
+fn cursor_below_the_oldest_kept_position_has_expired() {
     assert_eq!(judge(8, 4), CursorStatus::Valid);
     assert_eq!(judge(8, 3), CursorStatus::Expired);
 }

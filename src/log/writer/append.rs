@@ -1,4 +1,4 @@
-//! The two ways into the log, on one connection: a batch of sends in one round trip, or one change in a transaction.
+//! Appends to the log, on one connection: a batch of sends in one round trip, or one change in a transaction.
 
 use super::appended_batch::{AppendOutcome, AppendedBatch};
 use super::changes::change::{ApplyOutcome, ErasedChange, LockedHead};
@@ -93,7 +93,7 @@ async fn begin(connection: &mut Connection, context: AppendContext, key: &WriteK
     Ok(Begun { locked: LockedHead { next: head.next(), now }, epoch, judgement })
 }
 
-/// Begins a new epoch, if this cluster or timeline is another than that of the last append.
+/// Begins a new epoch if the cluster or timeline has changed since the last append. Returns the head.
 pub async fn enter(connection: &mut Connection, context: AppendContext) -> Result<Position, Error> {
     connection.batch_execute("BEGIN").await?;
     let (locked, _) = lock(connection, context).await?;
@@ -119,8 +119,8 @@ async fn lock(connection: &mut Connection, context: AppendContext) -> Result<(Lo
     let query =
         sql::<(BigInt, Timestamptz)>("SELECT head, now FROM log_lock(").bind::<BigInt, _>(context.known).sql(")");
     let (head, now): (Position, Time) = only(query.load(connection).await?)?;
-    // From here on everybody waits for this transaction, so it must not wait for long itself: 1 s for a row that another
-    // session holds, which then fails this change alone.
+    // All other writers wait for this transaction from here on, so it waits at most 1 s for a row that another session has
+    // locked, and then fails alone.
     let query = sql::<(BigInt, Text)>("SELECT log_enter_epoch(")
         .bind::<BigInt, _>(context.cluster)
         .sql(", ")
@@ -205,7 +205,7 @@ async fn call(
     Ok(AppendedBatch { epoch, created_at, outcomes: outcomes.collect::<Result<_, _>>()? })
 }
 
-/// Events as one array a column, which is how many rows travel in one statement.
+/// Events as one array a column, so that one statement carries many rows.
 #[derive(Default)]
 struct EventArrays<'a> {
     ids: Vec<WriteId>,
@@ -242,7 +242,7 @@ impl<'a> EventArrays<'a> {
     }
 }
 
-/// Ids as an array in PostgreSQL's notation, because an array of arrays cannot be unnested; none for none.
+/// Writes ids as an array in PostgreSQL's notation, because an array of arrays cannot be unnested; `None` for no ids.
 fn array(ids: &[UserId]) -> Option<String> {
     let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| format!("{{{}}}", texts.join(",")))

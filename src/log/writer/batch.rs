@@ -3,7 +3,7 @@ use crate::ids::WriteId;
 use crate::log::event::NewEvent;
 use std::collections::HashSet;
 
-/// The most events of one batch: more gain nothing and keep the others waiting.
+/// The most events of one batch. More gain nothing and make other nodes wait.
 const MAX_BATCH_EVENTS: usize = 1_000;
 
 /// The most bytes of payloads of one batch, but for a single event: the log's lock is held while they are written.

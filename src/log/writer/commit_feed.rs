@@ -16,6 +16,14 @@ pub struct CommittedBatch {
     pub events: Vec<Arc<Event>>,
 }
 
+/// What comes out of the feed.
+#[derive(Clone, Debug)]
+pub enum FeedItem {
+    Committed(CommittedBatch),
+    /// An attempt has ended, which may have brought no batch.
+    AttemptEnded,
+}
+
 /// The sending end: where the writer puts its batches.
 pub struct CommitFeedSender {
     batches: mpsc::Sender<CommittedBatch>,
@@ -57,16 +65,15 @@ impl CommitFeedSender {
 }
 
 impl CommitFeed {
-    /// Waits for the next batch, or until an attempt has ended, which may have brought none; `None` when the writer has
-    /// ended.
+    /// Waits for the next batch or the end of an attempt; `None` when the writer has ended.
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub async fn next(&mut self) -> Option<Option<CommittedBatch>> {
+    pub async fn next(&mut self) -> Option<FeedItem> {
         tokio::select! {
             biased;
-            batch = self.batches.recv() => batch.map(Some),
-            ended = self.attempts.changed() => ended.ok().map(|()| None),
+            batch = self.batches.recv() => batch.map(FeedItem::Committed),
+            ended = self.attempts.changed() => ended.ok().map(|()| FeedItem::AttemptEnded),
         }
     }
 

@@ -1,4 +1,4 @@
-/// Why a write did not come through.
+/// Why a write was not appended, or is not known to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
     #[error("the id was used for another request")]

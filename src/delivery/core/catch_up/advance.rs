@@ -15,7 +15,7 @@ pub fn advance(
     key: SubscriptionKey,
     subscription: &mut Subscription,
     recent: &mut RecentLog,
-    queries: &Queries,
+    queries: &mut Queries,
     now: Instant,
 ) {
     let covered = subscription.covered.position;
@@ -25,7 +25,7 @@ pub fn advance(
     subscription.read_ahead = None;
     match recent.missed(subscription.user, covered, subscription.subscriber.only) {
         Some(positions) => take_from_ring(subscription, recent, positions),
-        None => queries.ask_memberships(subscription, recent.topics_mut(), now),
+        None => queries.ask_memberships(key, subscription, recent.topics_mut(), now),
     }
 }
 

@@ -115,7 +115,7 @@ impl Dispatcher {
         match kind {
             QueryKind::Page => self.queries.ask_page(key, subscription, &self.recent, since),
             QueryKind::Judgement => self.queries.ask_judgement(key, subscription, since),
-            QueryKind::Memberships => self.queries.ask_memberships(subscription, self.recent.topics_mut(), since),
+            QueryKind::Memberships => self.queries.ask_memberships(key, subscription, self.recent.topics_mut(), since),
         }
     }
 
@@ -144,7 +144,7 @@ impl Dispatcher {
                     && subscription.closing.is_none()
                 {
                     subscription.phase = Phase::Behind;
-                    advance(key, subscription, &mut self.recent, &self.queries, now);
+                    advance(key, subscription, &mut self.recent, &mut self.queries, now);
                     self.table.queue(key);
                 }
             }

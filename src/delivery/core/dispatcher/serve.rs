@@ -40,13 +40,13 @@ impl Dispatcher {
         let before = subscription.out.is_empty().then_some(subscription.covered.position);
         match subscription.write(self.recent.ring(), now) {
             Ok(WriteOutcome::More) => {
-                self.receipts.written(subscription, before, &self.recent, &self.reports);
+                self.receipts.written(subscription, before, &self.recent, &mut self.reports);
                 self.table.queue(key);
             }
             Ok(WriteOutcome::Drained) => {
-                self.receipts.written(subscription, before, &self.recent, &self.reports);
+                self.receipts.written(subscription, before, &self.recent, &mut self.reports);
                 if subscription.is_behind() && subscription.closing.is_none() {
-                    advance(key, subscription, &mut self.recent, &self.queries, now);
+                    advance(key, subscription, &mut self.recent, &mut self.queries, now);
                     if !subscription.pending.is_empty() {
                         self.table.queue(key);
                     }
@@ -67,7 +67,7 @@ impl Dispatcher {
     fn try_answer(&mut self, key: SubscriptionKey, now: Instant) {
         let Some(subscription) = self.table.get_mut(key) else { return };
         if subscription.is_behind() && subscription.closing.is_none() && subscription.pending.is_empty() {
-            advance(key, subscription, &mut self.recent, &self.queries, now);
+            advance(key, subscription, &mut self.recent, &mut self.queries, now);
         }
         let (until, reason) = subscription.subscriber.until;
         if subscription.phase == Phase::Live && subscription.pending.is_empty() && now >= until {

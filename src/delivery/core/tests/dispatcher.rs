@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::delivery::core::catch_up::page::{CatchUpPage, KnownMemberships, StartPoint};
+use crate::delivery::core::catch_up::query::CatchUpQuery;
 use crate::delivery::core::catch_up::read_ahead::ReadAhead;
 use crate::delivery::core::subscriptions::receiver::{PollAnswer, Subscriber};
 use crate::delivery::core::subscriptions::sink::Sink;
@@ -16,6 +17,8 @@ use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 use tokio::sync::mpsc as channel;
 
+#[path = "backpressure.rs"]
+mod backpressure;
 #[path = "deletions.rs"]
 mod deletions;
 #[path = "due.rs"]
@@ -46,6 +49,8 @@ const ENOUGH: usize = 10_000;
 struct Stage {
     dispatcher: Dispatcher,
     asks: mpsc::Receiver<CatchUpQuery>,
+    /// Queries that can still be sent.
+    places: Arc<Mutex<usize>>,
     /// Users that have ended.
     ended: Arc<Mutex<Vec<UserId>>>,
     /// How many events more are found with the next pages.
@@ -101,9 +106,17 @@ impl Stage {
         let ended = Arc::new(Mutex::new(Vec::new()));
         let list = ended.clone();
         let is_revoked = Box::new(move |user, _| list.lock().expect("nobody panics with it").contains(&user));
-        let ask = move |ask| sender.send(ask).expect("the test listens");
+        let places = Arc::new(Mutex::new(usize::MAX));
+        let left = places.clone();
+        let ask = Box::new(move |query| {
+            let mut left = left.lock().expect("nobody panics with it");
+            let Some(less) = left.checked_sub(1) else { return Err(query) };
+            *left = less;
+            sender.send(query).expect("the test listens");
+            Ok(())
+        });
         let dispatcher = Dispatcher::new(cursor(head), streams_per_user, is_revoked, ask);
-        Self { dispatcher, asks, ended, found: 0, ended_at: Vec::new(), ahead: Vec::new(), now: Instant::now() }
+        Self { dispatcher, asks, places, ended, found: 0, ended_at: Vec::new(), ahead: Vec::new(), now: Instant::now() }
     }
 
     fn admit(&mut self, subscriber: Subscriber, receiver: Receiver, from: Cursor) -> SubscriptionKey {
@@ -234,6 +247,11 @@ impl Stage {
     fn revoke(&mut self, user: UserId) {
         self.ended.lock().expect("nobody panics with it").push(user);
         self.dispatcher.close_revoked(self.now);
+    }
+
+    /// Lets so many more queries be sent.
+    fn allow_queries(&mut self, count: usize) {
+        *self.places.lock().expect("nobody panics with it") = count;
     }
 
     /// What was asked since the last look.

@@ -17,7 +17,7 @@ fn stalled(stage: &mut Stage) -> Stream {
 }
 
 #[test]
-fn ends_that_keep_what_waits_cover_all_up_to_where_the_hub_was() {
+fn end_that_keeps_pending_events_covers_everything_up_to_the_head() {
     for (reason, code) in [
         (CloseReason::Draining, "draining"),
         (CloseReason::Replaced, "replaced"),
@@ -37,7 +37,7 @@ fn ends_that_keep_what_waits_cover_all_up_to_where_the_hub_was() {
 }
 
 #[test]
-fn ends_that_drop_what_waits_cover_what_was_written() {
+fn end_that_drops_pending_events_covers_what_was_written() {
     let dead = CloseReason::Dead(ResetCode::CursorUnknown);
     for (reason, code) in [
         (CloseReason::Revoked, "revoked"),
@@ -56,7 +56,7 @@ fn ends_that_drop_what_waits_cover_what_was_written() {
 }
 
 #[test]
-fn who_has_everything_is_told_so_whatever_the_end_is() {
+fn end_of_a_stream_that_has_everything_covers_the_head_whatever_the_reason() {
     for (reason, code) in [(CloseReason::Draining, "draining"), (CloseReason::Unavailable, "unavailable")] {
         let mut stage = Stage::at(10);
         let mut stream = stage.live(user(1), &[1]);
@@ -70,7 +70,7 @@ fn who_has_everything_is_told_so_whatever_the_end_is() {
 }
 
 #[test]
-fn who_has_not_caught_up_resumes_from_where_it_came() {
+fn end_of_a_stream_that_has_not_caught_up_covers_what_it_has() {
     for (reason, code) in [(CloseReason::Draining, "draining"), (CloseReason::Unavailable, "unavailable")] {
         let mut stage = Stage::at(10);
         stage.publish(&[message(11, room(1))]);
@@ -88,7 +88,7 @@ fn who_has_not_caught_up_resumes_from_where_it_came() {
 }
 
 #[test]
-fn the_first_end_stays() {
+fn first_close_reason_stays() {
     let mut stage = Stage::at(10);
     let mut stream = stalled(&mut stage);
     stage.dispatcher.close_all(CloseReason::Draining, stage.now);
@@ -100,7 +100,7 @@ fn the_first_end_stays() {
 }
 
 #[test]
-fn nothing_is_told_after_the_end_by_an_answer_that_comes_too_late() {
+fn query_result_after_the_end_writes_nothing() {
     let mut stage = Stage::at(10);
     stage.publish(&[message(11, room(1))]);
     let mut waits = stage.stream(user(1), 10);
@@ -118,7 +118,7 @@ fn nothing_is_told_after_the_end_by_an_answer_that_comes_too_late() {
 }
 
 #[test]
-fn one_stream_too_many_replaces_the_oldest_and_polls_do_not_count() {
+fn stream_above_the_limit_of_a_user_replaces_the_oldest_and_polls_do_not_count() {
     let mut stage = Stage::of(10, 3);
     let me = user(1);
     let subscriber = |stage: &Stage| stage.subscriber(me);
@@ -141,7 +141,7 @@ fn one_stream_too_many_replaces_the_oldest_and_polls_do_not_count() {
 }
 
 #[test]
-fn who_has_ended_is_sent_away_at_once_whether_they_come_or_are_there() {
+fn revoked_user_is_closed_at_once_whether_present_or_new() {
     let mut stage = Stage::at(10);
     let mut there = stage.live(user(1), &[1]);
     let mut other = stage.live(user(2), &[1]);
@@ -158,7 +158,7 @@ fn who_has_ended_is_sent_away_at_once_whether_they_come_or_are_there() {
 }
 
 #[test]
-fn a_node_that_drains_sends_away_those_who_come() {
+fn draining_node_ends_the_subscriptions_that_come_later() {
     let mut stage = Stage::at(10);
     stage.dispatcher.close_all(CloseReason::Unavailable, stage.now);
     let mut stays = stage.live(user(1), &[1]);
@@ -172,7 +172,7 @@ fn a_node_that_drains_sends_away_those_who_come() {
 }
 
 #[test]
-fn a_sweep_ends_what_has_expired_and_what_is_old() {
+fn sweep_ends_what_has_expired_and_what_is_old() {
     let mut stage = Stage::at(10);
     let at = stage.now + Duration::from_secs(5);
     let mut open = |reason| {
@@ -190,7 +190,7 @@ fn a_sweep_ends_what_has_expired_and_what_is_old() {
 }
 
 #[test]
-fn a_token_ends_a_stream_also_before_it_has_caught_up() {
+fn expired_token_ends_a_stream_that_has_not_caught_up() {
     let mut stage = Stage::at(10);
     let until = (stage.now + Duration::from_secs(5), CloseReason::Expired);
     let subscriber = Subscriber { until, ..stage.subscriber(user(1)) };
@@ -201,7 +201,7 @@ fn a_token_ends_a_stream_also_before_it_has_caught_up() {
 }
 
 #[test]
-fn a_silence_is_broken_after_15_s_or_up_to_a_second_earlier() {
+fn heartbeat_comes_after_15_s_of_silence_or_up_to_a_second_earlier() {
     let mut stage = Stage::at(10);
     let mut live = stage.live(user(1), &[1]);
     let mut waits = stage.stream(user(2), 10);
@@ -226,7 +226,7 @@ fn a_silence_is_broken_after_15_s_or_up_to_a_second_earlier() {
 }
 
 #[test]
-fn who_does_not_read_is_sent_no_heartbeats() {
+fn stream_that_is_not_read_gets_no_heartbeats() {
     let mut stage = Stage::at(10);
     let mut stream = stalled(&mut stage);
     let subscriber = stage.subscriber(user(2));
@@ -240,7 +240,7 @@ fn who_does_not_read_is_sent_no_heartbeats() {
 }
 
 #[test]
-fn who_does_not_read_its_end_is_cut() {
+fn stream_whose_end_is_not_read_is_cut() {
     for (reason, grace) in
         [(CloseReason::Revoked, 1), (CloseReason::Expired, 1), (CloseReason::Draining, 10), (CloseReason::Slow, 10)]
     {
@@ -257,7 +257,7 @@ fn who_does_not_read_its_end_is_cut() {
 }
 
 #[test]
-fn who_is_gone_is_forgotten() {
+fn subscription_of_a_client_that_has_gone_is_removed() {
     let mut stage = Stage::at(10);
     let idle = stage.live(user(1), &[1]);
     let busy = stage.live(user(1), &[1]);
@@ -273,7 +273,7 @@ fn who_is_gone_is_forgotten() {
 }
 
 #[test]
-fn a_stream_waits_15_s_for_postgresql() {
+fn stream_waits_15_s_for_postgresql() {
     let mut stage = Stage::at(10);
     let (me, other) = (user(1), user(2));
     let mut knows = stage.stream(me, 10);

@@ -44,7 +44,11 @@ impl Stage {
 
     fn reports(&mut self) -> mpsc::Receiver<ClientReport> {
         let (sender, reports) = mpsc::channel();
-        self.dispatcher.report_to(move |told| sender.send(told).expect("the test listens"));
+        let send = move |told| {
+            sender.send(told).expect("the test listens");
+            Ok(())
+        };
+        self.dispatcher.report_to(Box::new(send));
         reports
     }
 }
@@ -71,7 +75,7 @@ fn typing_reaches_the_other_members_and_moves_nobody() {
 }
 
 #[test]
-fn who_has_left_and_who_listens_to_another_conversation_is_not_told() {
+fn ephemeral_event_reaches_no_former_member_and_no_stream_of_another_conversation() {
     let mut stage = Stage::at(10);
     let mut left = stage.live(user(1), &[1, 2]);
     let only = |number| Subscriber { only: Some(room(number)), ..stage.subscriber(user(2)) };
@@ -88,7 +92,7 @@ fn who_has_left_and_who_listens_to_another_conversation_is_not_told() {
 }
 
 #[test]
-fn an_ephemeral_event_is_dropped_for_who_is_behind_or_slow_and_ends_nobody() {
+fn ephemeral_event_is_dropped_for_streams_that_are_behind_or_slow_and_closes_none() {
     let mut stage = Stage::at(10);
     let mut slow = stage.live_of(stage.subscriber(user(1)), 1, &[1]);
     let mut behind = stage.stream(user(2), 3);
@@ -129,7 +133,7 @@ fn durable_events_keep_their_order_and_cursors_between_ephemeral_ones() {
 }
 
 #[test]
-fn who_shares_several_conversations_is_told_once_of_a_change_and_oneself_is_not() {
+fn presence_change_is_delivered_once_to_who_shares_several_conversations_and_not_to_oneself() {
     let mut stage = Stage::at(10);
     let mut streams = [(1, vec![1, 2]), (2, vec![2]), (3, vec![3]), (9, vec![1, 2, 3])]
         .map(|(number, rooms)| stage.live(user(number), &rooms));
@@ -139,7 +143,7 @@ fn who_shares_several_conversations_is_told_once_of_a_change_and_oneself_is_not(
 }
 
 #[test]
-fn thousands_of_changes_come_bit_by_bit_and_only_the_last_of_each_user() {
+fn presence_changes_are_delivered_in_parts_and_only_the_last_of_each_user() {
     let mut stage = Stage::at(10);
     let mut streams: Vec<_> = (0..50).map(|number| stage.live(user(number), &[1])).collect();
     let changes = || (1_000..1_200).map(|number| presence(number, &[1])).collect::<Vec<_>>();
@@ -156,7 +160,7 @@ fn thousands_of_changes_come_bit_by_bit_and_only_the_last_of_each_user() {
 }
 
 #[test]
-fn a_crowd_is_not_told_who_of_it_comes_and_goes() {
+fn presence_in_a_conversation_with_more_than_50_members_here_is_not_delivered() {
     let mut stage = Stage::at(10);
     let mut streams: Vec<_> = (0..101).map(|number| stage.live(user(number), &[1])).collect();
     stage.queue_presence(vec![presence(1_000, &[1])]);
@@ -164,7 +168,7 @@ fn a_crowd_is_not_told_who_of_it_comes_and_goes() {
 }
 
 #[test]
-fn a_message_counts_as_handed_over_when_it_is_written_and_not_before() {
+fn message_counts_as_delivered_when_it_is_written_and_not_before() {
     let mut stage = Stage::at(10);
     let reports = stage.reports();
     let mut slow = stage.live_of(stage.subscriber(user(1)), 1, &[1]);
@@ -181,7 +185,7 @@ fn a_message_counts_as_handed_over_when_it_is_written_and_not_before() {
 }
 
 #[test]
-fn who_asks_late_is_told_who_has_a_message_but_not_of_who_came_after_it_or_sent_it() {
+fn late_await_reports_who_has_a_message_but_not_who_came_after_it_or_sent_it() {
     let mut stage = Stage::at(10);
     let reports = stage.reports();
     let poll = stage.poll(stage.subscriber(user(2)), 10, cursor(10));
@@ -197,7 +201,7 @@ fn who_asks_late_is_told_who_has_a_message_but_not_of_who_came_after_it_or_sent_
 }
 
 #[test]
-fn a_poll_that_is_answered_has_its_messages() {
+fn poll_that_is_answered_has_its_messages() {
     let mut stage = Stage::at(10);
     let reports = stage.reports();
     let poll = stage.poll(stage.subscriber(user(1)), 1, cursor(10));
@@ -211,7 +215,7 @@ fn a_poll_that_is_answered_has_its_messages() {
 }
 
 #[test]
-fn what_is_read_from_the_log_is_handed_over_like_all_else() {
+fn message_that_is_read_from_the_log_counts_as_delivered() {
     let mut stage = Stage::at(10);
     let reports = stage.reports();
     let mut stream = stage.stream(user(1), 5);
@@ -229,7 +233,7 @@ fn what_is_read_from_the_log_is_handed_over_like_all_else() {
 }
 
 #[test]
-fn nobody_is_waited_for_beyond_the_time_or_in_another_history() {
+fn awaited_delivery_is_not_reported_after_its_time_or_in_another_history() {
     let mut stage = Stage::at(10);
     let reports = stage.reports();
     let _stream = stage.live(user(1), &[1]);
@@ -245,7 +249,7 @@ fn nobody_is_waited_for_beyond_the_time_or_in_another_history() {
 }
 
 #[test]
-fn it_is_told_who_comes_and_goes_and_who_is_here() {
+fn connections_are_reported_when_they_open_and_close_and_on_demand() {
     let mut stage = Stage::at(10);
     let reports = stage.reports();
     let poll = stage.poll(stage.subscriber(user(1)), 1, cursor(10));

@@ -348,7 +348,7 @@ fn check(history: &History, visit: &Visit, from: i64, got: &Got) {
 
 proptest! {
     #[test]
-    fn whenever_clients_come_and_whatever_is_known_by_then_they_get_what_lies_in_their_memberships(
+    fn clients_get_exactly_the_events_in_their_memberships_whatever_the_order_of_things(
         steps in proptest::collection::vec(step(), 1..60),
         moves in proptest::collection::vec(move_(), 1..120),
         floor in any::<Index>(),

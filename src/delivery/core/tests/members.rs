@@ -18,7 +18,7 @@ fn events_reach_the_members_in_the_order_of_the_log_with_their_own_join_and_leav
 }
 
 #[test]
-fn the_end_of_a_conversation_is_the_last_that_its_members_get_of_it() {
+fn end_of_a_conversation_is_the_last_that_its_members_get_of_it() {
     let mut stage = Stage::at(10);
     let mut streams = [1, 2].map(|number| stage.live(user(number), &[1, 2]));
     stage.publish(&[deleted(11, room(1)), message(12, room(1)), message(13, room(2))]);
@@ -27,7 +27,7 @@ fn the_end_of_a_conversation_is_the_last_that_its_members_get_of_it() {
 }
 
 #[test]
-fn the_first_members_of_a_conversation_get_its_beginning() {
+fn first_members_of_a_conversation_get_its_creation() {
     let mut stage = Stage::at(10);
     let mut streams = [1, 2, 3].map(|number| stage.live(user(number), &[]));
     stage.publish(&[created(11, room(1), &[user(1), user(2)]), message(12, room(1))]);
@@ -36,7 +36,7 @@ fn the_first_members_of_a_conversation_get_its_beginning() {
 }
 
 #[test]
-fn who_is_not_known_yet_gets_nothing_until_they_are_and_then_all_of_it() {
+fn user_without_known_memberships_gets_nothing_until_they_are_known_and_then_everything() {
     let mut stage = Stage::at(10);
     let me = user(1);
     let mut stream = stage.stream(me, 10);
@@ -53,7 +53,7 @@ fn who_is_not_known_yet_gets_nothing_until_they_are_and_then_all_of_it() {
 }
 
 #[test]
-fn what_a_stream_begins_with_comes_before_all_else() {
+fn opening_of_a_stream_comes_before_its_events() {
     let mut stage = Stage::at(10);
     stage.live(user(1), &[1]);
     stage.publish(&[message(11, room(1))]);
@@ -74,7 +74,7 @@ fn what_a_stream_begins_with_comes_before_all_else() {
 }
 
 #[test]
-fn a_narrowed_subscription_gets_its_conversation_alone_of_the_past_and_the_present() {
+fn subscription_of_one_conversation_gets_the_events_of_that_one_alone() {
     let mut stage = Stage::at(10);
     let me = user(1);
     stage.publish(&[message(11, room(1)), message(12, room(2))]);
@@ -92,7 +92,7 @@ fn a_narrowed_subscription_gets_its_conversation_alone_of_the_past_and_the_prese
 }
 
 #[test]
-fn knowledge_from_ahead_of_the_hub_and_from_behind_it_gives_the_same_memberships() {
+fn memberships_read_above_or_below_the_head_come_to_the_same() {
     // As the log has it in the end; the hub is at 14.
     let intervals = [(1, 1, Some(12)), (2, 13, None), (3, 15, None), (4, 1, Some(16))];
     let me = user(1);
@@ -118,7 +118,7 @@ fn knowledge_from_ahead_of_the_hub_and_from_behind_it_gives_the_same_memberships
 }
 
 #[test]
-fn knowledge_of_another_epoch_or_from_below_the_ring_is_asked_for_anew() {
+fn memberships_of_another_epoch_or_from_below_the_ring_are_queried_again() {
     let mut stage = Stage::at(10);
     let me = user(1);
     let mut stream = stage.stream(me, 10);
@@ -136,7 +136,7 @@ fn knowledge_of_another_epoch_or_from_below_the_ring_is_asked_for_anew() {
 }
 
 #[test]
-fn what_is_learnt_of_one_user_changes_nothing_for_another() {
+fn memberships_of_one_user_change_nothing_for_another() {
     let mut stage = Stage::at(10);
     let (me, other) = (user(1), user(2));
     let mut mine = stage.live(me, &[1, 2]);
@@ -154,7 +154,7 @@ fn what_is_learnt_of_one_user_changes_nothing_for_another() {
 }
 
 #[test]
-fn a_user_is_asked_about_once_for_all_their_clients() {
+fn memberships_are_queried_once_for_all_clients_of_a_user() {
     let mut stage = Stage::at(10);
     let me = user(1);
     let mut first = [10, 10, 10].map(|from| stage.stream(me, from));
@@ -170,7 +170,7 @@ fn a_user_is_asked_about_once_for_all_their_clients() {
 }
 
 #[test]
-fn events_that_come_before_its_turn_reach_a_client_in_one_write() {
+fn events_that_come_before_a_subscription_is_served_go_in_one_write() {
     let mut stage = Stage::at(10);
     let mut stream = stage.live(user(1), &[1]);
     for position in 11..=15 {
@@ -187,7 +187,7 @@ fn events_that_come_before_its_turn_reach_a_client_in_one_write() {
 }
 
 #[test]
-fn nobody_gets_a_second_turn_before_all_others_have_had_theirs() {
+fn ready_queue_serves_no_subscription_twice_before_all_others_once() {
     let mut stage = Stage::at(10);
     let mut streams = [1, 2].map(|number| stage.live(user(number), &[1]));
     stage.publish(&[11, 12].map(|position| long_message(position, room(1), 60_000)));
@@ -199,7 +199,7 @@ fn nobody_gets_a_second_turn_before_all_others_have_had_theirs() {
 }
 
 #[test]
-fn who_is_back_within_a_minute_is_still_known() {
+fn user_who_is_back_within_a_minute_is_still_known() {
     let mut stage = Stage::at(10);
     let me = user(1);
     drop(stage.live(me, &[1]));
@@ -214,7 +214,7 @@ fn who_is_back_within_a_minute_is_still_known() {
 }
 
 #[test]
-fn who_is_away_for_a_minute_is_forgotten_and_so_are_their_rooms_once_their_events_are() {
+fn user_who_is_absent_for_a_minute_is_forgotten_and_topics_go_with_their_events() {
     let mut stage = Stage::at(10);
     let gone = stage.live(user(1), &[1, 2]);
     let mut stays = stage.live(user(2), &[1]);

@@ -9,7 +9,7 @@ fn message_id(number: u128) -> MessageId {
 }
 
 #[test]
-fn what_one_user_alone_gets_reaches_all_their_subscriptions_and_nobody_else() {
+fn own_event_reaches_all_subscriptions_of_its_user_and_nobody_else() {
     let mut stage = Stage::at(10);
     let mut owns = [stage.live(user(1), &[1]), stage.live(user(1), &[1])];
     let mut other = stage.live(user(2), &[1]);
@@ -26,7 +26,7 @@ fn what_one_user_alone_gets_reaches_all_their_subscriptions_and_nobody_else() {
 }
 
 #[test]
-fn who_comes_back_gets_their_own_out_of_the_ring_in_its_place() {
+fn own_events_come_out_of_the_ring_in_the_order_of_the_log() {
     let mut stage = Stage::at(10);
     stage.publish(&[message(11, room(1)), only_for(12, room(1), user(1)), message(13, room(1))]);
     stage.publish(&[only_for(14, room(2), user(1)), only_for(15, room(1), user(2))]);
@@ -43,7 +43,7 @@ fn who_comes_back_gets_their_own_out_of_the_ring_in_its_place() {
 }
 
 #[test]
-fn a_deleted_text_is_gone_from_the_ring_at_once_and_no_other_is() {
+fn deleted_text_is_gone_from_the_ring_at_once_and_no_other_is() {
     let mut stage = Stage::at(10);
     let text = |kind, position, number, text| version(kind, position, room(1), message_id(number), text);
     stage.publish(&[

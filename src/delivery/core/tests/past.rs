@@ -8,7 +8,7 @@ fn phase(stage: &Stage, stream: &Stream) -> Phase {
 }
 
 #[test]
-fn who_resumes_in_the_ring_gets_what_lies_in_their_memberships_across_leaving_and_rejoining() {
+fn resume_in_the_ring_gets_the_events_of_ones_memberships_across_leaving_and_rejoining() {
     let me = [user(1)];
     let history = [
         message(11, room(1)),
@@ -37,7 +37,7 @@ fn who_resumes_in_the_ring_gets_what_lies_in_their_memberships_across_leaving_an
 }
 
 #[test]
-fn only_below_the_ring_a_page_of_the_log_is_asked_for() {
+fn page_of_the_log_is_queried_only_below_the_ring() {
     let mut stage = Stage::at(10);
     stage.publish(&[message(11, room(1))]);
     let mut inside = stage.stream(user(1), 10);
@@ -50,7 +50,7 @@ fn only_below_the_ring_a_page_of_the_log_is_asked_for() {
 }
 
 #[test]
-fn conversation_that_ended_in_the_ring_is_got_out_of_it_by_its_members_of_then_alone() {
+fn conversation_that_ended_in_the_ring_comes_out_of_it_for_its_members_of_then_alone() {
     let mut stage = Stage::at(10);
     let me = user(1);
     stage.publish(&[message(11, room(2)), deleted(12, room(2)), message(13, room(1))]);
@@ -73,7 +73,7 @@ fn conversation_that_ended_in_the_ring_is_got_out_of_it_by_its_members_of_then_a
 }
 
 #[test]
-fn page_then_ring_then_live_without_a_gap_or_a_repeat() {
+fn catch_up_by_pages_then_ring_then_live_has_no_gap_and_no_repeat() {
     let mut stage = Stage::at(10);
     let me = user(1);
     let of = |positions: std::ops::RangeInclusive<i64>| positions.map(|at| message(at, room(1))).collect::<Vec<_>>();
@@ -104,7 +104,7 @@ fn page_then_ring_then_live_without_a_gap_or_a_repeat() {
 }
 
 #[test]
-fn a_page_that_ends_in_the_ring_is_not_followed_by_what_it_held() {
+fn page_that_ends_in_the_ring_is_not_followed_by_what_it_held() {
     let mut stage = Stage::at(10);
     let me = user(1);
     let mut stream = stage.live(me, &[1]);
@@ -123,7 +123,7 @@ fn a_page_that_ends_in_the_ring_is_not_followed_by_what_it_held() {
 }
 
 #[test]
-fn a_page_where_nothing_was_the_users_leads_on() {
+fn empty_page_is_followed_by_the_next() {
     let mut stage = Stage::at(10);
     let me = user(1);
     stage.live(me, &[1]);
@@ -139,7 +139,7 @@ fn a_page_where_nothing_was_the_users_leads_on() {
 }
 
 #[test]
-fn the_next_page_is_read_while_one_is_written_but_not_for_who_has_not_taken_the_one_before() {
+fn next_page_is_read_while_one_is_written_unless_the_one_before_still_waits() {
     let mut stage = Stage::at(10);
     let subscriber = stage.subscriber(user(1));
     let mut stream = stage.stream_of(subscriber, Framing::Sse, 1, cursor(1));
@@ -168,7 +168,7 @@ fn the_next_page_is_read_while_one_is_written_but_not_for_who_has_not_taken_the_
 }
 
 #[test]
-fn what_was_found_with_a_page_goes_with_the_wish_for_the_next_as_long_as_it_holds() {
+fn read_ahead_of_a_page_goes_with_the_query_for_the_next_until_a_rebase() {
     let mut stage = Stage::at(10);
     let subscriber = stage.subscriber(user(1));
     let stream = stage.stream_of(subscriber, Framing::Sse, 1, cursor(1));
@@ -188,7 +188,7 @@ fn what_was_found_with_a_page_goes_with_the_wish_for_the_next_as_long_as_it_hold
 }
 
 #[test]
-fn an_answer_to_who_is_gone_is_nobody_elses() {
+fn query_result_for_an_ended_subscription_reaches_no_other() {
     let mut stage = Stage::at(10);
     let gone = stage.stream(user(1), 5);
     stage.serve();
@@ -212,7 +212,7 @@ fn an_answer_to_who_is_gone_is_nobody_elses() {
 }
 
 #[test]
-fn what_has_left_the_ring_before_it_was_written_is_read_in_the_log() {
+fn events_that_leave_the_ring_before_they_are_written_are_read_from_the_log() {
     let mut stage = Stage::at(10);
     let me = user(1);
     let subscriber = stage.subscriber(me);
@@ -243,7 +243,7 @@ fn what_has_left_the_ring_before_it_was_written_is_read_in_the_log() {
 }
 
 #[test]
-fn a_long_way_through_the_ring_is_gone_in_parts_and_nothing_is_lost_between_them() {
+fn catch_up_out_of_the_ring_goes_in_parts_and_loses_nothing_between_them() {
     let me = user(1);
     // Too many for one part; and few, but more than may wait for a client.
     for (count, letters) in [(10_000, 1), (5, 50_000)] {

@@ -19,7 +19,7 @@ fn ended(covered: i64, close: CloseReason) -> Option<Got> {
 }
 
 #[test]
-fn a_poll_is_answered_by_the_first_event_with_all_that_has_come_until_its_turn() {
+fn poll_is_answered_by_the_first_event_with_all_that_has_come_until_its_turn() {
     let mut stage = Stage::at(10);
     let client = poll(&mut stage, 100, 10);
     stage.learn(user(1), &[1]);
@@ -34,7 +34,7 @@ fn a_poll_is_answered_by_the_first_event_with_all_that_has_come_until_its_turn()
 }
 
 #[test]
-fn a_poll_is_answered_by_what_it_missed() {
+fn poll_is_answered_by_what_it_missed() {
     let mut stage = Stage::at(10);
     stage.publish(&[message(11, room(1)), message(12, room(2)), message(13, room(1)), message(14, room(2))]);
     let client = poll(&mut stage, 100, 10);
@@ -43,7 +43,7 @@ fn a_poll_is_answered_by_what_it_missed() {
 }
 
 #[test]
-fn a_limit_cuts_an_answer_at_its_last_event() {
+fn limit_cuts_an_answer_at_its_last_event() {
     for (limit, expected) in [(1, got([11], 11, true)), (2, got([11, 13], 13, true)), (3, got([11, 13, 14], 15, false))]
     {
         let mut stage = Stage::at(10);
@@ -58,7 +58,7 @@ fn a_limit_cuts_an_answer_at_its_last_event() {
 }
 
 #[test]
-fn an_answer_has_what_96_kib_hold_and_says_that_there_is_more() {
+fn answer_has_what_96_kib_hold_and_says_that_there_is_more() {
     let mut stage = Stage::at(10);
     let large: Vec<_> = (11..=15).map(|position| long_message(position, room(1), 50_000)).collect();
     stage.publish(&large);
@@ -69,7 +69,7 @@ fn an_answer_has_what_96_kib_hold_and_says_that_there_is_more() {
 }
 
 #[test]
-fn a_poll_below_the_ring_is_answered_by_a_page() {
+fn poll_below_the_ring_is_answered_by_a_page() {
     let mut stage = Stage::at(10);
     let client = poll(&mut stage, 2, 3);
     stage.serve();
@@ -82,7 +82,7 @@ fn a_poll_below_the_ring_is_answered_by_a_page() {
 }
 
 #[test]
-fn a_poll_that_missed_nothing_below_the_ring_goes_on_from_there() {
+fn poll_that_missed_nothing_below_the_ring_continues_from_there() {
     let mut stage = Stage::at(10);
     let client = poll(&mut stage, 2, 3);
     stage.serve();
@@ -97,7 +97,7 @@ fn a_poll_that_missed_nothing_below_the_ring_goes_on_from_there() {
 }
 
 #[test]
-fn a_poll_waits_its_time_and_then_covers_what_was_not_its_own() {
+fn poll_that_times_out_covers_the_events_of_others() {
     let mut stage = Stage::at(10);
     let client = poll(&mut stage, 100, 10);
     stage.learn(user(1), &[1]);
@@ -109,7 +109,7 @@ fn a_poll_waits_its_time_and_then_covers_what_was_not_its_own() {
 }
 
 #[test]
-fn a_poll_looks_at_what_it_missed_however_little_it_waits() {
+fn poll_looks_at_what_it_missed_however_little_it_waits() {
     let mut stage = Stage::at(10);
     stage.publish(&[message(11, room(1)), message(12, room(2))]);
     let at_once = |stage: &mut Stage, from| {
@@ -132,7 +132,7 @@ fn a_poll_looks_at_what_it_missed_however_little_it_waits() {
 }
 
 #[test]
-fn a_token_that_ends_is_not_waited_for() {
+fn expired_token_ends_a_poll_before_its_time() {
     let mut stage = Stage::at(10);
     let until = (stage.now + Duration::from_secs(5), CloseReason::Expired);
     let client = stage.poll(Subscriber { until, ..stage.subscriber(user(1)) }, 100, cursor(4));
@@ -142,7 +142,7 @@ fn a_token_that_ends_is_not_waited_for() {
 }
 
 #[test]
-fn a_poll_that_is_sent_away_takes_what_it_may_still_have() {
+fn poll_that_is_closed_is_answered_with_the_events_that_it_may_still_have() {
     for (reason, kept) in [
         (CloseReason::Draining, got([11], 12, false)),
         (CloseReason::Expired, got([11], 12, false)),
@@ -160,7 +160,7 @@ fn a_poll_that_is_sent_away_takes_what_it_may_still_have() {
 }
 
 #[test]
-fn what_comes_after_a_poll_was_sent_away_is_not_covered() {
+fn events_after_the_close_of_a_poll_are_not_covered() {
     let mut stage = Stage::at(10);
     let busy = poll(&mut stage, 100, 10);
     let idle = Subscriber { only: Some(room(2)), ..stage.subscriber(user(1)) };
@@ -174,7 +174,7 @@ fn what_comes_after_a_poll_was_sent_away_is_not_covered() {
 }
 
 #[test]
-fn nothing_is_told_to_a_poll_after_its_end() {
+fn query_result_after_the_end_of_a_poll_answers_nothing() {
     let mut stage = Stage::at(10);
     stage.publish(&[message(11, room(1))]);
     let client = poll(&mut stage, 100, 10);
@@ -186,7 +186,7 @@ fn nothing_is_told_to_a_poll_after_its_end() {
 }
 
 #[test]
-fn a_poll_whose_events_have_left_the_ring_reads_them_in_the_log() {
+fn poll_whose_events_have_left_the_ring_reads_them_in_the_log() {
     let mut stage = Stage::at(10);
     let client = poll(&mut stage, 100, 10);
     stage.learn(user(1), &[1]);
@@ -199,7 +199,7 @@ fn a_poll_whose_events_have_left_the_ring_reads_them_in_the_log() {
 }
 
 #[test]
-fn a_poll_does_not_wait_for_postgresql() {
+fn poll_ends_when_postgresql_does_not_answer() {
     let mut stage = Stage::at(10);
     let knows = poll(&mut stage, 100, 10);
     let reads = poll(&mut stage, 100, 4);
@@ -214,7 +214,7 @@ fn a_poll_does_not_wait_for_postgresql() {
 }
 
 #[test]
-fn a_poll_goes_with_the_one_who_waits_for_its_answer() {
+fn poll_ends_with_the_request_that_waits_for_it() {
     let mut stage = Stage::at(10);
     let until = (stage.now + WAIT, CloseReason::Waited);
     let subscriber = Subscriber { until, ..stage.subscriber(user(1)) };

@@ -11,7 +11,7 @@ fn judged(stage: &mut Stage, ask: Asked) {
 }
 
 #[test]
-fn all_cursors_are_judged_anew_and_then_everybody_goes_on_from_there() {
+fn cursors_are_judged_again_after_a_rebase_and_subscriptions_continue_from_there() {
     let mut stage = Stage::at(10);
     let me = user(1);
     let mut streams = [stage.live(me, &[1]), stage.live(me, &[1])];
@@ -45,7 +45,7 @@ fn all_cursors_are_judged_anew_and_then_everybody_goes_on_from_there() {
 }
 
 #[test]
-fn what_waited_is_dropped_and_judged_from_where_it_was_written() {
+fn pending_events_are_dropped_by_a_rebase_and_the_cursor_is_judged_from_what_was_written() {
     let mut stage = Stage::at(10);
     let mut stream = stage.live(user(1), &[1]);
     stage.publish(&[message(11, room(1))]);
@@ -59,7 +59,7 @@ fn what_waited_is_dropped_and_judged_from_where_it_was_written() {
 }
 
 #[test]
-fn a_stream_is_told_that_its_cursor_is_worth_nothing_and_goes_on() {
+fn stream_with_a_dead_cursor_gets_a_reset_and_continues() {
     let mut stage = Stage::at(10);
     let me = user(1);
     let mut stream = stage.live(me, &[1]);
@@ -79,7 +79,7 @@ fn a_stream_is_told_that_its_cursor_is_worth_nothing_and_goes_on() {
 }
 
 #[test]
-fn a_poll_whose_cursor_is_worth_nothing_is_told_a_fresh_one() {
+fn poll_with_a_dead_cursor_is_given_a_fresh_one() {
     let mut stage = Stage::at(10);
     let subscriber = stage.subscriber(user(1));
     let poll = stage.poll(subscriber, 100, cursor(10));
@@ -94,7 +94,7 @@ fn a_poll_whose_cursor_is_worth_nothing_is_told_a_fresh_one() {
 }
 
 #[test]
-fn a_cursor_that_was_judged_under_another_epoch_is_judged_anew_at_the_door() {
+fn cursor_that_was_judged_under_another_epoch_is_judged_again_on_admission() {
     let mut stage = Stage::at(10);
     stage.dispatcher.rebase(cursor_of(NEXT, 10), stage.now);
     let mut stream = stage.stream(user(1), 8);
@@ -117,7 +117,7 @@ fn a_cursor_that_was_judged_under_another_epoch_is_judged_anew_at_the_door() {
 }
 
 #[test]
-fn answers_from_before_are_worth_nothing() {
+fn query_results_from_before_a_rebase_are_dropped() {
     let mut stage = Stage::at(10);
     let me = user(1);
     let mut knows = stage.stream(me, 10);
@@ -145,7 +145,7 @@ fn answers_from_before_are_worth_nothing() {
 }
 
 #[test]
-fn a_page_of_the_history_that_was_lost_is_no_answer_under_the_next() {
+fn page_of_a_lost_history_is_dropped_under_the_next() {
     let mut stage = Stage::at(10);
     let mut stream = stage.stream(user(1), 5);
     stage.serve();
@@ -193,7 +193,7 @@ fn settle(stage: &mut Stage) {
 }
 
 #[test]
-fn a_page_that_was_asked_for_before_a_gap_does_not_come_twice() {
+fn page_that_was_asked_for_before_a_gap_is_not_sent_twice() {
     let mut stage = Stage::at(10);
     let mut stream = stage.stream(user(1), 5);
     stage.serve();
@@ -213,7 +213,7 @@ fn a_page_that_was_asked_for_before_a_gap_does_not_come_twice() {
 }
 
 #[test]
-fn a_judgement_from_before_a_gap_takes_nobody_back() {
+fn judgement_from_before_a_gap_moves_no_cursor_back() {
     let mut stage = Stage::at(10);
     let mut stream = stage.stream(user(1), 5);
     stage.dispatcher.rebase(cursor(12), stage.now);
@@ -229,7 +229,7 @@ fn a_judgement_from_before_a_gap_takes_nobody_back() {
 }
 
 #[test]
-fn who_was_sent_away_before_covers_no_more_for_it() {
+fn closed_subscription_covers_no_more_after_a_rebase() {
     let mut stage = Stage::at(10);
     let mut stream = stage.live(user(1), &[1]);
     stage.publish(&[message(11, room(2))]);
@@ -243,7 +243,7 @@ fn who_was_sent_away_before_covers_no_more_for_it() {
 }
 
 #[test]
-fn a_rebase_leaves_nothing_behind() {
+fn rebase_keeps_no_user_no_topic_and_no_subscription() {
     let mut stage = Stage::at(10);
     let streams = [1, 1, 2].map(|number| stage.live(user(number), &[1, 2]));
     stage.publish(&[message(11, room(3))]);

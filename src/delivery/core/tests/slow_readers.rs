@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn who_reads_too_slowly_is_closed_keeps_little_and_holds_up_nobody() {
+fn slow_reader_is_closed_keeps_little_and_delays_nobody() {
     let mut stage = Stage::at(0);
     let subscriber = stage.subscriber(user(1));
     let mut slow = stage.live_of(subscriber, 1, &[1]);
@@ -37,7 +37,7 @@ fn who_reads_too_slowly_is_closed_keeps_little_and_holds_up_nobody() {
 }
 
 #[test]
-fn who_is_blocked_may_have_128_kib_waiting_and_no_more() {
+fn blocked_stream_may_have_128_kib_pending_and_no_more() {
     let mut stage = Stage::at(0);
     let subscriber = stage.subscriber(user(1));
     let mut stream = stage.live_of(subscriber, 1, &[1]);
@@ -61,7 +61,7 @@ fn who_is_blocked_may_have_128_kib_waiting_and_no_more() {
 }
 
 #[test]
-fn who_reads_fast_gets_a_burst_of_any_size() {
+fn fast_reader_gets_a_burst_of_any_size() {
     let mut stage = Stage::at(0);
     let mut stream = stage.live(user(1), &[1]);
     let burst: Vec<_> = (1..=600).map(|position| long_message(position, room(1), 1_000)).collect();
@@ -71,7 +71,7 @@ fn who_reads_fast_gets_a_burst_of_any_size() {
 }
 
 #[test]
-fn a_burst_that_is_too_much_for_a_full_connection_goes_through_as_it_is_read() {
+fn burst_that_is_too_much_for_a_full_connection_goes_through_as_it_is_read() {
     let mut stage = Stage::at(0);
     let subscriber = stage.subscriber(user(1));
     let mut stream = stage.live_of(subscriber, 1, &[1]);
@@ -86,7 +86,7 @@ fn a_burst_that_is_too_much_for_a_full_connection_goes_through_as_it_is_read() {
 }
 
 #[test]
-fn what_a_client_has_read_does_not_count_against_it() {
+fn events_that_a_client_has_read_do_not_count_as_pending() {
     for framing in [Framing::Sse, Framing::Ndjson] {
         let mut stage = Stage::at(0);
         let subscriber = stage.subscriber(user(1));

@@ -9,7 +9,7 @@ fn empty() -> ConnectionChanges {
 }
 
 #[test]
-fn who_comes_and_goes_in_between_is_nobodys_news() {
+fn connection_that_opens_and_closes_between_two_writes_is_not_written() {
     let (mut changes, now) = (ConnectionTracker::default(), Instant::now());
     let (stays, goes) = (arrival(Transport::Sse), arrival(Transport::Ndjson));
     for report in [ClientReport::Connected(stays), ClientReport::Connected(goes), ClientReport::Disconnected(goes)] {
@@ -22,7 +22,7 @@ fn who_comes_and_goes_in_between_is_nobodys_news() {
 }
 
 #[test]
-fn a_client_that_polls_comes_once_and_goes_some_time_after_its_last_poll() {
+fn polling_client_connects_once_and_disconnects_some_time_after_its_last_poll() {
     let (mut changes, mut now) = (ConnectionTracker::default(), Instant::now());
     let first = arrival(Transport::Poll);
     changes.take_in(ClientReport::Connected(first), now);
@@ -42,7 +42,7 @@ fn a_client_that_polls_comes_once_and_goes_some_time_after_its_last_poll() {
 }
 
 #[test]
-fn a_node_that_enters_anew_writes_all_who_are_here_as_known() {
+fn node_that_registers_again_writes_all_open_connections_as_known() {
     let (mut changes, now) = (ConnectionTracker::default(), Instant::now());
     let (stream, poll) = (arrival(Transport::Sse), arrival(Transport::Poll));
     changes.take_in(ClientReport::Connected(stream), now);
@@ -56,7 +56,7 @@ fn a_node_that_enters_anew_writes_all_who_are_here_as_known() {
 }
 
 #[test]
-fn thousands_are_written_in_parts() {
+fn connection_changes_are_written_in_parts() {
     let (mut changes, now) = (ConnectionTracker::default(), Instant::now());
     for _ in 0..MAX_BATCH_ROWS + 5 {
         changes.take_in(ClientReport::Connected(arrival(Transport::Sse)), now);

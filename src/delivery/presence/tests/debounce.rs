@@ -5,7 +5,7 @@ fn news(user: UserId, came: bool) -> PresenceChange {
 }
 
 #[test]
-fn who_comes_back_in_time_was_never_away() {
+fn user_who_comes_back_in_time_was_never_offline() {
     let (mut debounce, now, user) = (PresenceDebounce::default(), Instant::now(), UserId::new());
     debounce.take_in(news(user, false), now);
     assert_eq!(debounce.due(10, now), []);
@@ -16,7 +16,7 @@ fn who_comes_back_in_time_was_never_away() {
 }
 
 #[test]
-fn who_does_not_come_back_is_looked_for_once_and_the_last_change_counts() {
+fn user_who_does_not_come_back_is_checked_once_and_the_last_change_counts() {
     let (mut debounce, now, user) = (PresenceDebounce::default(), Instant::now(), UserId::new());
     debounce.take_in(news(user, true), now);
     debounce.take_in(news(user, false), now);
@@ -27,7 +27,7 @@ fn who_does_not_come_back_is_looked_for_once_and_the_last_change_counts() {
 }
 
 #[test]
-fn who_was_at_a_node_that_died_has_had_time_enough() {
+fn user_of_a_node_that_died_is_checked_at_once() {
     let (mut debounce, now, user) = (PresenceDebounce::default(), Instant::now(), UserId::new());
     debounce.take_in(news(user, false), now);
     debounce.lose(user, now);
@@ -35,7 +35,7 @@ fn who_was_at_a_node_that_died_has_had_time_enough() {
 }
 
 #[test]
-fn thousands_are_told_of_in_parts() {
+fn presence_changes_are_taken_in_parts() {
     let (mut debounce, now) = (PresenceDebounce::default(), Instant::now());
     (0..250).for_each(|_| debounce.take_in(news(UserId::new(), true), now));
     let sizes: Vec<_> = (0..4).map(|_| debounce.next(100).len()).collect();

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn all_requests_that_wait_are_told_and_none_is_left_behind() {
+async fn waiting_requests_are_all_told_and_none_is_left_behind() {
     let waiters = Arc::new(DeliveryWaiters::default());
     let at = Cursor { epoch: Epoch(1), position: Position(7) };
     let (mut one, mut two) = (waiters.wait(at), waiters.wait(at));
@@ -16,4 +16,13 @@ async fn all_requests_that_wait_are_told_and_none_is_left_behind() {
     assert_eq!(waiters.delivered(Cursor { epoch: Epoch(2), ..at }, user), []);
     drop(two);
     assert!(!waiters.is_awaited(at));
+}
+
+#[tokio::test]
+async fn request_that_waits_is_named_a_bounded_number_of_users() {
+    let waiters = Arc::new(DeliveryWaiters::default());
+    let at = Cursor { epoch: Epoch(1), position: Position(7) };
+    let mut waiter = waiters.wait(at);
+    (0..MAX_USERS_NAMED + 5).for_each(|_| drop(waiters.delivered(at, UserId::new())));
+    assert_eq!(std::iter::from_fn(|| waiter.try_next()).count(), MAX_USERS_NAMED);
 }

@@ -9,7 +9,7 @@ fn typing(letters: usize) -> NodeHint {
 fn hints_are_split_over_payloads_that_postgresql_takes_and_come_out_as_they_went_in() {
     let node = NodeId::new();
     let mut hints: Vec<_> = (0..100).map(|number| typing(number * 7)).collect();
-    hints.extend([NodeHint::Moved, NodeHint::Handed { to: node, at: "y".into(), user: UserId::new() }]);
+    hints.extend([NodeHint::ConnectionsChanged, NodeHint::Delivered { to: node, at: "y".into(), user: UserId::new() }]);
     let payloads = pack(node, &hints);
     assert!(payloads.len() > 2 && payloads.iter().all(|payload| payload.len() < 8_000));
     let read = payloads.iter().flat_map(|payload| {
@@ -23,7 +23,7 @@ fn hints_are_split_over_payloads_that_postgresql_takes_and_come_out_as_they_went
 }
 
 #[test]
-fn what_fits_into_no_payload_is_left_out() {
-    assert_eq!(pack(NodeId::new(), &[typing(8_000), NodeHint::Moved]).len(), 1);
+fn hint_that_fits_into_no_payload_is_left_out() {
+    assert_eq!(pack(NodeId::new(), &[typing(8_000), NodeHint::ConnectionsChanged]).len(), 1);
     assert!(pack(NodeId::new(), &[typing(8_000)]).is_empty());
 }

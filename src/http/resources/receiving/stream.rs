@@ -11,7 +11,6 @@ use crate::http::extract::query::QueryParams;
 use crate::http::extract::start::{LastEventId, StreamStart};
 use crate::http::respond::problem::Problem;
 use crate::log::Cursor;
-use crate::store::StoreError;
 use crate::wire::{Frame, Framing, Ready, ResetCode};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, State};
@@ -100,9 +99,9 @@ pub async fn get_stream(
     let (start, reset) = begin(&app, start).await?;
     let subscriber = subscriber::subscriber(&caller, only, subscriber::rotation());
     let opening = opening(framing, start.from, reset, &subscriber);
-    let hub = app.hub.clone();
+    let admission = subscriber::reserve(&app)?;
     let admit = move |sink: Sink, opening: Bytes| {
-        hub.admit(NewSubscription {
+        admission.admit(NewSubscription {
             subscriber,
             receiver: Receiver::Stream { framing, sink },
             from: start.from,
@@ -143,7 +142,7 @@ fn framing(headers: &HeaderMap) -> Framing {
 }
 
 /// Finds where a stream starts. An EventSource does not reconnect after an error, so a dead cursor is told inside.
-async fn begin(app: &App, start: StreamStart) -> Result<(StartPoint, Option<ResetCode>), StoreError> {
+async fn begin(app: &App, start: StreamStart) -> Result<(StartPoint, Option<ResetCode>), Problem> {
     let (after, unreadable) = match start {
         StreamStart::After(after) => (after, None),
         StreamStart::Unreadable => (ResumeFrom::Now, Some(ResetCode::CursorUnknown)),
@@ -151,7 +150,7 @@ async fn begin(app: &App, start: StreamStart) -> Result<(StartPoint, Option<Rese
     match app.epochs.judge_for_stream(after).await {
         Ok(start) => Ok((start, unreadable)),
         Err(ResumeError::Dead(code, fresh)) => Ok((fresh, Some(code))),
-        Err(ResumeError::Store(error)) => Err(error),
+        Err(error) => Err(subscriber::resume_problem(error)),
     }
 }
 

@@ -1,9 +1,10 @@
 //! What streams and long polls share: who receives, until when, and of which conversation.
 
-use crate::delivery::{CloseReason, Subscriber};
+use crate::delivery::{AdmissionPermit, CloseReason, ResumeError, Subscriber};
 use crate::domain::Caller;
 use crate::http::app::App;
 use crate::http::respond::problem::{Problem, malformed};
+use crate::http::respond::problem_code::ProblemCode;
 use crate::ids::{ConnectionId, ConversationId};
 use std::time::{Duration, Instant};
 
@@ -44,4 +45,24 @@ pub async fn only_conversation(
         .ok_or_else(|| malformed("conversation", "is not a UUID in the 36-character form"))?;
     app.domain.check_follows(caller, id).await?;
     Ok(Some(id))
+}
+
+/// Takes a place for a client of delivery, while a refusal can still be answered.
+///
+/// # Errors
+/// Too many clients wait for one.
+pub fn reserve(app: &App) -> Result<AdmissionPermit, Problem> {
+    let busy = || Problem::new(ProblemCode::Unavailable, "this node has too many new receivers, try again");
+    app.hub.reserve().ok_or_else(|| busy().with_retry_after(1))
+}
+
+/// Why a client cannot start where it wants, as it is told.
+pub fn resume_problem(error: ResumeError) -> Problem {
+    match error {
+        ResumeError::Dead(code, fresh) => Problem::dead_cursor(code, fresh.from),
+        ResumeError::Lagging => {
+            Problem::new(ProblemCode::Unavailable, "this node lags behind the log, try another").with_retry_after(1)
+        }
+        ResumeError::Store(error) => error.into(),
+    }
 }

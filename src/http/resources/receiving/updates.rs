@@ -1,9 +1,7 @@
 //! Long polls.
 
 use super::subscriber;
-use crate::delivery::{
-    CloseReason, LongPoll, NewSubscription, PollAnswer, Receiver, ResumeError, ResumeFrom, StartPoint,
-};
+use crate::delivery::{CloseReason, LongPoll, NewSubscription, PollAnswer, Receiver, ResumeFrom, StartPoint};
 use crate::domain::Error;
 use crate::http::app::App;
 use crate::http::connection::handover::{Handover, MayHandOver, TakenConnection};
@@ -87,9 +85,9 @@ pub async fn get_updates(
     let only = subscriber::only_conversation(&app, &caller, params.conversation.as_deref()).await?;
     let start = find_start(&app, wait, after).await?;
     let subscriber = subscriber::subscriber(&caller, only, until);
-    let hub = app.hub.clone();
+    let admission = subscriber::reserve(&app)?;
     let admit = move |socket, asker, early, answer| {
-        hub.admit(NewSubscription {
+        admission.admit(NewSubscription {
             subscriber,
             receiver: Receiver::Poll(Box::new(LongPoll { limit, socket, asker, early, answer })),
             from: start.from,
@@ -135,7 +133,7 @@ async fn find_start(app: &App, wait: usize, after: ResumeFrom) -> Result<StartPo
         0 => app.epochs.judge_at_head(after).await,
         _ => app.epochs.judge_for_stream(after).await,
     };
-    start.map_err(refused)
+    start.map_err(subscriber::resume_problem)
 }
 
 fn respond(answer: &PollAnswer, from: Cursor) -> Result<Response, Problem> {
@@ -166,11 +164,4 @@ fn closing(mut response: Response) -> Response {
 fn page(answer: &PollAnswer, from: Cursor) -> Response {
     let json = EventsPage::encode(from, &answer.events, answer.covered, answer.more);
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
-}
-
-fn refused(refused: ResumeError) -> Problem {
-    match refused {
-        ResumeError::Dead(code, fresh) => Problem::dead_cursor(code, fresh.from),
-        ResumeError::Store(error) => error.into(),
-    }
 }

@@ -24,7 +24,7 @@ pub trait Change: Send + Sync + 'static {
         size_of_val(self)
     }
 
-    /// Checks, writes rows, and answers the events, the first of which will stand at `locked.next`. No events: nothing
+    /// Checks, writes rows, and returns the events, the first of which will stand at `locked.next`. No events: nothing
     /// had to change. It runs again, from the start, when the outcome of an attempt is unknown.
     fn apply<'a>(
         &'a self,
@@ -33,10 +33,10 @@ pub trait Change: Send + Sync + 'static {
     ) -> ChangeFuture<'a, Self::Output, Self::Rejection>;
 }
 
-/// What [`Change::apply`] answers.
+/// What [`Change::apply`] returns.
 pub type ChangeFuture<'a, Output, Rejection> = BoxFuture<'a, Result<(Vec<NewEvent>, Output), ApplyError<Rejection>>>;
 
-/// What is known while the lock is held.
+/// The end of the log while its lock is held.
 #[derive(Clone, Copy, Debug)]
 pub struct LockedHead {
     /// Where the next event will stand.
@@ -58,7 +58,7 @@ impl<Rejection> From<diesel::result::Error> for ApplyError<Rejection> {
     }
 }
 
-/// A change that came through.
+/// What became of a change that was not refused.
 #[derive(Debug)]
 pub enum ChangeOutcome<Output> {
     /// By this call, with these events.
@@ -67,7 +67,7 @@ pub enum ChangeOutcome<Output> {
     Replayed(Position),
 }
 
-/// A change that did not come through.
+/// Why a change was not applied.
 #[derive(Debug)]
 pub enum ChangeError<Rejection> {
     Rejected(Rejection),

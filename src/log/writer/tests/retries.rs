@@ -15,7 +15,7 @@ fn refused<T>() -> Result<T, AttemptError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_unknown_outcome_is_repeated_whole_and_in_order_before_anything_else() {
+async fn batch_of_unknown_outcome_is_repeated_whole_and_in_order_before_anything_else() {
     let mut node = Node::start();
     let mut calls = node.sends(1..=3);
     let answer = node.append(1..=3).await;
@@ -35,7 +35,7 @@ async fn a_batch_of_unknown_outcome_is_repeated_whole_and_in_order_before_anythi
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_unknown_outcome_is_repeated_when_all_callers_have_given_up() {
+async fn batch_of_unknown_outcome_is_repeated_when_all_callers_have_given_up() {
     let mut node = Node::start();
     let calls = node.sends([1, 2]);
     let answer = node.append([1, 2]).await;
@@ -49,7 +49,7 @@ async fn a_batch_of_unknown_outcome_is_repeated_when_all_callers_have_given_up()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_outcome_is_still_unknown_when_the_next_attempt_cannot_be_made() {
+async fn unknown_outcome_stays_unknown_when_the_next_attempt_cannot_be_made() {
     let mut node = Node::start();
     let call = node.send(1);
     node.append([1]).await.send(unknown()).ok();
@@ -62,7 +62,7 @@ async fn an_unknown_outcome_is_still_unknown_when_the_next_attempt_cannot_be_mad
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_of_unknown_outcome_is_repeated_when_its_caller_has_given_up() {
+async fn change_of_unknown_outcome_is_repeated_when_its_caller_has_given_up() {
     let mut node = Node::start();
     let call = node.change(1);
     let answer = node.apply(1).await;
@@ -75,7 +75,7 @@ async fn a_change_of_unknown_outcome_is_repeated_when_its_caller_has_given_up() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_waits_for_is_dropped_while_postgresql_is_unavailable() {
+async fn abandoned_writes_are_dropped_while_postgresql_is_unavailable() {
     let mut node = Node::start();
     let (calls, change, next) = (node.sends([1, 2]), node.change(3), node.send(4));
     let answer = node.append([1, 2]).await;
@@ -89,7 +89,7 @@ async fn what_nobody_waits_for_is_dropped_while_postgresql_is_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_waits_for_is_kept_while_postgresql_is_unavailable() {
+async fn awaited_writes_are_kept_while_postgresql_is_unavailable() {
     let mut node = Node::start();
     let (calls, change) = (node.sends([1, 2]), node.change(3));
     for _ in 0..5 {
@@ -103,7 +103,7 @@ async fn what_somebody_waits_for_is_kept_while_postgresql_is_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_given_up_in_the_queue_is_never_attempted() {
+async fn writes_abandoned_in_the_queue_are_never_attempted() {
     let mut node = Node::start();
     let mut calls = node.sends(1..=3);
     let change = node.change(4);
@@ -116,7 +116,7 @@ async fn what_was_given_up_in_the_queue_is_never_attempted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_batch_is_retried_one_by_one_so_that_one_bad_event_fails_alone() {
+async fn refused_batch_is_retried_one_by_one_so_that_one_bad_event_fails_alone() {
     let mut node = Node::start();
     let calls = node.sends(1..=3);
     node.append(1..=3).await.send(refused()).ok();
@@ -131,7 +131,7 @@ async fn a_refused_batch_is_retried_one_by_one_so_that_one_bad_event_fails_alone
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_says_nothing_of_an_earlier_attempt_of_unknown_outcome() {
+async fn refusal_leaves_an_earlier_unknown_outcome_unknown() {
     let mut node = Node::start();
     let (calls, change) = (node.sends([1, 2]), node.change(3));
     node.append([1, 2]).await.send(unknown()).ok();
@@ -149,7 +149,7 @@ fn locked<T>() -> Result<T, AttemptError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_that_waited_for_a_locked_row_fails_and_is_not_repeated() {
+async fn change_that_waited_for_a_locked_row_fails_and_is_not_repeated() {
     let mut node = Node::start();
     let (change, unresolved, next) = (node.change(1), node.change(2), node.send(3));
     node.apply(1).await.send(locked()).ok();
@@ -162,7 +162,7 @@ async fn a_change_that_waited_for_a_locked_row_fails_and_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_change_fails_and_is_not_repeated() {
+async fn refused_change_fails_and_is_not_repeated() {
     let mut node = Node::start();
     let (change, next) = (node.change(1), node.send(2));
     node.apply(1).await.send(refused()).ok();
@@ -188,7 +188,7 @@ async fn pauses_between_attempts_double_from_50_ms_to_1_s_with_jitter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeat_that_finds_what_this_call_wrote_is_no_replay() {
+async fn repeat_that_finds_the_write_of_its_own_call_is_no_replay() {
     let mut node = Node::start();
     let call = node.send(1);
     node.append([1]).await.send(unknown()).ok();
@@ -197,7 +197,7 @@ async fn a_repeat_that_finds_what_this_call_wrote_is_no_replay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeat_that_finds_what_stood_before_its_first_attempt_is_a_replay() {
+async fn repeat_that_finds_an_event_older_than_its_first_attempt_is_a_replay() {
     let mut node = Node::start();
     let calls = node.sends([1, 2]);
     node.append([1, 2]).await.send(unknown()).ok();
@@ -208,7 +208,7 @@ async fn a_repeat_that_finds_what_stood_before_its_first_attempt_is_a_replay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_is_known_at_its_first_attempt_is_a_replay() {
+async fn write_that_is_known_at_its_first_attempt_is_a_replay() {
     let mut node = Node::start();
     let call = node.send(1);
     node.append([1]).await.send(unavailable()).ok();

@@ -4,6 +4,7 @@ use super::*;
 use crate::ids::{ConversationId, Position, UserId, WriteId};
 use crate::log::event::{EventPayload, NewEvent, WriteKey};
 use crate::log::writer::changes::change::{Change, ChangeError, ChangeFuture, ChangeOutcome, LockedHead, QueuedChange};
+use crate::log::writer::commit_feed::FeedItem;
 use crate::log::writer::queue::{CALLER_TIMEOUT, MAX_QUEUED_WRITES};
 use crate::store::{Connection, EventKind, Time};
 use futures_util::FutureExt as _;
@@ -12,6 +13,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+#[path = "feed.rs"]
+mod feed;
+#[path = "limits.rs"]
+mod limits;
 #[path = "retries.rs"]
 mod retries;
 
@@ -120,7 +125,8 @@ impl Node {
 
     /// What was committed over: epoch, and for each event its position and what stands in it.
     fn committed(&mut self) -> Vec<(Epoch, Vec<(i64, String)>)> {
-        let batches = std::iter::from_fn(|| self.committed.next().now_or_never().flatten()).flatten();
+        let items = std::iter::from_fn(|| self.committed.next().now_or_never().flatten());
+        let batches = items.filter_map(|item| if let FeedItem::Committed(batch) = item { Some(batch) } else { None });
         let content = |event: &Arc<Event>| (event.position.0, event.payload.0.to_string());
         batches.map(|batch| (batch.epoch, batch.events.iter().map(content).collect())).collect()
     }
@@ -172,7 +178,7 @@ async fn all_told(calls: Vec<Call<Sent>>) -> Vec<Result<AppendOutcome, WriteErro
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_waits_goes_into_one_batch() {
+async fn queued_sends_go_into_one_batch() {
     let mut node = Node::start();
     let calls = node.sends(1..=3);
     node.append(1..=3).await.send(appended(7..=9)).unwrap();
@@ -181,7 +187,7 @@ async fn all_that_waits_goes_into_one_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_answered_before_the_appender_has_answered() {
+async fn callers_are_answered_when_the_appender_has_answered_and_not_before() {
     let mut node = Node::start();
     let mut calls = node.sends(1..=3);
     let answer = node.append(1..=3).await;
@@ -192,7 +198,7 @@ async fn nobody_is_answered_before_the_appender_has_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_batch_fills_while_the_last_one_is_under_way() {
+async fn next_batch_fills_while_the_last_one_is_under_way() {
     let mut node = Node::start();
     let first = node.send(1);
     let answer = node.append([1]).await;
@@ -207,7 +213,7 @@ async fn the_next_batch_fills_while_the_last_one_is_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_takes_at_most_1000_events() {
+async fn batch_has_at_most_1000_events() {
     let mut node = Node::start();
     let calls = node.sends(1..=2_500);
     node.append(1..=1_000).await.send(appended(1..=1_000)).unwrap();
@@ -218,7 +224,7 @@ async fn a_batch_takes_at_most_1000_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeat_of_an_id_ends_the_batch() {
+async fn repeated_id_ends_the_batch() {
     let mut node = Node::start();
     let calls = node.sends([1, 2, 1, 3]);
     node.append([1, 2]).await.send(appended([5, 6])).unwrap();
@@ -229,7 +235,7 @@ async fn a_repeat_of_an_id_ends_the_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_ends_the_batch_and_comes_after_what_was_sent_before_it() {
+async fn change_ends_the_batch_and_follows_it() {
     let mut node = Node::start();
     let before = node.sends([1, 2]);
     let change = node.change(3);
@@ -243,7 +249,7 @@ async fn a_change_ends_the_batch_and_comes_after_what_was_sent_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_caller_learns_the_outcome_of_its_own_event() {
+async fn caller_learns_the_outcome_of_its_own_event() {
     let mut node = Node::start();
     let calls = node.sends(1..=6);
     let outcomes = [
@@ -267,7 +273,7 @@ async fn each_caller_learns_the_outcome_of_its_own_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whose_change_has_a_used_id_learns_it() {
+async fn change_with_a_used_id_is_refused() {
     let mut node = Node::start();
     let calls = [node.change(1), node.change(2)];
     node.apply(1).await.send(Ok((ApplyOutcome::Reused, EPOCH))).unwrap();
@@ -275,177 +281,4 @@ async fn whose_change_has_a_used_id_learns_it() {
     let [reused, taken] = calls;
     assert!(matches!(reused.await, Err(ChangeError::Write(WriteError::Reused))));
     assert!(matches!(taken.await, Err(ChangeError::Write(WriteError::Taken))));
-}
-
-#[tokio::test(start_paused = true)]
-async fn committed_batches_are_handed_over_in_order_with_only_what_was_newly_appended() {
-    let mut node = Node::start();
-    let mixed = node.sends(1..=4);
-    let outcomes = [
-        AppendOutcome::Appended(Position(7)),
-        AppendOutcome::Known(Position(2)),
-        AppendOutcome::NotMember,
-        AppendOutcome::Appended(Position(8)),
-    ];
-    node.append(1..=4).await.send(done(outcomes)).unwrap();
-    all_told(mixed).await;
-    let repeat = node.send(1);
-    node.append([1]).await.send(done([AppendOutcome::Known(Position(7))])).unwrap();
-    told(repeat).await.unwrap();
-    let next = node.send(5);
-    node.append([5]).await.send(appended([9])).unwrap();
-    told(next).await.unwrap();
-    let expected = [vec![(7, "1".to_owned()), (8, "4".to_owned())], vec![(9, "5".to_owned())]];
-    assert_eq!(node.committed(), expected.map(|events| (EPOCH, events)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_events_of_a_change_are_handed_over() {
-    let mut node = Node::start();
-    // As if the appender had applied it.
-    let (reply, answer) = oneshot::channel();
-    let share = node.writer.capacity.reserve(0).unwrap();
-    let waiting =
-        QueuedChange { change: Rename(key(1)), _share: share, answer: Some(Ok(())), staged: Vec::new(), reply };
-    assert!(node.writer.enqueue(QueueEntry::Change(PendingChange::Transaction(Box::new(waiting)))).is_ok());
-    let events = vec![Arc::new(event(1).at(Position(5), EPOCH, Time::UNIX_EPOCH))];
-    node.apply(1).await.send(Ok((ApplyOutcome::Applied(events), EPOCH))).unwrap();
-    assert!(matches!(answer.await.unwrap(), Ok(ChangeOutcome::Applied((), events)) if events.len() == 1));
-    assert_eq!(node.committed(), [(EPOCH, vec![(5, "1".to_owned())])]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_batch_is_due_from_before_its_attempt_until_it_is_taken_or_the_attempt_has_failed() {
-    let mut node = Node::start();
-    assert!(!node.committed.is_due());
-    let (_send, _change) = (node.send(1), node.change(2));
-    let answer = node.append([1]).await;
-    assert!(node.committed.is_due());
-    answer.send(Err(AttemptError::Unavailable("down".into()))).unwrap();
-    assert!(node.committed.next().await.unwrap().is_none());
-    assert!(!node.committed.is_due());
-    node.append([1]).await.send(appended([5])).unwrap();
-    let apply = node.apply(2).await;
-    assert_eq!(node.committed().len(), 1);
-    assert!(node.committed.is_due(), "the change's");
-    apply.send(Ok((ApplyOutcome::Rejected, EPOCH))).unwrap();
-    assert!(node.committed.next().await.unwrap().is_none());
-    assert!(!node.committed.is_due());
-}
-
-#[tokio::test(start_paused = true)]
-async fn nobody_waits_for_a_tailer_that_takes_nothing() {
-    let mut node = Node::start();
-    for id in 1..=100 {
-        let call = node.send(id);
-        node.append([id]).await.send(appended([id as i64])).unwrap();
-        assert_eq!(told(call).await, Ok(AppendOutcome::Appended(Position(id as i64))));
-    }
-    assert!(!node.committed().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_queue_answers_busy() {
-    let mut node = Node::start();
-    let first = node.send(1);
-    let answer = node.append([1]).await;
-    let waiting = node.sends(2..2 + MAX_QUEUED_WRITES as u128);
-    let asked = Instant::now();
-    assert_eq!(node.writer.send(event(0)).await.unwrap_err(), WriteError::Busy);
-    assert!(matches!(node.writer.change(Rename(key(0))).await, Err(ChangeError::Write(WriteError::Busy))));
-    assert_eq!(asked.elapsed(), Duration::ZERO);
-    answer.send(appended([1])).unwrap();
-    told(first).await.unwrap();
-    let _answer = node.append(2..=1_001).await;
-    // There is room again.
-    let more = node.sends(10_001..=11_000);
-    drop((waiting, more));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_caller_learns_after_10_s_that_its_outcome_is_not_known() {
-    let mut node = Node::start();
-    let (asked, send, change) = (Instant::now(), node.send(1), node.change(2));
-    let answer = node.append([1]).await;
-    assert_eq!(told(send).await, Err(WriteError::Unresolved));
-    assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Unresolved))));
-    assert_eq!(asked.elapsed().as_secs(), 10);
-    // The outcome still counts.
-    answer.send(appended([1])).unwrap();
-    let next = node.send(3);
-    node.append([3]).await.send(appended([2])).unwrap();
-    told(next).await.unwrap();
-    assert_eq!(node.committed().len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_writer_ends_when_its_last_door_is_dropped_and_nothing_waits() {
-    let mut node = Node::start();
-    let call = node.send(1);
-    // Its own door is gone; the call still holds one.
-    node.writer = Node::start().writer;
-    assert!(!node.shutdown.wait(Duration::from_secs(1)).await, "it ended before what waited");
-    node.append([1]).await.send(appended([1])).unwrap();
-    told(call).await.unwrap();
-    assert!(node.shutdown.wait(Duration::from_secs(1)).await, "it did not end");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_queue_that_holds_64_mib_of_payloads_answers_busy() {
-    let mut node = Node::start();
-    let first = node.send(1);
-    let answer = node.append([1]).await;
-    let mut waiting = Vec::new();
-    let mut queued_bytes = 0;
-    for id in 2..=100 {
-        let writer = node.writer.clone();
-        let large = NewEvent { payload: EventPayload("x".repeat(1 << 20).into()), ..event(id) };
-        let mut call = Box::pin(async move { writer.send(large).await });
-        match (&mut call).now_or_never() {
-            None => {
-                queued_bytes += 1 << 20;
-                waiting.push(call);
-            }
-            Some(answer) => {
-                assert_eq!(answer.unwrap_err(), WriteError::Busy);
-                break;
-            }
-        }
-    }
-    assert!((60 << 20..=64 << 20).contains(&queued_bytes), "{queued_bytes} bytes wait");
-    answer.send(appended([1])).unwrap();
-    told(first).await.unwrap();
-    // What was answered leaves room for as much again.
-    let Attempt::Append(ids, answer) = node.attempt().await else { panic!("a change, not an append") };
-    answer.send(appended(2..2 + ids.len() as i64)).unwrap();
-    for call in waiting.drain(..ids.len()) {
-        call.await.unwrap();
-    }
-    let _room = node.sends(1_000..1_010);
-}
-
-/// An appender that has a fault.
-struct PanickingAppender;
-
-impl Appender for PanickingAppender {
-    fn known(&self) -> Position {
-        KNOWN
-    }
-
-    async fn append(&mut self, _: &[&NewEvent]) -> Result<AppendedBatch, AttemptError> {
-        panic!("on purpose")
-    }
-
-    async fn change(&mut self, _: &mut PendingChange) -> Result<(ApplyOutcome, Epoch), AttemptError> {
-        panic!("on purpose")
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_writer_that_has_ended_says_so_and_answers_busy() {
-    let (writer, _feed) = start(PanickingAppender, &Shutdown::default());
-    assert!(writer.is_running());
-    assert_eq!(writer.send(event(1)).await.unwrap_err(), WriteError::Unresolved);
-    assert!(!writer.is_running());
-    assert_eq!(writer.send(event(2)).await.unwrap_err(), WriteError::Busy);
 }

@@ -27,7 +27,7 @@ fn visible(ring: &Ring, member: bool, last: i64, floor: i64) -> Vec<i64> {
 }
 
 #[test]
-fn a_position_is_found_from_above_the_floor_up_to_the_last() {
+fn position_is_found_from_above_the_floor_up_to_the_last() {
     let ring = ring([message(11, room(1)), message(12, room(1))]);
     let found = [9, 10, 11, 12, 13, i64::MAX, i64::MIN].map(|at| ring.get(Position(at)));
     let found = found.map(|passed| passed.map_or(0, |passed| passed.event.event.position.0));
@@ -35,7 +35,7 @@ fn a_position_is_found_from_above_the_floor_up_to_the_last() {
 }
 
 #[test]
-fn the_oldest_go_when_there_are_too_many_bytes_and_the_last_one_stays() {
+fn oldest_events_are_evicted_above_the_byte_limit_and_the_last_one_stays() {
     let mut ring = ring((11..=14).map(|position| long_message(position, room(1), 20 * 1024 * 1024)));
     let evicted: Vec<_> = std::iter::from_fn(|| ring.evict()).map(|passed| passed.event.event.position.0).collect();
     assert_eq!((evicted, ring.floor()), (vec![11, 12, 13], Position(13)));
@@ -55,7 +55,7 @@ fn changes_go_with_their_events() {
 }
 
 #[test]
-fn who_was_a_member_when_follows_from_the_present_and_the_changes() {
+fn past_membership_follows_from_the_present_and_the_changes() {
     let me = [user(1)];
     let other = [user(2)];
     let ring = ring([

@@ -21,7 +21,7 @@ fn two() -> (Topics, [UserSlot; 2], TopicSlot) {
 }
 
 #[test]
-fn an_event_is_for_all_subscriptions_of_all_members() {
+fn event_is_for_all_subscriptions_of_all_members() {
     let (mut topics, _, topic) = two();
     topics.subscribe(user(1), 9);
     assert_eq!(subscribers(&topics, topic), [7, 8, 9]);
@@ -35,7 +35,7 @@ fn an_event_is_for_all_subscriptions_of_all_members() {
 }
 
 #[test]
-fn whose_memberships_are_not_known_enters_nothing() {
+fn user_without_known_memberships_joins_no_topic() {
     let (mut topics, _, topic) = two();
     let slot = topics.subscribe(user(3), 9);
     topics.join(topic, user(3));
@@ -43,7 +43,7 @@ fn whose_memberships_are_not_known_enters_nothing() {
 }
 
 #[test]
-fn what_is_learnt_replaces_what_was_known() {
+fn memberships_that_are_set_replace_the_known_ones() {
     let (mut topics, [slot, _], topic) = two();
     topics.set_memberships(slot, &[room(2), room(3)], &[]);
     assert_eq!(subscribers(&topics, topic), [8]);
@@ -52,7 +52,7 @@ fn what_is_learnt_replaces_what_was_known() {
 }
 
 #[test]
-fn a_user_is_asked_for_once() {
+fn memberships_query_of_a_user_begins_once() {
     let (mut topics, [slot, _], _) = two();
     assert_eq!([topics.begin_query(slot), topics.begin_query(slot)], [true, false]);
     topics.end_query(slot);
@@ -62,7 +62,7 @@ fn a_user_is_asked_for_once() {
 }
 
 #[test]
-fn a_room_closes_once_nobody_is_here_and_no_event_is_left() {
+fn topic_is_removed_once_it_has_no_member_here_and_no_event() {
     let (mut topics, _, topic) = two();
     let now = Instant::now();
     topics.set_last(topic, Position(11));
@@ -79,7 +79,7 @@ fn a_room_closes_once_nobody_is_here_and_no_event_is_left() {
 }
 
 #[test]
-fn who_comes_back_in_time_is_not_forgotten() {
+fn user_who_comes_back_in_time_is_not_forgotten() {
     let (mut topics, [slot, _], _) = two();
     let now = Instant::now();
     topics.unsubscribe(slot, 7, now);
