@@ -104,33 +104,37 @@ impl Domain {
         self.close(user).await?;
         self.erase(user).await?;
         if settled {
-            account_deletions::set_erased(&mut *self.connection().await?, user).await?;
+            self.pool().ask(async |connection| account_deletions::set_erased(connection, user).await).await?;
         }
         Ok(())
     }
 
     async fn erase_all(&self) -> Result<(), Error> {
-        let found = account_deletions::to_erase(&mut *self.connection().await?, LATE_WRITE_WINDOW).await?;
+        let pool = self.pool();
+        let found =
+            pool.ask(async |connection| account_deletions::to_erase(connection, LATE_WRITE_WINDOW).await).await?;
         for (user, settled) in found {
             // An error of one account must not keep the others from being erased.
             if let Err(error) = self.erase_again(user, settled).await {
                 tracing::warn!(%error, %user, "cannot erase a deleted account");
             }
         }
-        Ok(account_deletions::free_names(&mut *self.connection().await?, NAME_RESERVATION).await?)
+        Ok(pool.ask(async |connection| account_deletions::free_names(connection, NAME_RESERVATION).await).await?)
     }
 
     /// Removes the webhooks, ends the memberships and deletes the messages of a deleted account.
     async fn erase(&self, user: UserId) -> Result<(), Error> {
-        let mut connection = self.connection().await?;
-        let user = Arc::new(users::by_id(&mut connection, user).await?.ok_or(Error::NotFound)?);
-        webhooks::delete_all(&mut connection, user.id).await?;
-        let memberships = account_deletions::current_memberships(&mut connection, user.id).await?;
-        drop(connection);
+        let pool = self.pool();
+        let found = pool.ask(async |connection| users::by_id(connection, user).await).await?;
+        let user = Arc::new(found.ok_or(Error::NotFound)?);
+        pool.ask(async |connection| webhooks::delete_all(connection, user.id).await).await?;
+        let memberships =
+            pool.ask(async |connection| account_deletions::current_memberships(connection, user.id).await).await?;
         for conversation in memberships {
             self.withdraw(&user, conversation).await?;
         }
-        let memberships_ended = account_deletions::erasure_intervals(&mut *self.connection().await?, user.id).await?;
+        let memberships_ended =
+            pool.ask(async |connection| account_deletions::erasure_intervals(connection, user.id).await).await?;
         for (conversation, first, last) in memberships_ended {
             let interval = Interval { first, last: last.unwrap_or(Position::MAX) };
             self.erase_texts(&user, conversation, interval).await?;
@@ -155,10 +159,12 @@ impl Domain {
         mut interval: Interval,
     ) -> Result<(), Error> {
         while interval.first <= interval.last {
-            let mut connection = self.connection().await?;
-            let (found, reached) =
-                history::of_sender(&mut connection, conversation, interval, user.id, EVENTS_PER_SCAN).await?;
-            drop(connection);
+            let (found, reached) = self
+                .pool()
+                .ask(async |connection| {
+                    history::of_sender(connection, conversation, interval, user.id, EVENTS_PER_SCAN).await
+                })
+                .await?;
             for part in found.chunks(MESSAGES_PER_ERASURE) {
                 let key = fresh_key(user.id);
                 let erasing = MessageErasure { key, user: user.clone(), messages: part.to_vec() };

@@ -30,18 +30,25 @@ impl Domain {
     }
 
     async fn sweep(&self) -> Result<(), Error> {
-        let oldest = epoch::oldest_position(&mut *self.connection().await?).await?;
-        while attachments::release_retired(&mut *self.connection().await?, oldest, CLEANUP_BATCH).await? > 0 {}
-        while attachments::release_unsent(&mut *self.connection().await?, UNSENT_ATTACHMENT_TTL, CLEANUP_BATCH).await?
+        let pool = self.pool();
+        let oldest = pool.ask(async |connection| epoch::oldest_position(connection).await).await?;
+        while pool.ask(async |connection| attachments::release_retired(connection, oldest, CLEANUP_BATCH).await).await?
+            > 0
+        {}
+        while pool
+            .ask(async |connection| attachments::release_unsent(connection, UNSENT_ATTACHMENT_TTL, CLEANUP_BATCH).await)
+            .await?
             > 0
         {}
         loop {
-            let objects = orphaned_objects::claim(&mut *self.connection().await?, CLEANUP_LEASE, CLEANUP_BATCH).await?;
+            let objects = pool
+                .ask(async |connection| orphaned_objects::claim(connection, CLEANUP_LEASE, CLEANUP_BATCH).await)
+                .await?;
             if objects.is_empty() {
                 return Ok(());
             }
             let removed = self.remove(&objects).await;
-            orphaned_objects::delete(&mut *self.connection().await?, &removed).await?;
+            pool.ask(async |connection| orphaned_objects::delete(connection, &removed).await).await?;
         }
     }
 

@@ -1,4 +1,4 @@
-//! Adding a member, or giving one another role. The rules that need the log's lock are in the SQL function `change_member`.
+//! Adding a member, or changing a member's role. The rules that need the log's lock are in the SQL function `change_member`.
 
 use crate::domain::conversations::membership_change::{self, MAX_STALE_ATTEMPTS, is_stale, member_payload};
 use crate::domain::error::{Error, invalid};
@@ -17,11 +17,11 @@ pub struct MemberAddition {
     pub conversation: ConversationId,
     pub caller: Arc<UserRow>,
     pub user: UserRow,
-    /// What the user becomes; none: stays, or a plain member.
+    /// The role that the user gets. `None`: a member keeps the present role, a new member becomes a plain member.
     pub role: Option<MemberRole>,
 }
 
-/// What a member is now, and since when.
+/// A member's present role, and when the membership began.
 #[derive(Debug, Deserialize)]
 pub struct MemberState {
     pub role: MemberRole,
@@ -29,7 +29,7 @@ pub struct MemberState {
 }
 
 impl Domain {
-    /// Adds a member, or gives one another role.
+    /// Adds a member, or changes a member's role.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::DirectFixed`], [`Error::Invalid`].

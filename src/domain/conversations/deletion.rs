@@ -1,4 +1,4 @@
-//! Deleting a conversation: memberships end at once, and then texts and attachments are erased, a batch at a time.
+//! Deleting a conversation. All memberships end in one change. Then texts and attachments are erased, a batch at a time.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::change_event::ChangeEvent;
@@ -13,19 +13,20 @@ use crate::store::{Connection, ConversationKind, EventKind, MemberRole, attachme
 use crate::wire::{ConversationData, ConversationInEvent};
 use std::time::Duration;
 
-/// Texts that are blanked, and attachments that are released, in one change: the log's lock is held meanwhile.
+/// Texts that are blanked, and attachments that are released, in one change. It is small because each change holds the log's
+/// lock.
 const BLANKING_BATCH: i64 = 500;
-/// How often a node looks for deleted conversations whose texts a node that died has not blanked.
+/// How often a node looks for deleted conversations that still have texts because the node that deleted them has stopped.
 const BLANKING_POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Domain {
-    /// Deletes a conversation. It answers when the last text is gone.
+    /// Deletes a conversation. Returns after its last text was erased.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::DirectFixed`], [`Error::Forbidden`].
     ///
     /// # Cancel safety
-    /// What was begun is finished.
+    /// A deletion that has begun is finished in a task of its own.
     pub async fn delete_conversation(&self, caller: &Caller, id: ConversationId) -> Result<(), Error> {
         visibility::of(&mut *self.connection().await?, caller, id).await?.present()?;
         let key = fresh_key(caller.user.id);
@@ -34,7 +35,7 @@ impl Domain {
         run_to_completion(async move { domain.blank_conversation(id).await }).await
     }
 
-    /// Blanks the texts that nodes that died have not blanked, until it is dropped.
+    /// Finishes deletions that other nodes began and did not finish, again and again until it is dropped.
     pub async fn blank_deleted_conversations(&self) {
         loop {
             if let Err(error) = self.blank_all().await {
@@ -45,7 +46,7 @@ impl Domain {
     }
 
     async fn blank_all(&self) -> Result<(), Error> {
-        let found = conversations::to_blank(&mut *self.connection().await?).await?;
+        let found = self.pool().ask(async |connection| conversations::to_blank(connection).await).await?;
         for id in found {
             // An error of one conversation must not keep the others from being blanked.
             if let Err(error) = self.blank_conversation(id).await {
@@ -58,12 +59,12 @@ impl Domain {
     async fn blank_conversation(&self, id: ConversationId) -> Result<(), Error> {
         let mut after = Position::ZERO;
         loop {
-            // No event is appended under this key, so it needs no owner.
+            // Blanking appends no event, so the owner of this key is never compared.
             let key = fresh_key(UserId(id.0));
             match self.0.log.change(ConversationBlanking { key, id, after }).await? {
                 ChangeOutcome::Applied(Some(reached), _) => after = reached,
                 ChangeOutcome::Applied(None, _) => return Ok(()),
-                // An attempt whose outcome was unknown has done this batch: the next one goes on.
+                // An earlier attempt of unknown outcome was committed and has blanked this batch. The loop goes on with the next.
                 ChangeOutcome::Replayed(_) => {}
             }
         }
@@ -111,7 +112,7 @@ impl Change for ConversationDeletion {
     }
 }
 
-/// Blanks a batch of a deleted conversation's texts and releases a batch of its attachments; answers how far it came.
+/// Blanks a batch of a deleted conversation's texts and releases a batch of its attachments; returns how far it came.
 struct ConversationBlanking {
     key: WriteKey,
     id: ConversationId,

@@ -43,7 +43,7 @@ impl Domain {
         Ok(MemberPage { items: items.collect(), next })
     }
 
-    /// Adds a member, or gives one another role; answers whether the user was added.
+    /// Adds a member, or changes a member's role; answers whether the user was added.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::DirectFixed`], [`Error::Invalid`].
@@ -66,7 +66,7 @@ impl Domain {
                 let added = events.first().is_some_and(|event| event.kind == EventKind::MemberJoined);
                 Ok((wire::Member { user: addition.user.into(), role, since: Timestamp(since) }, added))
             }
-            // An earlier attempt of this very request went through.
+            // An earlier attempt of this request was committed.
             ChangeOutcome::Replayed(position) => self.put_before(conversation, addition.user, position).await,
         }
     }
@@ -84,7 +84,7 @@ impl Domain {
         Ok((wire::Member::new(&membership.ok_or(Error::NotFound)?, user), added))
     }
 
-    /// Removes a member; `me` leaves.
+    /// Removes a member. With `me`, the caller leaves.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::DirectFixed`].

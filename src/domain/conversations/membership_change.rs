@@ -1,7 +1,7 @@
-//! What joins, leaves and changes of roles have in common: the payloads of their events, and what their rejections mean.
+//! The payloads of events about members, and the errors for rejections, shared by joins, leaves and changes of roles.
 //!
-//! What an event says is read before the log's lock is taken. The SQL functions compare it under the lock, and reject the
-//! change as stale if it is something else by then: it is then read and tried again.
+//! The payload is made of rows that are read before the log's lock is taken. The SQL functions compare those rows under the
+//! lock and reject the change as `stale` if they have changed. Then they are read again and the change is repeated.
 
 use crate::domain::change_event::{TIME_OF_CHANGE, change_payload};
 use crate::domain::error::Error;
@@ -11,7 +11,7 @@ use crate::store::conversations::ConversationRow;
 use crate::store::users::UserRow;
 use crate::wire::{ConversationInEvent, Member, MemberData, Timestamp};
 
-/// How often a change is tried of what may be stale. Titles and owners change rarely.
+/// Attempts at a change that is rejected as stale. One repeat is nearly always enough: titles and owners change rarely.
 pub const MAX_STALE_ATTEMPTS: usize = 10;
 
 /// Stands in a payload for the count of members, which is known only under the log's lock. SQL functions put the count in
@@ -32,12 +32,12 @@ pub fn member_payload(
     change_payload(actor, &data, vec![user.id])
 }
 
-/// Whether the change is to be made of what is read anew.
+/// Whether the change was rejected as stale, so that rows are read again and it is repeated.
 pub fn is_stale(rejection: &FunctionRejection) -> bool {
     rejection.reason == "stale"
 }
 
-/// What a rejection of a change of members means.
+/// The error that the caller gets for a rejection of a change of members.
 pub fn error_of(rejection: FunctionRejection) -> Error {
     match rejection.reason.as_str() {
         "direct" => Error::DirectFixed,

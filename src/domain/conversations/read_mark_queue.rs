@@ -1,8 +1,8 @@
 //! Read marks that wait to be written.
 //!
-//! All marks that come while a batch is written make up the next batch. Who marks the same conversation again within
-//! [`MARK_INTERVAL`] is answered when that time is over, with the furthest of the marks: a reader of a busy
-//! conversation makes one event a second, and not one for each message. The write itself is a parameter, so that the
+//! All marks that arrive while a batch is written make up the next batch. When a user marks the same conversation again
+//! within [`MARK_INTERVAL`], only the furthest of those marks is written, after the interval; all of them are answered then.
+//! So a reader of a busy conversation makes one event a second, and not one for each message. The write itself is a parameter, so that the
 //! queue is tested without a database.
 
 use crate::domain::error::Error;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 /// The shortest time between two writes of a member's mark of one conversation.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
-/// Marks that may wait. Who comes when so many wait is told to come back.
+/// Marks that may wait. Further ones are answered with [`Error::Busy`].
 const MAX_QUEUED_MARKS: usize = 8_192;
 /// Marks that are written in one transaction.
 const MAX_MARKS_PER_BATCH: usize = 1_000;

@@ -12,7 +12,7 @@ use crate::telemetry::error_chain;
 use crate::wire::ReadData;
 use serde_json::json;
 
-/// Members of a conversation above which marks are their reader's alone.
+/// In conversations of more members than this, the event of a read mark goes to its reader alone.
 pub const MAX_MEMBERS_FOR_SHARED_MARKS: i64 = 50;
 
 /// Starts the queue of a node's marks.
@@ -20,7 +20,7 @@ pub fn start_read_mark_queue(log: Log) -> ReadMarkQueue {
     ReadMarkQueue::start(move |marks| write(log.clone(), marks))
 }
 
-/// Writes marks, each of another user or conversation.
+/// Writes a batch of marks, in which each pair of user and conversation occurs once.
 async fn write(log: Log, marks: Vec<MarkOfUser>) -> Result<(), WriteError> {
     let Some((first, _)) = marks.first() else { return Ok(()) };
     let key = fresh_key(first.id);
@@ -44,7 +44,8 @@ async fn write(log: Log, marks: Vec<MarkOfUser>) -> Result<(), WriteError> {
     }
 }
 
-/// The epochs of all positions that are marked: what a cursor of a committed position says never changes.
+/// Reads the epochs of the log, for the cursors in the events. They may be read before the log's lock is taken, because the
+/// epoch of a committed position never changes.
 async fn load_epochs(log: &Log) -> Result<EpochHistory, StoreError> {
     let known = log.committed().map_or(Position::ZERO, |cursor| cursor.position);
     // Within a limit: one task writes the marks of all users of a node.

@@ -1,4 +1,4 @@
-//! Removing a member, or leaving; the last owner hands over. The rules that need the log's lock are in the SQL function
+//! Removing a member, or leaving. When the last owner leaves, another member becomes owner. The rules that need the log's lock are in the SQL function
 //! `change_leave`.
 
 use crate::domain::conversations::membership_change::{self, MAX_STALE_ATTEMPTS, is_stale, member_payload};
@@ -17,7 +17,7 @@ pub struct MemberRemoval {
     pub conversation: ConversationId,
     pub caller: Arc<UserRow>,
     pub user: UserRow,
-    /// The account goes: also from a direct conversation.
+    /// Whether the account is being deleted, which ends memberships of direct conversations too.
     pub for_good: bool,
 }
 
@@ -50,7 +50,7 @@ impl MemberRemoval {
             Some(MemberRole::Owner) => self.successor(connection).await?,
             _ => None,
         };
-        // Who is no member has no event either: the function says so.
+        // Of a user who is not a member there are no payloads. The function then answers the rejection.
         let mut payloads = vec![member_payload(&self.caller, &found, &self.user, role.unwrap_or(MemberRole::Member))];
         payloads.extend(successor.iter().map(|user| member_payload(&self.caller, &found, user, MemberRole::Owner)));
         Ok(FunctionChange::new(
@@ -68,7 +68,7 @@ impl MemberRemoval {
         ))
     }
 
-    /// Who becomes owner, if nobody else is.
+    /// The member who becomes owner when the last owner leaves.
     async fn successor(&self, connection: &mut Connection) -> Result<Option<UserRow>, Error> {
         if members::count_owners(connection, self.conversation).await? > 1 {
             return Ok(None);

@@ -14,7 +14,7 @@ use crate::wire::{Message, MessageData};
 use serde_json::json;
 
 impl Domain {
-    /// Deletes a message; its text is gone before this answers. One that was deleted before stays so.
+    /// Deletes a message. Its text has been erased when this returns. Deleting a deleted message changes nothing.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`].
@@ -37,7 +37,7 @@ impl Domain {
     }
 }
 
-/// What a rejection of `change_deletion` means.
+/// The error that the caller gets for a rejection of `change_deletion`.
 fn error_of(rejection: FunctionRejection) -> Error {
     match rejection.reason.as_str() {
         "forbidden" => Error::Forbidden("only its author, admins and owners delete a message"),
@@ -45,7 +45,8 @@ fn error_of(rejection: FunctionRejection) -> Error {
     }
 }
 
-/// Deletes a message that was not deleted yet: its text and all that hangs on it. The event stands at `locked.next`.
+/// Deletes a message that is not deleted yet, with its reactions and attachments, and returns the event, which will stand at
+/// `locked.next`.
 pub async fn delete_under_lock(
     connection: &mut Connection,
     key: WriteKey,

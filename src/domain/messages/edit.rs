@@ -12,11 +12,11 @@ use crate::log::{Event, EventPayload, FunctionChange, FunctionRejection};
 use crate::wire::{self, First, MessagePayload};
 use serde_json::json;
 
-/// Edits of one message, all of whose texts are kept and read together.
+/// Edits of one message. There is a limit because all its versions are kept, and are listed in one answer.
 const MAX_EDITS: i64 = 200;
 
 impl Domain {
-    /// Gives a message of the caller's another text.
+    /// Replaces the text of a message of the caller's.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Forbidden`].
@@ -44,7 +44,7 @@ impl Domain {
     }
 }
 
-/// What a rejection of `change_text` means.
+/// The error that the caller gets for a rejection of `change_text`.
 fn error_of(rejection: FunctionRejection) -> Error {
     match rejection.reason.as_str() {
         "deleted" => Error::Forbidden("the message was deleted"),
@@ -59,8 +59,8 @@ fn check_author(created: &Event, caller: &Caller) -> Result<(), Error> {
     if created.sender == caller.user.id { Ok(()) } else { Err(Error::Forbidden("only its author edits a message")) }
 }
 
-/// The payload of the edit: the message as it was sent, with another text. All else that a message has stays what it was,
-/// so it does not matter which of its versions came before.
+/// The payload of the edit: that of the message as it was sent, with the new text and its mentions. An edit changes nothing
+/// else, so the versions in between need not be read.
 fn edited_payload(caller: &Caller, created: &Event, text: &str, mentions: Vec<UserId>) -> Result<EventPayload, Error> {
     let cursor = created.cursor().to_string();
     let payload = MessagePayload {

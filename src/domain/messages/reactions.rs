@@ -1,4 +1,4 @@
-//! Reactions: what users put under messages. The rules that need the log's lock are in the SQL function `change_reaction`.
+//! Reactions: emoji that users add to messages. The rules that need the log's lock are in the SQL function `change_reaction`.
 
 use crate::domain::auth::caller::Caller;
 use crate::domain::change_event::change_payload;
@@ -13,13 +13,14 @@ use serde_json::json;
 
 /// Unicode scalar values of a reaction: the longest emoji, families and flags of regions, have 14.
 const MAX_EMOJI_SCALARS: usize = 16;
-/// How often one user can put one emoji under one message: each time is kept, for those who saw it come and go.
+/// How often one user may add the same emoji to the same message. Each addition is a row that is kept after its removal,
+/// because readers whose visible interval ended in between still see it.
 const MAX_ADDITIONS: i64 = 100;
-/// Different emoji under one message: what fits under it on a screen.
+/// Different emoji of one message: as many as fit on a screen.
 const MAX_EMOJI_PER_MESSAGE: usize = 50;
 
 impl Domain {
-    /// Puts an emoji of the caller's under a message. It is there once.
+    /// Adds a reaction of the caller's to a message. Adding one that exists changes nothing.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Forbidden`].
@@ -28,7 +29,7 @@ impl Domain {
         self.change_reaction(caller, message, emoji, true).await
     }
 
-    /// Takes an emoji of the caller's away. One that is not there stays away.
+    /// Removes a reaction of the caller's. Removing one that does not exist changes nothing.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -60,7 +61,7 @@ impl Domain {
     }
 }
 
-/// What a rejection of `change_reaction` means.
+/// The error that the caller gets for a rejection of `change_reaction`.
 fn error_of(rejection: FunctionRejection) -> Error {
     match rejection.reason.as_str() {
         "deleted" => Error::Forbidden("the message was deleted"),
@@ -72,7 +73,7 @@ fn error_of(rejection: FunctionRejection) -> Error {
     }
 }
 
-/// Checks that a text can be one emoji: any short sign that is not of ASCII alone.
+/// Checks that a text may be an emoji: short, without spaces and control characters, and not ASCII alone.
 fn check_emoji(text: &str) -> Result<(), Error> {
     let count = text.chars().count();
     if count > MAX_EMOJI_SCALARS {

@@ -9,9 +9,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// A write that decides under the log's lock: what changes members or conversations.
+/// A change that is decided in Rust while the log's lock is held.
 pub trait Change: Send + Sync + 'static {
-    /// What the caller learns when it was applied.
+    /// What the caller gets when it was applied.
     type Output: Send + 'static;
     /// Why it may not be applied.
     type Rejection: Send + 'static;
@@ -24,8 +24,8 @@ pub trait Change: Send + Sync + 'static {
         size_of_val(self)
     }
 
-    /// Checks, writes rows, and returns the events, the first of which will stand at `locked.next`. No events: nothing
-    /// had to change. It runs again, from the start, when the outcome of an attempt is unknown.
+    /// Checks the rules, writes rows, and returns the events, the first of which will stand at `locked.next`. Without events,
+    /// nothing had to change. It runs again, from the start, when an attempt failed or its outcome is unknown.
     fn apply<'a>(
         &'a self,
         connection: &'a mut Connection,
@@ -58,12 +58,12 @@ impl<Rejection> From<diesel::result::Error> for ApplyError<Rejection> {
     }
 }
 
-/// What became of a change that was not refused.
+/// The result of a change that was not rejected.
 #[derive(Debug)]
 pub enum ChangeOutcome<Output> {
-    /// By this call, with these events.
+    /// Applied by this call, with these events.
     Applied(Output, Vec<Arc<Event>>),
-    /// Before, under the same id; its event stands here.
+    /// Applied by an earlier call under the same id. The event that has the id stands at this position.
     Replayed(Position),
 }
 
@@ -75,7 +75,7 @@ pub enum ChangeError<Rejection> {
 }
 
 impl<Rejection> ChangeError<Rejection> {
-    /// Turns a rejection into what it means to the caller.
+    /// Converts a rejection into an error of the caller's.
     pub fn map<Meaning>(self, meaning: impl FnOnce(Rejection) -> Meaning) -> ChangeError<Meaning> {
         match self {
             Self::Rejected(rejection) => ChangeError::Rejected(meaning(rejection)),
@@ -102,14 +102,14 @@ pub trait ErasedChange: Send {
     fn finish(self: Box<Self>, outcome: Result<ApplyOutcome, WriteError>);
 }
 
-/// How a change ended.
+/// The result of the last attempt at a change.
 #[derive(Debug)]
 pub enum ApplyOutcome {
-    /// By this attempt.
+    /// Applied by this attempt.
     Applied(Vec<Arc<Event>>),
-    /// By an earlier attempt of the same call, whose answer was lost.
+    /// Applied by an earlier attempt of the same call, whose answer was lost.
     Recovered(Vec<Arc<Event>>),
-    /// By an earlier request.
+    /// Applied by an earlier request; its event stands at this position.
     Replayed(Position),
     Rejected,
     Reused,

@@ -19,8 +19,8 @@ use tokio::sync::oneshot;
 
 /// A change that one SQL function decides and makes, in one round trip under the log's lock.
 ///
-/// What all of them have in common is in `log_change()`: the lock, the id, events and NOTIFY. The function itself knows
-/// the rules of its kind, and writes its rows.
+/// The SQL function `log_change()` takes the lock, checks the id, writes the events and notifies. It calls the function that
+/// is named here, which checks the rules of its kind and writes its rows.
 #[derive(Clone, Debug)]
 pub struct FunctionChange {
     key: WriteKey,
@@ -47,9 +47,9 @@ impl FunctionChange {
 /// Why a SQL function made no change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionRejection {
-    /// One word of those that the function's file lists.
+    /// One of the rejections that the comment of the SQL function lists.
     pub reason: String,
-    /// What the function says besides; null for most.
+    /// Further JSON of the function's answer; null for most functions.
     pub detail: Value,
 }
 
@@ -114,7 +114,7 @@ impl QueuedFunction {
         connection: &mut Connection,
         context: AppendContext,
     ) -> Result<(ApplyOutcome, Epoch), Error> {
-        // Rows are no answer until ReadyForQuery has come; `load` waits for it.
+        // The statement commits by itself, so its rows prove nothing before ReadyForQuery. `load` waits for that.
         let rows: Vec<ChangeRow> = self.query(connection, context).await?;
         let first = rows.as_slice().first().ok_or(Error::NotFound)?;
         let epoch = first.epoch;

@@ -1,7 +1,8 @@
 use crate::ids::Position;
 use diesel::result::Error;
 
-/// What the id of a write says of it: the answer of the SQL function `log_judge_id`, which decides it for all writes.
+/// Whether a write is new or a repeat, by its id: the answer of the SQL function `log_judge_id`, which decides it for all
+/// writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdJudgement {
     New,
@@ -14,10 +15,10 @@ pub enum IdJudgement {
 }
 
 impl IdJudgement {
-    /// Reads it as SQL answers it, with the position of a known write.
+    /// Converts the code that SQL answers; `position` is that of a known write.
     ///
     /// # Errors
-    /// It is none of its codes.
+    /// The code is unknown.
     pub fn new(code: i16, position: Option<Position>) -> Result<Self, Error> {
         match (code, position) {
             (0, _) => Ok(Self::New),
