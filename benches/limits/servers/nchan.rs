@@ -28,7 +28,8 @@ pub fn version() -> Option<String> {
     let output = String::from_utf8(output.stderr).ok()?;
     let nginx = output.trim().rsplit('/').next()?.to_owned();
     let package = Command::new("dpkg-query").args(["-W", "-f", "${Version}", "libnginx-mod-nchan"]).output().ok();
-    let package = package.and_then(|output| String::from_utf8(output.stdout).ok()).filter(|version| !version.is_empty());
+    let package =
+        package.and_then(|output| String::from_utf8(output.stdout).ok()).filter(|version| !version.is_empty());
     // Debian writes 1:1.3.6+dfsg-2.
     let nchan = package.as_deref().map_or("", |version| version.rsplit(':').next().unwrap_or(version));
     Some(format!("nchan {} in nginx {nginx}", nchan.split('+').next().unwrap_or(nchan)).replace("  ", " "))

@@ -151,14 +151,25 @@ fn locked<T>() -> Result<T, AttemptError> {
 #[tokio::test(start_paused = true)]
 async fn change_that_waited_for_a_locked_row_fails_and_is_not_repeated() {
     let mut writer = TestWriter::start();
-    let (change, unresolved, next) = (writer.change(1), writer.change(2), writer.send(3));
+    let (change, next) = (writer.change(1), writer.send(2));
     writer.apply(1).await.send(locked()).ok();
     assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Locked))));
-    writer.apply(2).await.send(unknown()).ok();
-    writer.apply(2).await.send(locked()).ok();
-    assert!(matches!(unresolved.await, Err(ChangeError::Write(WriteError::Unresolved))));
-    writer.append([3]).await.send(appended([1])).unwrap();
+    writer.append([2]).await.send(appended([1])).unwrap();
     outcome_of(next).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn change_of_unknown_outcome_that_waits_for_a_locked_row_is_repeated_until_it_is_known() {
+    let mut writer = TestWriter::start();
+    let mut change = writer.change(1);
+    writer.apply(1).await.send(unknown()).ok();
+    for _ in 0..3 {
+        writer.apply(1).await.send(locked()).ok();
+    }
+    let answer = writer.apply(1).await;
+    assert!((&mut change).now_or_never().is_none(), "answered before the outcome is known");
+    answer.send(Ok((ApplyOutcome::Replayed(Position(1)), WRITER_EPOCH))).ok();
+    assert!(matches!(change.await, Ok(ChangeOutcome::Replayed(Position(1)))));
 }
 
 #[tokio::test(start_paused = true)]
