@@ -1,4 +1,4 @@
-//! What the thread behind the hub is told.
+//! Commands to the delivery thread.
 
 use super::core::catch_up::page::{CatchUpPage, StartPoint, UserMemberships};
 use super::core::ephemeral::{PresenceNotice, TypingNotice};
@@ -10,7 +10,7 @@ use crate::log::{Cursor, Event};
 use crate::wire::ResetCode;
 use std::sync::Arc;
 
-/// A command to the thread behind the hub.
+/// A command to the delivery thread.
 pub enum Command {
     Publish(Epoch, Vec<Arc<Event>>),
     Rebase(Cursor),

@@ -1,6 +1,6 @@
 //! The thread that serves this node's streams and waiting polls, and their sockets.
 //!
-//! It obeys the commands that have come, in order, then writes to some of those that something waits for, and looks for
+//! It applies the commands that have come, in order, then writes to some of those that something waits for, and looks for
 //! commands again: what comes while a message goes to thousands reaches those whose turn is still to come in the same
 //! write.
 
@@ -104,7 +104,7 @@ impl EventLoop {
         }
         for _ in 0..MAX_TAKEN_AT_ONCE {
             let Ok(command) = self.inbox.commands.try_recv() else { break };
-            self.obey(command, now);
+            self.apply_command(command, now);
         }
         let requests = self.inbox.control.take();
         if let Some(reason) = requests.close_all {
@@ -152,7 +152,7 @@ impl EventLoop {
         waited
     }
 
-    fn obey(&mut self, command: Command, now: Instant) {
+    fn apply_command(&mut self, command: Command, now: Instant) {
         let dispatcher = &mut self.dispatcher;
         match command {
             Command::Publish(epoch, events) => dispatcher.publish(epoch, &events, now),
@@ -170,10 +170,10 @@ impl EventLoop {
         }
     }
 
-    /// Tells those who wait for it how far the log was published.
+    /// Publishes how far the log was published, for those who wait for it.
     fn announce_range(&self) {
         let range = PublishedRange { head: self.dispatcher.head(), floor: self.dispatcher.floor() };
-        self.inbox.range.send_if_modified(|told| std::mem::replace(told, range) != range);
+        self.inbox.range.send_if_modified(|announced| std::mem::replace(announced, range) != range);
     }
 
     /// Waits for the socket of a subscription, too, from now on.

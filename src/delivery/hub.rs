@@ -67,8 +67,8 @@ impl Hub {
         let (report, reports) = mpsc::channel(MAX_QUEUED_REPORTS);
         let ask = Box::new(move |query| ask.try_send(query));
         let mut dispatcher = Dispatcher::new(head, streams_per_user, is_revoked, ask);
-        dispatcher.report_to(Box::new(move |told| match report.try_send(told) {
-            Err(TrySendError::Full(told)) => Err(told),
+        dispatcher.report_to(Box::new(move |sent| match report.try_send(sent) {
+            Err(TrySendError::Full(refused)) => Err(refused),
             Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
         }));
         let (poll, waker) = EventLoop::open()?;

@@ -83,7 +83,7 @@ impl CatchUpLoader {
     async fn judge(&self, (key, id, covered): JudgementQuery) {
         match self.epochs.judge_at_head(ResumeFrom::Cursor(covered)).await {
             Ok(start) => self.hub.send(Command::Judgement(key, id, start, None)).await,
-            Err(ResumeError::Dead(code, start)) => {
+            Err(ResumeError::UnusableCursor(code, start)) => {
                 self.hub.send(Command::Judgement(key, id, start, Some(code))).await;
             }
             Err(error) => self.fail(key, id, QueryKind::Judgement, &error).await,

@@ -32,7 +32,7 @@ pub use self::core::catch_up::page::StartPoint;
 pub use self::core::subscriptions::close_reason::CloseReason;
 pub use self::core::subscriptions::receiver::{LongPoll, NewSubscription, PollAnswer, Receiver, Subscriber};
 pub use self::core::subscriptions::sink::Sink;
-pub use self::core::subscriptions::subscription::HEARTBEAT;
+pub use self::core::subscriptions::subscription::HEARTBEAT_INTERVAL;
 pub use self::hub::{AdmissionPermit, Hub};
 pub use self::loader::CatchUpLoader;
 pub use self::presence::handle::NodePresence;

@@ -28,9 +28,9 @@ pub enum ResumeFrom {
 /// Why a client cannot start where it wants.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
-    /// The cursor is worth nothing. The start point is a fresh one.
-    #[error("the cursor is worth nothing")]
-    Dead(ResetCode, StartPoint),
+    /// The cursor cannot be resumed from. The start point is a fresh one.
+    #[error("the cursor cannot be resumed from")]
+    UnusableCursor(ResetCode, StartPoint),
     /// PostgreSQL answers, and this node has not published what it holds.
     #[error("this node lags behind the log")]
     Lagging,
@@ -66,7 +66,7 @@ impl Epochs {
     /// head: what was answered 2xx anywhere before is there for whoever asks now.
     ///
     /// # Errors
-    /// The cursor is worth nothing, PostgreSQL does not answer, or this node lags too far behind the log.
+    /// The cursor cannot be resumed from, PostgreSQL does not answer, or this node lags too far behind the log.
     pub async fn judge_at_head(&self, from: ResumeFrom) -> Result<StartPoint, ResumeError> {
         let history = self.histories.load(()).await?;
         let epoch = history.head().epoch;
@@ -76,12 +76,12 @@ impl Epochs {
             ResumeFrom::Start => history.start(),
             ResumeFrom::Cursor(cursor) => match history.check(cursor) {
                 CursorStatus::Valid => cursor,
-                dead => {
-                    let code = match dead {
+                unusable => {
+                    let code = match unusable {
                         CursorStatus::Expired => ResetCode::CursorExpired,
                         CursorStatus::Valid | CursorStatus::Unknown => ResetCode::CursorUnknown,
                     };
-                    return Err(ResumeError::Dead(code, StartPoint { from: history.head(), epoch }));
+                    return Err(ResumeError::UnusableCursor(code, StartPoint { from: history.head(), epoch }));
                 }
             },
         };

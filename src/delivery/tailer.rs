@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How often the tailer looks at the log without being told to.
+/// How often the tailer looks at the log without a hint.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 /// Events that are read at once.
 const MAX_TAIL_EVENTS: usize = 1_000;

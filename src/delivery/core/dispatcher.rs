@@ -188,17 +188,25 @@ impl Dispatcher {
             self.tend(key, now);
             self.table.schedule(key, now);
         }
-        self.resend();
+        for kind in [QueryKind::Memberships, QueryKind::Page, QueryKind::Judgement] {
+            self.resend_queries(kind);
+        }
+        self.resend_reports();
         self.recent.topics_mut().forget_absent_users(now);
         self.ephemera.deliver_presence(self.recent.topics(), &mut self.table);
         self.receipts.expire(now);
     }
 
-    /// Sends queries and reports that were held back, as far as that goes now.
-    fn resend(&mut self) {
-        while let Some(key) = self.queries.take_held_back() {
+    /// Sends queries of a kind that were held back, as far as that goes now. Each answer makes room in the queue, so this
+    /// is done whenever one is taken in: were it done by the sweep alone, the length of the queue would bound how many
+    /// queries are answered in a second.
+    fn resend_queries(&mut self, kind: QueryKind) {
+        while let Some(key) = self.queries.take_held_back(kind) {
             let Some(subscription) = self.table.get_mut(key) else { continue };
-            let Phase::Querying(kind, since) = subscription.phase else { continue };
+            let Phase::Querying(asked, since) = subscription.phase else { continue };
+            if asked != kind {
+                continue;
+            }
             match kind {
                 QueryKind::Page => self.queries.ask_page(key, subscription, &self.recent, since),
                 QueryKind::Judgement => self.queries.ask_judgement(key, subscription, since),
@@ -206,10 +214,14 @@ impl Dispatcher {
                     self.queries.ask_memberships(key, subscription, self.recent.topics_mut(), since);
                 }
             }
-            if self.queries.is_held_back(key) {
-                break;
+            if self.queries.is_held_back_again(key, kind) {
+                return;
             }
         }
+    }
+
+    /// Sends reports that were held back, as far as that goes now.
+    fn resend_reports(&mut self) {
         self.reports.send_held_back();
         if self.reports.take_debt() {
             self.report_all_streams();

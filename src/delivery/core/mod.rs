@@ -2,8 +2,9 @@
 //! and decisions.
 //!
 //! Nothing here spawns a task, waits for a socket or knows SQL. One thread owns a [`dispatcher::Dispatcher`], so there
-//! are no locks: commands reach it in one order, and time is an argument. What it needs from PostgreSQL leaves as a
-//! query and comes back as a command.
+//! are no locks, and time is an argument. Commands reach it in the order in which they were sent. New clients come in a
+//! queue of their own, and the end of all subscriptions, revocations and the stop are flags: neither keeps an order with
+//! the commands. What the dispatcher needs from PostgreSQL leaves as a query and comes back as a command.
 //!
 //! - [`recent`]: the end of the log that is held in memory, and who is a member of what.
 //! - [`subscriptions`]: one entry a client, with its position in the log and what waits for it.

@@ -3,17 +3,18 @@
 //! A node writes at most once a second, everything that was opened and closed in one statement. At least every two seconds
 //! it writes a heartbeat. A node that is silent for too long no longer counts, and other nodes remove its rows. A node may
 //! find itself unknown: because it was silent for a minute, or because PostgreSQL has crashed, which empties unlogged
-//! tables. It then registers itself and all its clients anew, and nobody is told of them again.
+//! tables. It then registers itself and all its clients anew, and their presence is not published again.
 
 use super::connection_tracker::is_full;
 use super::debounce::PresenceDebounce;
 use super::node_hint::NodeHint;
+use super::registry_error::RegistryError;
 use super::shared::PresenceShared;
 use crate::delivery::command::Command;
 use crate::delivery::core::ephemeral::PresenceNotice;
 use crate::delivery::hub::Hub;
 use crate::ids::{ConversationId, NodeId, Position, UserId};
-use crate::log::read;
+use crate::log::{Cursor, read};
 use crate::store::connections::{self, ConnectionChanges};
 use crate::store::users::UserRow;
 use crate::store::{Pool, StoreError, nodes, users};
@@ -28,12 +29,12 @@ const STEP_EVERY: Duration = Duration::from_millis(250);
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// How often a node that has nothing to write sends a heartbeat: four fit into the time for which it is believed to run.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(2);
-/// How often it reads what other nodes have written, without being told to.
+/// How often it reads what other nodes have written, without a hint.
 const READ_EVERY: Duration = Duration::from_secs(2);
 /// How often stale rows are removed. It is jittered, because any node will do.
 const SWEEP_CONNECTIONS_EVERY: Duration = Duration::from_secs(30);
-/// Changes of presence that are told in one step: thousands that come together are spread over some seconds.
-const MAX_USERS_TOLD: usize = 500;
+/// Changes of presence that are published in one step: thousands that come together are spread over some seconds.
+const MAX_USERS_PUBLISHED: usize = 500;
 /// Users who are checked for being offline at once.
 const MAX_USERS_CHECKED: usize = 5_000;
 /// How long the hub may take to get where memberships were read.
@@ -89,7 +90,7 @@ impl ConnectionRegistry {
         }
     }
 
-    async fn step(&mut self, now: Instant) -> Result<(), StoreError> {
+    async fn step(&mut self, now: Instant) -> Result<(), RegistryError> {
         if !self.is_registered {
             self.register().await?;
         }
@@ -102,7 +103,7 @@ impl ConnectionRegistry {
             self.read(now).await?;
         }
         self.check_offline(now).await?;
-        self.tell_changes().await?;
+        self.publish_changes().await?;
         if now.saturating_duration_since(self.swept_at) >= SWEEP_CONNECTIONS_EVERY {
             self.swept_at = now + SWEEP_CONNECTIONS_EVERY.mul_f64(fastrand::f64());
             self.pool.ask(async |connection| nodes::delete_stale(connection).await).await?;
@@ -110,7 +111,7 @@ impl ConnectionRegistry {
         Ok(())
     }
 
-    async fn register(&mut self) -> Result<(), StoreError> {
+    async fn register(&mut self) -> Result<(), RegistryError> {
         self.registrations += 1;
         // Above all versions that others have seen.
         self.pool
@@ -125,7 +126,7 @@ impl ConnectionRegistry {
         Ok(())
     }
 
-    async fn write(&mut self, now: Instant) -> Result<(), StoreError> {
+    async fn write(&mut self, now: Instant) -> Result<(), RegistryError> {
         let batch = match self.batch.take() {
             Some(batch) => batch,
             None => self.shared.changes().take(now),
@@ -150,11 +151,11 @@ impl ConnectionRegistry {
     }
 
     /// Reads what nodes have written, and which of them have gone.
-    async fn read(&mut self, now: Instant) -> Result<(), StoreError> {
+    async fn read(&mut self, now: Instant) -> Result<(), RegistryError> {
         let nodes = self.pool.ask(async |connection| nodes::list(connection).await).await?;
         self.shared.outbox.set_others(nodes.iter().any(|node| node.runs && node.id != self.node));
         let Some(seen) = &mut self.seen else {
-            // Nobody is told of those who were online before.
+            // The presence of those who were online before is not published.
             self.seen = Some(nodes.iter().filter(|node| node.runs).map(|node| (node.id, node.version)).collect());
             return Ok(());
         };
@@ -180,7 +181,7 @@ impl ConnectionRegistry {
         Ok(())
     }
 
-    async fn check_offline(&mut self, now: Instant) -> Result<(), StoreError> {
+    async fn check_offline(&mut self, now: Instant) -> Result<(), RegistryError> {
         let due = self.debounce.due(MAX_USERS_CHECKED, now);
         if due.is_empty() {
             return Ok(());
@@ -189,7 +190,7 @@ impl ConnectionRegistry {
             Ok(away) => away.into_iter().for_each(|user| self.debounce.go(user)),
             Err(error) => {
                 due.into_iter().for_each(|user| self.debounce.lose(user, now));
-                return Err(error);
+                return Err(error.into());
             }
         }
         Ok(())
@@ -199,20 +200,20 @@ impl ConnectionRegistry {
         self.pool.ask(async |connection| connections::away(connection, users).await).await
     }
 
-    /// Tells the hub of changes of presence.
-    async fn tell_changes(&mut self) -> Result<(), StoreError> {
-        let some = self.debounce.next(MAX_USERS_TOLD);
+    /// Publishes changes of presence to the hub.
+    async fn publish_changes(&mut self) -> Result<(), RegistryError> {
+        let some = self.debounce.next(MAX_USERS_PUBLISHED);
         if some.is_empty() {
             return Ok(());
         }
-        let told = self.tell(&some).await;
-        if told.is_err() {
+        let published = self.publish_users(&some).await;
+        if published.is_err() {
             self.debounce.put_back(some);
         }
-        told
+        published
     }
 
-    async fn tell(&self, some: &HashMap<UserId, bool>) -> Result<(), StoreError> {
+    async fn publish_users(&self, some: &HashMap<UserId, bool>) -> Result<(), RegistryError> {
         let ids: Vec<_> = some.keys().copied().collect();
         let accounts = self.pool.ask(async |connection| users::by_ids_or_names(connection, &ids, &[]).await).await?;
         let known = self.hub.published().position;
@@ -223,9 +224,7 @@ impl ConnectionRegistry {
             conversations.entry(user).or_default().push(conversation);
         }
         // The hub must know of everybody who has left a conversation by then.
-        if tokio::time::timeout(MAX_PRESENCE_LAG, self.hub.request_until(everyone.head)).await.is_err() {
-            return Err(StoreError::Unreachable("this node is behind the log".into()));
-        }
+        wait_for_hub(&self.hub, everyone.head).await?;
         let change = |account: UserRow| {
             let (user, online) = (account.id, *some.get(&account.id)?);
             let event = Ephemeral::presence(&wire::User::from(account), online);
@@ -235,3 +234,12 @@ impl ConnectionRegistry {
         Ok(())
     }
 }
+
+/// Waits until this node has published the log up to `head`.
+async fn wait_for_hub(hub: &Hub, head: Cursor) -> Result<(), RegistryError> {
+    tokio::time::timeout(MAX_PRESENCE_LAG, hub.request_until(head)).await.map_err(|_| RegistryError::Lagging)
+}
+
+#[cfg(test)]
+#[path = "tests/connection_registry.rs"]
+mod tests;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// by the time that a batch takes to be written.
 const OFFLINE_AFTER: Duration = Duration::from_secs(7);
 
-/// Users who have come online or may have gone offline, and of whom nobody was told yet.
+/// Users who have come online or may have gone offline, and whose presence was not published yet.
 #[derive(Default)]
 pub struct PresenceDebounce {
     /// Users who have closed a connection, and when they are checked.
@@ -64,7 +64,7 @@ impl PresenceDebounce {
         some
     }
 
-    /// Puts changes back that could not be told, unless there is a later one.
+    /// Puts changes back that could not be published, unless there is a later one.
     pub fn put_back(&mut self, some: HashMap<UserId, bool>) {
         for (user, online) in some {
             if !self.changed.contains_key(&user) {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 /// Users who are named to a request that waits. More have the message, and are not named.
 const MAX_USERS_NAMED: usize = 1_024;
-/// Messages of which other nodes await the delivery. Beyond, they are told of nobody by this node.
+/// Messages of which other nodes await the delivery. Beyond, this node names nobody to them.
 const MAX_NODE_QUESTIONS: usize = 4_096;
 
 /// Who waits for the delivery of which message.
@@ -69,12 +69,12 @@ impl DeliveryWaiters {
 
     /// Takes in that this node has sent a message to a user; returns the nodes that wait for it.
     pub fn delivered(&self, at: Cursor, user: UserId) -> Vec<NodeId> {
-        self.tell(at, user);
+        self.notify(at, user);
         self.table().elsewhere.get(&log_point(at)).map(|(nodes, _)| nodes.clone()).unwrap_or_default()
     }
 
-    /// Tells the requests of this node.
-    pub fn tell(&self, at: Cursor, user: UserId) {
+    /// Notifies the requests of this node that wait for the message.
+    pub fn notify(&self, at: Cursor, user: UserId) {
         for request in self.table().here.get(&log_point(at)).into_iter().flatten() {
             // It may have what it wanted, or names as many users as it may.
             let _ = request.try_send(user);

@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// How often a user's typing in a conversation is told: clients show it for 6 s.
+/// How often a user's typing in a conversation is sent: clients show it for 6 s.
 const TYPING_EVERY: Duration = Duration::from_millis(2_500);
-/// Users whose typing is remembered. Beyond, all of them are forgotten, and told of too often.
+/// Users whose typing is remembered. Beyond, all of them are forgotten, and sent too often.
 const MAX_TYPISTS: usize = 10_000;
 /// Reports of typing on this node that may wait. More are dropped.
 const MAX_QUEUED_TYPING: usize = 1_024;
@@ -43,12 +43,12 @@ struct PresenceParts {
     pool: Pool,
     shared: Arc<PresenceShared>,
     typing: mpsc::Sender<TypingReport>,
-    /// When a user's typing in a conversation was told last.
-    told: Mutex<HashMap<(UserId, ConversationId), Instant>>,
+    /// When a user's typing in a conversation was sent last.
+    typing_sent_at: Mutex<HashMap<(UserId, ConversationId), Instant>>,
 }
 
 impl NodePresence {
-    /// Starts to tell other nodes, and to listen to them.
+    /// Starts to send hints to other nodes, and to receive theirs.
     pub fn start(hub: Hub, log: &Log, reports: mpsc::Receiver<ClientReport>, shutdown: &Shutdown) -> Self {
         let (node, pool) = (NodeId::new(), log.pool().clone());
         let shared = Arc::new(PresenceShared::default());
@@ -58,11 +58,11 @@ impl NodePresence {
         shutdown.spawn(outbox::run(shared.outbox.clone(), node, pool.clone()));
         let receiver = HintReceiver { node, hub: hub.clone(), shared: shared.clone(), shutdown: shutdown.clone() };
         shutdown.spawn(receiver.run(log.wakeups().live(), typed));
-        Self(Arc::new(PresenceParts { node, hub, pool, shared, typing, told: Mutex::default() }))
+        Self(Arc::new(PresenceParts { node, hub, pool, shared, typing, typing_sent_at: Mutex::default() }))
     }
 
-    /// Tells the members of a conversation that somebody types, who was a member with the log at `at`. Whoever left
-    /// before that is not told.
+    /// Sends to the members of a conversation that somebody types, who was a member with the log at `at`. Whoever left
+    /// before that does not get it.
     pub fn typing(&self, user: &UserRow, conversation: ConversationId, at: Cursor) {
         if !self.is_due(user.id, conversation) {
             return;
@@ -76,18 +76,18 @@ impl NodePresence {
 
     fn is_due(&self, user: UserId, conversation: ConversationId) -> bool {
         let now = Instant::now();
-        let is_fresh = |told: &Instant| now.saturating_duration_since(*told) < TYPING_EVERY;
-        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.get(&(user, conversation)).is_some_and(is_fresh) {
+        let is_fresh = |sent_at: &Instant| now.saturating_duration_since(*sent_at) < TYPING_EVERY;
+        let mut sent_at = self.0.typing_sent_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if sent_at.get(&(user, conversation)).is_some_and(is_fresh) {
             return false;
         }
-        if told.len() >= MAX_TYPISTS {
-            told.retain(|_, told| is_fresh(told));
-            if told.len() >= MAX_TYPISTS {
-                told.clear();
+        if sent_at.len() >= MAX_TYPISTS {
+            sent_at.retain(|_, at| is_fresh(at));
+            if sent_at.len() >= MAX_TYPISTS {
+                sent_at.clear();
             }
         }
-        told.insert((user, conversation), now);
+        sent_at.insert((user, conversation), now);
         true
     }
 

@@ -40,11 +40,11 @@ pub struct HintReceiver {
 
 impl HintReceiver {
     /// Listens as long as the node runs.
-    pub async fn run(self, mut told: broadcast::Receiver<Arc<str>>, mut typed: mpsc::Receiver<TypingReport>) {
+    pub async fn run(self, mut payloads: broadcast::Receiver<Arc<str>>, mut typed: mpsc::Receiver<TypingReport>) {
         let mut here = Vec::new();
         loop {
             tokio::select! {
-                told = told.recv() => match told {
+                payload = payloads.recv() => match payload {
                     Ok(payload) => self.take_in(&payload),
                     Err(RecvError::Lagged(_)) => self.shared.request_read(),
                     Err(RecvError::Closed) => return,
@@ -58,7 +58,7 @@ impl HintReceiver {
         let HintPayload { node, hints } = match serde_json::from_str(payload) {
             Ok(payload) => payload,
             // Of another version.
-            Err(error) => return tracing::debug!(%error, "cannot read what a node tells"),
+            Err(error) => return tracing::debug!(%error, "cannot read the hints of a node"),
         };
         if node == self.node {
             return;
@@ -78,13 +78,13 @@ impl HintReceiver {
                     if let Some(at) = Cursor::parse(&at) {
                         self.shared.waiters.note(at, node, wait, now);
                         let awaited = AwaitedDelivery { at, conversation, sender, until: now + wait };
-                        // If there is no place for it, the node that asks is told of nobody by this one.
+                        // If there is no place for it, this node names nobody to the one that asks.
                         self.hub.try_send(Command::AwaitDelivery(awaited));
                     }
                 }
                 NodeHint::Delivered { to, at, user } if to == self.node => {
                     if let Some(at) = Cursor::parse(&at) {
-                        self.shared.waiters.tell(at, user);
+                        self.shared.waiters.notify(at, user);
                     }
                 }
                 NodeHint::Delivered { .. } => {}
@@ -93,7 +93,7 @@ impl HintReceiver {
         self.deliver_typing(typed);
     }
 
-    /// Tells the hub who types, once it knows all who had left by then.
+    /// Delivers to the hub who types, once it knows all who had left by then.
     fn deliver_typing(&self, typed: Vec<TypingReport>) {
         let epoch = self.hub.published().epoch;
         let typed: Vec<_> = typed.into_iter().filter(|typed| typed.at.epoch == epoch).collect();

@@ -17,4 +17,5 @@ pub mod handle;
 mod hint_receiver;
 mod node_hint;
 mod outbox;
+mod registry_error;
 mod shared;

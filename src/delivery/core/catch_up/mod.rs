@@ -2,6 +2,7 @@
 //! PostgreSQL, whose results come back as commands.
 
 pub mod advance;
+pub mod held_back;
 pub mod page;
 pub mod queries;
 pub mod query;

@@ -1,11 +1,11 @@
 //! The way out for queries to PostgreSQL.
 
+use super::held_back::HeldBackQueries;
 use super::query::{CatchUpQuery, PageQuery};
 use crate::delivery::core::recent::recent_log::RecentLog;
 use crate::delivery::core::recent::topics::Topics;
 use crate::delivery::core::slots::SubscriptionKey;
 use crate::delivery::core::subscriptions::subscription::{Phase, QueryKind, Subscription};
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Sends a query, or gives it back if it cannot be sent now. It must not block.
@@ -17,15 +17,13 @@ pub type SendQuery = Box<dyn Fn(CatchUpQuery) -> Result<(), CatchUpQuery> + Send
 /// held back is bounded by the number of subscriptions.
 pub struct Queries {
     send: SendQuery,
-    held_back: BTreeSet<SubscriptionKey>,
-    /// Where the next turn among those begins, so that each has one.
-    next: SubscriptionKey,
+    held_back: HeldBackQueries,
 }
 
 impl Queries {
     /// Queries leave by `send`.
     pub fn new(send: SendQuery) -> Self {
-        Self { send, held_back: BTreeSet::new(), next: 0 }
+        Self { send, held_back: HeldBackQueries::default() }
     }
 
     /// Asks where the user of a subscription is a member, unless that is being asked already.
@@ -37,11 +35,11 @@ impl Queries {
         since: Instant,
     ) {
         subscription.phase = Phase::Querying(QueryKind::Memberships, since);
+        self.held_back.remove(key);
         if topics.begin_query(subscription.user)
-            && (self.send)(CatchUpQuery::Memberships(subscription.subscriber.user)).is_err()
+            && self.send(key, QueryKind::Memberships, CatchUpQuery::Memberships(subscription.subscriber.user)).is_err()
         {
             topics.end_query(subscription.user);
-            self.held_back.insert(key);
         }
     }
 
@@ -54,11 +52,9 @@ impl Queries {
         since: Instant,
     ) {
         subscription.phase = Phase::Querying(QueryKind::Page, since);
-        if let Err(query) = (self.send)(CatchUpQuery::Page(PageQuery::of(key, subscription, recent))) {
-            if let CatchUpQuery::Page(page) = query {
-                subscription.read_ahead = page.read_ahead;
-            }
-            self.held_back.insert(key);
+        let page = CatchUpQuery::Page(PageQuery::of(key, subscription, recent));
+        if let Err(CatchUpQuery::Page(page)) = self.send(key, QueryKind::Page, page) {
+            subscription.read_ahead = page.read_ahead;
         }
     }
 
@@ -71,29 +67,28 @@ impl Queries {
         subscription.phase = Phase::Querying(QueryKind::Judgement, since);
         subscription.read_ahead = None;
         let (id, covered) = (subscription.subscriber.id, subscription.covered);
-        if (self.send)(CatchUpQuery::Judgement(key, id, covered)).is_err() {
-            self.held_back.insert(key);
-        }
+        // If it is held back, its turn comes.
+        let _ = self.send(key, QueryKind::Judgement, CatchUpQuery::Judgement(key, id, covered));
     }
 
-    /// Takes one of the subscriptions whose query was held back.
-    pub fn take_held_back(&mut self) -> Option<SubscriptionKey> {
-        let following = self.held_back.range(self.next..).next();
-        let key = following.or_else(|| self.held_back.first()).copied()?;
-        self.held_back.remove(&key);
-        self.next = key.wrapping_add(1);
-        Some(key)
+    /// Takes one of the subscriptions whose query of this kind was held back.
+    pub fn take_held_back(&mut self, kind: QueryKind) -> Option<SubscriptionKey> {
+        self.held_back.take(kind)
     }
 
-    /// Whether the query of a subscription is held back.
-    pub fn is_held_back(&self, key: SubscriptionKey) -> bool {
-        self.held_back.contains(&key)
+    /// Whether the query of a subscription that was taken is held back again. Then it is taken first the next time.
+    pub fn is_held_back_again(&mut self, key: SubscriptionKey, kind: QueryKind) -> bool {
+        self.held_back.keeps_turn(key, kind)
     }
 
     /// Forgets a subscription that has ended.
     pub fn forget(&mut self, key: SubscriptionKey) {
-        if !self.held_back.is_empty() {
-            self.held_back.remove(&key);
-        }
+        self.held_back.remove(key);
+    }
+
+    /// Sends a query, or holds it back. It takes the place of whatever was held back for its subscription.
+    fn send(&mut self, key: SubscriptionKey, kind: QueryKind, query: CatchUpQuery) -> Result<(), CatchUpQuery> {
+        self.held_back.remove(key);
+        (self.send)(query).inspect_err(|_| self.held_back.add(key, kind))
     }
 }

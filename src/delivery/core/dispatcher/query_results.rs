@@ -1,4 +1,5 @@
-//! What the dispatcher makes of what PostgreSQL answers to its queries.
+//! What the dispatcher makes of what PostgreSQL answers to its queries. Each answer has made room for a query that was held
+//! back.
 
 use super::Dispatcher;
 use crate::delivery::core::catch_up::advance::advance;
@@ -18,6 +19,59 @@ const MAX_QUERY_TIME: Duration = Duration::from_secs(15);
 impl Dispatcher {
     /// Takes in where users are members.
     pub fn take_memberships(&mut self, memberships: UserMemberships, now: Instant) {
+        self.apply_memberships(memberships, now);
+        self.resend_queries(QueryKind::Memberships);
+    }
+
+    /// Takes in a page of what a subscription missed.
+    pub fn take_page(&mut self, key: SubscriptionKey, id: ConnectionId, page: CatchUpPage, now: Instant) {
+        self.apply_page(key, id, page, now);
+        self.resend_queries(QueryKind::Page);
+    }
+
+    /// Takes in where a subscription goes on under the log's new history.
+    pub fn take_judgement(
+        &mut self,
+        key: SubscriptionKey,
+        id: ConnectionId,
+        start: StartPoint,
+        reset: Option<ResetCode>,
+        now: Instant,
+    ) {
+        self.apply_judgement(key, id, start, reset, now);
+        self.resend_queries(QueryKind::Judgement);
+    }
+
+    /// Takes in that retention has removed some of what a subscription missed: its cursor is judged again.
+    pub fn judge_again(&mut self, key: SubscriptionKey, id: ConnectionId, now: Instant) {
+        if let Some(subscription) = querying(&mut self.table, key, id, QueryKind::Page) {
+            self.queries.ask_judgement(key, subscription, now);
+        }
+        self.resend_queries(QueryKind::Page);
+    }
+
+    /// Takes in that PostgreSQL did not answer a query for a subscription.
+    pub fn fail_query(&mut self, key: SubscriptionKey, id: ConnectionId, kind: QueryKind, now: Instant) {
+        self.retry_query(key, id, kind, now);
+        self.resend_queries(kind);
+    }
+
+    /// Takes in that PostgreSQL did not answer where users are members.
+    pub fn fail_memberships(&mut self, users: &[UserId], now: Instant) {
+        for user in users {
+            let topics = self.recent.topics_mut();
+            let Some(user) = topics.find_user(*user) else { continue };
+            topics.end_query(user);
+            for key in topics.user(user).subscriptions.clone() {
+                if let Some(id) = self.table.get(key).map(|subscription| subscription.subscriber.id) {
+                    self.retry_query(key, id, QueryKind::Memberships, now);
+                }
+            }
+        }
+        self.resend_queries(QueryKind::Memberships);
+    }
+
+    fn apply_memberships(&mut self, memberships: UserMemberships, now: Instant) {
         let (known, head) = (memberships.head, self.recent.head());
         if known.epoch == head.epoch && known.position > head.position {
             self.ahead.push(memberships);
@@ -39,8 +93,7 @@ impl Dispatcher {
         self.advance_users(memberships.users.iter().map(|(user, _)| *user), now);
     }
 
-    /// Takes in a page of what a subscription missed.
-    pub fn take_page(&mut self, key: SubscriptionKey, id: ConnectionId, page: CatchUpPage, now: Instant) {
+    fn apply_page(&mut self, key: SubscriptionKey, id: ConnectionId, page: CatchUpPage, now: Instant) {
         let head = self.recent.head();
         let Some(subscription) = querying(&mut self.table, key, id, QueryKind::Page) else { return };
         // It may answer a query from before the log's history changed.
@@ -65,8 +118,7 @@ impl Dispatcher {
         self.table.queue(key);
     }
 
-    /// Takes in where a subscription goes on under the log's new history.
-    pub fn take_judgement(
+    fn apply_judgement(
         &mut self,
         key: SubscriptionKey,
         id: ConnectionId,
@@ -90,21 +142,14 @@ impl Dispatcher {
                 let bytes = sink.bytes(&framing.reset(code, from));
                 subscription.out.push_back(bytes);
             } else {
-                subscription.close(CloseReason::Dead(code), from, now);
+                subscription.close(CloseReason::UnusableCursor(code), from, now);
             }
         }
         self.table.queue(key);
     }
 
-    /// Takes in that retention has removed some of what a subscription missed: its cursor is judged again.
-    pub fn judge_again(&mut self, key: SubscriptionKey, id: ConnectionId, now: Instant) {
-        if let Some(subscription) = querying(&mut self.table, key, id, QueryKind::Page) {
-            self.queries.ask_judgement(key, subscription, now);
-        }
-    }
-
-    /// Takes in that PostgreSQL did not answer a query for a subscription.
-    pub fn fail_query(&mut self, key: SubscriptionKey, id: ConnectionId, kind: QueryKind, now: Instant) {
+    /// Asks again what PostgreSQL did not answer, unless that has gone on for too long.
+    fn retry_query(&mut self, key: SubscriptionKey, id: ConnectionId, kind: QueryKind, now: Instant) {
         let head = self.recent.head();
         let Some(subscription) = querying(&mut self.table, key, id, kind) else { return };
         let since = subscription.queried_since(now);
@@ -116,20 +161,6 @@ impl Dispatcher {
             QueryKind::Page => self.queries.ask_page(key, subscription, &self.recent, since),
             QueryKind::Judgement => self.queries.ask_judgement(key, subscription, since),
             QueryKind::Memberships => self.queries.ask_memberships(key, subscription, self.recent.topics_mut(), since),
-        }
-    }
-
-    /// Takes in that PostgreSQL did not answer where users are members.
-    pub fn fail_memberships(&mut self, users: &[UserId], now: Instant) {
-        for user in users {
-            let topics = self.recent.topics_mut();
-            let Some(user) = topics.find_user(*user) else { continue };
-            topics.end_query(user);
-            for key in topics.user(user).subscriptions.clone() {
-                if let Some(id) = self.table.get(key).map(|subscription| subscription.subscriber.id) {
-                    self.fail_query(key, id, QueryKind::Memberships, now);
-                }
-            }
         }
     }
 

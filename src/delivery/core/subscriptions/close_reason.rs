@@ -1,4 +1,4 @@
-//! Why subscriptions end, and what their clients are told then.
+//! Why subscriptions end, and what is sent to their clients then.
 
 use crate::log::Cursor;
 use crate::wire::{End, EndCode, Frame, Framing, ResetCode};
@@ -21,8 +21,8 @@ pub enum CloseReason {
     Rotate,
     /// PostgreSQL cannot be reached.
     Unavailable,
-    /// The log's history changed, and the cursor of a poll is worth nothing under the new one.
-    Dead(ResetCode),
+    /// The log's history changed, and the cursor of a poll cannot be resumed from under the new one.
+    UnusableCursor(ResetCode),
 }
 
 impl CloseReason {
@@ -31,7 +31,7 @@ impl CloseReason {
     pub fn keeps_events(self) -> bool {
         match self {
             Self::Waited | Self::Expired | Self::Draining | Self::Replaced | Self::Rotate => true,
-            Self::Revoked | Self::Slow | Self::Unavailable | Self::Dead(_) => false,
+            Self::Revoked | Self::Slow | Self::Unavailable | Self::UnusableCursor(_) => false,
         }
     }
 
@@ -46,7 +46,7 @@ impl CloseReason {
             | Self::Replaced
             | Self::Rotate
             | Self::Unavailable
-            | Self::Dead(_) => Duration::from_secs(10),
+            | Self::UnusableCursor(_) => Duration::from_secs(10),
         }
     }
 
@@ -59,7 +59,7 @@ impl CloseReason {
             Self::Slow => (EndCode::Slow, 1),
             Self::Replaced => (EndCode::Replaced, 0),
             Self::Waited | Self::Rotate => (EndCode::Rotate, 0),
-            Self::Unavailable | Self::Dead(_) => (EndCode::Unavailable, fastrand::u64(5..=10)),
+            Self::Unavailable | Self::UnusableCursor(_) => (EndCode::Unavailable, fastrand::u64(5..=10)),
         };
         let cursor = covered.to_string();
         framing.control("end", &cursor, &End { kind: "end", code, cursor: cursor.clone(), retry_after })

@@ -26,13 +26,13 @@ pub const MAX_PENDING_EVENTS: usize = 8_192;
 const MAX_STALL: Duration = Duration::from_millis(500);
 
 /// How long a stream is silent before a heartbeat: proxies cut what is silent for 30 s or more.
-pub const HEARTBEAT: Duration = Duration::from_secs(15);
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// How often a subscription is looked at if its time has come and it cannot be served.
 const RECHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// The smallest step by which a duration exceeds a limit.
-const BEYOND: Duration = Duration::from_millis(1);
+const DEADLINE_MARGIN: Duration = Duration::from_millis(1);
 
 /// How far a subscription is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,11 +229,11 @@ impl Subscription {
             return now;
         }
         let is_blocked = self.blocked.then(|| {
-            let stalled = self.written_at + MAX_STALL + BEYOND;
+            let stalled = self.written_at + MAX_STALL + DEADLINE_MARGIN;
             if stalled > now { stalled } else { now + RECHECK_EVERY }
         });
         let end = match self.closing {
-            Some(closing) => closing.since + closing.reason.grace() + BEYOND,
+            Some(closing) => closing.since + closing.reason.grace() + DEADLINE_MARGIN,
             None => self.subscriber.until.0,
         };
         let heartbeat = (self.is_stream() && self.closing.is_none()).then(|| self.heartbeat_at(key));
@@ -245,7 +245,7 @@ impl Subscription {
     /// When a heartbeat is due. That is spread over a second: what is written to all at the same time once would be so
     /// for ever after.
     pub fn heartbeat_at(&self, key: SubscriptionKey) -> Instant {
-        self.written_at + HEARTBEAT - Duration::from_millis(u64::from(key) % 64 * 15)
+        self.written_at + HEARTBEAT_INTERVAL - Duration::from_millis(u64::from(key) % 64 * 15)
     }
 
     /// Whether the event loop is told of all that happens at the client's end.

@@ -17,7 +17,7 @@ fn query_that_finds_its_queue_full_is_held_back_and_sent_later() {
     stage.allow_queries(usize::MAX);
     stage.sleep(Duration::from_millis(100));
     let asked = stage.asked();
-    let [Asked::Page(wish), Asked::Memberships(third)] = asked[..] else { panic!("{asked:?}") };
+    let [Asked::Memberships(third), Asked::Page(wish)] = asked[..] else { panic!("{asked:?}") };
     assert_eq!((third, wish.key, wish.covered), (user(3), below.key, cursor(5)));
     stage.publish(&[message(11, room(1))]);
     (1..=3).for_each(|number| stage.take_memberships(user(number), &[1], cursor(10)));
@@ -55,6 +55,69 @@ fn judgement_that_finds_its_queue_full_is_held_back_and_sent_later() {
     stage.allow_queries(usize::MAX);
     stage.sleep(Duration::from_millis(100));
     assert_eq!(stage.asked(), [Asked::Judgement(stream.key, stream.id, cursor(10))]);
+}
+
+/// Takes in that the cursor of a judgement is good under the second epoch.
+fn judge(stage: &mut Stage, ask: Asked) {
+    let Asked::Judgement(key, id, covered) = ask else { panic!("a judgement should have been asked for: {ask:?}") };
+    stage.dispatcher.take_judgement(key, id, StartPoint { from: covered, epoch: Epoch(2) }, None, stage.now);
+}
+
+#[test]
+fn answer_that_is_taken_in_sends_the_next_query_that_was_held_back_without_a_sweep() {
+    let mut stage = Stage::at(10);
+    let streams: Vec<_> = (1..=4).map(|number| stage.live(user(number), &[1])).collect();
+    stage.allow_queries(1);
+    stage.dispatcher.rebase(cursor_of(Epoch(2), 10), stage.now);
+    let mut judged = Vec::new();
+    for _ in &streams {
+        let asked = stage.asked();
+        let [Asked::Judgement(key, ..)] = asked[..] else { panic!("one at a time: {asked:?}") };
+        judged.push(key);
+        stage.allow_queries(1);
+        judge(&mut stage, asked[0]);
+    }
+    assert_eq!(judged, streams.iter().map(|stream| stream.key).collect::<Vec<_>>());
+}
+
+#[test]
+fn memberships_that_are_taken_in_send_the_next_query_that_was_held_back_without_a_sweep() {
+    let mut stage = Stage::at(10);
+    let _streams: Vec<_> = (1..=2).map(|number| stage.stream(user(number), 10)).collect();
+    stage.allow_queries(1);
+    stage.serve();
+    assert_eq!(stage.asked(), [Asked::Memberships(user(1))]);
+    stage.allow_queries(1);
+    stage.take_memberships(user(1), &[1], cursor(10));
+    assert_eq!(stage.asked(), [Asked::Memberships(user(2))]);
+}
+
+#[test]
+fn full_queue_of_one_kind_holds_back_no_query_of_another_kind() {
+    let mut stage = Stage::at(10);
+    stage.allow_queries(0);
+    let _waits = stage.stream(user(1), 10);
+    let below = stage.stream(user(2), 5);
+    stage.serve();
+    stage.allow_queries(usize::MAX);
+    stage.fill_queue_of(QueryKind::Memberships);
+    stage.sleep(Duration::from_millis(100));
+    let asked = stage.asked();
+    let [Asked::Page(wish)] = asked[..] else { panic!("the page alone: {asked:?}") };
+    assert_eq!(wish.key, below.key);
+}
+
+#[test]
+fn query_that_is_replaced_by_one_of_another_kind_is_not_sent_again() {
+    let mut stage = Stage::at(10);
+    stage.allow_queries(0);
+    let below = stage.stream(user(1), 5);
+    stage.serve();
+    stage.allow_queries(usize::MAX);
+    stage.dispatcher.rebase(cursor_of(Epoch(2), 10), stage.now);
+    assert_eq!(stage.asked(), [Asked::Judgement(below.key, below.id, cursor(5))]);
+    stage.sleep(Duration::from_millis(100));
+    assert_eq!(stage.asked(), []);
 }
 
 #[test]

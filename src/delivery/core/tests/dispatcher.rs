@@ -45,12 +45,14 @@ mod slow_readers;
 /// Writes that a client takes in tests that are not about how fast it reads.
 const ENOUGH: usize = 10_000;
 
-/// An dispatcher, and what it asks.
+/// A dispatcher, and what it asks.
 struct Stage {
     dispatcher: Dispatcher,
     asks: mpsc::Receiver<CatchUpQuery>,
     /// Queries that can still be sent.
     places: Arc<Mutex<usize>>,
+    /// Kinds of queries whose queue is full, whatever `places` says.
+    full: Arc<Mutex<Vec<QueryKind>>>,
     /// Users that have ended.
     ended: Arc<Mutex<Vec<UserId>>>,
     /// How many events more are found with the next pages.
@@ -96,7 +98,7 @@ enum Told {
 }
 
 impl Stage {
-    /// An dispatcher that begins at `head`.
+    /// A dispatcher that begins at `head`.
     fn at(head: i64) -> Self {
         Self::of(head, 20)
     }
@@ -107,8 +109,17 @@ impl Stage {
         let list = ended.clone();
         let is_revoked = Box::new(move |user, _| list.lock().expect("nobody panics with it").contains(&user));
         let places = Arc::new(Mutex::new(usize::MAX));
-        let left = places.clone();
+        let full = Arc::new(Mutex::new(Vec::new()));
+        let (left, full_kinds) = (places.clone(), full.clone());
         let ask = Box::new(move |query| {
+            let kind = match &query {
+                CatchUpQuery::Memberships(_) => QueryKind::Memberships,
+                CatchUpQuery::Page(_) => QueryKind::Page,
+                CatchUpQuery::Judgement(..) => QueryKind::Judgement,
+            };
+            if full_kinds.lock().expect("nobody panics with it").contains(&kind) {
+                return Err(query);
+            }
             let mut left = left.lock().expect("nobody panics with it");
             let Some(less) = left.checked_sub(1) else { return Err(query) };
             *left = less;
@@ -116,7 +127,8 @@ impl Stage {
             Ok(())
         });
         let dispatcher = Dispatcher::new(cursor(head), streams_per_user, is_revoked, ask);
-        Self { dispatcher, asks, places, ended, found: 0, ended_at: Vec::new(), ahead: Vec::new(), now: Instant::now() }
+        let (ended_at, ahead) = (Vec::new(), Vec::new());
+        Self { dispatcher, asks, places, full, ended, found: 0, ended_at, ahead, now: Instant::now() }
     }
 
     fn admit(&mut self, subscriber: Subscriber, receiver: Receiver, from: Cursor) -> SubscriptionKey {
@@ -252,6 +264,11 @@ impl Stage {
     /// Lets so many more queries be sent.
     fn allow_queries(&mut self, count: usize) {
         *self.places.lock().expect("nobody panics with it") = count;
+    }
+
+    /// No query of this kind can be sent any more.
+    fn fill_queue_of(&mut self, kind: QueryKind) {
+        self.full.lock().expect("nobody panics with it").push(kind);
     }
 
     /// What was asked since the last look.

@@ -38,12 +38,12 @@ fn end_that_keeps_pending_events_covers_everything_up_to_the_head() {
 
 #[test]
 fn end_that_drops_pending_events_covers_what_was_written() {
-    let dead = CloseReason::Dead(ResetCode::CursorUnknown);
+    let unusable = CloseReason::UnusableCursor(ResetCode::CursorUnknown);
     for (reason, code) in [
         (CloseReason::Revoked, "revoked"),
         (CloseReason::Slow, "slow"),
         (CloseReason::Unavailable, "unavailable"),
-        (dead, "unavailable"),
+        (unusable, "unavailable"),
     ] {
         let mut stage = Stage::at(10);
         let mut stream = stalled(&mut stage);

@@ -89,7 +89,7 @@ fn poll_with_a_dead_cursor_is_given_a_fresh_one() {
     let fresh = StartPoint { from: cursor_of(NEXT, 9), epoch: NEXT };
     stage.dispatcher.take_judgement(poll.key, subscriber.id, fresh, Some(ResetCode::CursorExpired), stage.now);
     stage.serve();
-    let close = Some(CloseReason::Dead(ResetCode::CursorExpired));
+    let close = Some(CloseReason::UnusableCursor(ResetCode::CursorExpired));
     assert_eq!(poll.got(), Some(Got { events: vec![], covered: fresh.from, more: false, close }));
 }
 

@@ -1,7 +1,9 @@
 //! Streams: Server-Sent Events, or one JSON object a line.
 
 use super::subscriber;
-use crate::delivery::{HEARTBEAT, NewSubscription, Receiver, ResumeError, ResumeFrom, Sink, StartPoint, Subscriber};
+use crate::delivery::{
+    HEARTBEAT_INTERVAL, NewSubscription, Receiver, ResumeError, ResumeFrom, Sink, StartPoint, Subscriber,
+};
 use crate::domain::{Caller, Error};
 use crate::http::app::App;
 use crate::http::connection::handover::{Handover, MayHandOver};
@@ -149,7 +151,7 @@ async fn begin(app: &App, start: StreamStart) -> Result<(StartPoint, Option<Rese
     };
     match app.epochs.judge_for_stream(after).await {
         Ok(start) => Ok((start, unreadable)),
-        Err(ResumeError::Dead(code, fresh)) => Ok((fresh, Some(code))),
+        Err(ResumeError::UnusableCursor(code, fresh)) => Ok((fresh, Some(code))),
         Err(error) => Err(subscriber::resume_problem(error)),
     }
 }
@@ -158,8 +160,12 @@ async fn begin(app: &App, start: StreamStart) -> Result<(StartPoint, Option<Rese
 fn opening(framing: Framing, from: Cursor, reset: Option<ResetCode>, subscriber: &Subscriber) -> Vec<Frame> {
     let cursor = from.to_string();
     let reset = reset.map(|code| framing.reset(code, from));
-    let ready =
-        Ready { kind: "ready", cursor: cursor.clone(), heartbeat: HEARTBEAT.as_secs(), connection_id: subscriber.id };
+    let ready = Ready {
+        kind: "ready",
+        cursor: cursor.clone(),
+        heartbeat: HEARTBEAT_INTERVAL.as_secs(),
+        connection_id: subscriber.id,
+    };
     let ready = framing.control("ready", &cursor, &ready);
     [framing.retry(), reset, Some(ready)].into_iter().flatten().collect()
 }

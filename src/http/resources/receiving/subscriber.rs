@@ -59,7 +59,7 @@ pub fn reserve(app: &App) -> Result<AdmissionPermit, Problem> {
 /// Why a client cannot start where it wants, as it is told.
 pub fn resume_problem(error: ResumeError) -> Problem {
     match error {
-        ResumeError::Dead(code, fresh) => Problem::dead_cursor(code, fresh.from),
+        ResumeError::UnusableCursor(code, fresh) => Problem::dead_cursor(code, fresh.from),
         ResumeError::Lagging => {
             Problem::new(ProblemCode::Unavailable, "this node lags behind the log, try another").with_retry_after(1)
         }

@@ -143,7 +143,7 @@ fn respond(answer: &PollAnswer, from: Cursor) -> Result<Response, Problem> {
             Err(Problem::new(ProblemCode::Unavailable, "the database cannot be reached, try again"))
         }
         Some(CloseReason::Draining) => Ok(closing(page(answer, from))),
-        Some(CloseReason::Dead(code)) => Err(Problem::dead_cursor(code, answer.covered)),
+        Some(CloseReason::UnusableCursor(code)) => Err(Problem::dead_cursor(code, answer.covered)),
         // The next poll, from the same cursor, tells what this one cannot.
         Some(
             CloseReason::Waited

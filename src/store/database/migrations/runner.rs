@@ -9,7 +9,7 @@
 
 use super::checksum::checksum;
 use super::error::MigrationError;
-use super::schema_files::{BOOKKEEPING, CURRENT, Migration, SchemaFiles, SqlFunction};
+use super::schema_files::{BOOKKEEPING, CURRENT_SCHEMA, Migration, SchemaFiles, SqlFunction};
 use crate::store::database::advisory_keys::MIGRATIONS_KEY;
 use crate::store::database::connect::connect;
 use crate::store::database::error::StoreError;
@@ -34,7 +34,7 @@ const TRANSACTION_SETTINGS: &str = "
 /// # Errors
 /// [`StoreError::Migration`], with a [`MigrationError`] as its source, and [`StoreError::Unreachable`].
 pub async fn migrate(url: &str) -> Result<(), StoreError> {
-    apply(url, &CURRENT).await
+    apply(url, &CURRENT_SCHEMA).await
 }
 
 /// Brings a database to the schema of `files`.
@@ -52,7 +52,7 @@ pub async fn apply(url: &str, files: &SchemaFiles) -> Result<(), StoreError> {
 /// As [`migrate`].
 pub async fn revert_all(url: &str) -> Result<(), StoreError> {
     let mut client = open(url).await?;
-    revert(&mut client, &CURRENT).await.map_err(boxed)
+    revert(&mut client, &CURRENT_SCHEMA).await.map_err(boxed)
 }
 
 fn boxed(error: MigrationError) -> StoreError {
