@@ -15,7 +15,8 @@ DECLARE
     v_deleted      boolean;
 BEGIN
     SELECT deleted INTO v_deleted FROM events WHERE position = (p_arguments->>'created')::bigint;
-    IF NOT FOUND OR NOT is_member(v_conversation, p_actor) THEN
+    -- A message without its id is about to be dropped by retention: no deletion would find the reaction.
+    IF NOT FOUND OR NOT EXISTS (SELECT FROM ids WHERE id = v_message) OR NOT is_member(v_conversation, p_actor) THEN
         o_rejection := 'not_found';
         RETURN;
     END IF;

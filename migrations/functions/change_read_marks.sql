@@ -1,5 +1,5 @@
 -- Moves read marks forward, each pair of conversation and user named once. Those that do not move, and those of users who are
--- not members, are passed over. `p_payloads` has one payload a mark. In conversations of more than `max_told` members only
+-- not members, are passed over. `p_payloads` has one payload a mark. In conversations of more than `max_shared_members` members only
 -- the reader gets the event.
 --
 -- Lock order: called by log_change(), under the log's lock.
@@ -8,14 +8,15 @@ CREATE OR REPLACE FUNCTION change_read_marks(
     OUT o_rejection text, OUT o_result jsonb, OUT o_events events[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    v_max_told bigint := p_arguments->>'max_told';
-    v_large    uuid[];
+    -- Nodes of the version before name it max_told.
+    v_max_shared bigint := coalesce(p_arguments->>'max_shared_members', p_arguments->>'max_told');
+    v_large      uuid[];
 BEGIN
     v_large := ARRAY(
         SELECT c.conversation
           FROM (SELECT DISTINCT conversation FROM jsonb_to_recordset(p_arguments->'marks') AS (conversation uuid)) c
          WHERE (SELECT count(*) FROM (SELECT FROM members m WHERE m.conversation_id = c.conversation AND m.left_at IS NULL
-                                       LIMIT v_max_told + 1) m) > v_max_told);
+                                       LIMIT v_max_shared + 1) m) > v_max_shared);
     WITH moved AS (
         UPDATE members m SET read = t.read
           FROM ROWS FROM (jsonb_to_recordset(p_arguments->'marks') AS (conversation uuid, reader uuid, read bigint),

@@ -1,7 +1,7 @@
 -- Deletes a message that is not deleted yet: erases the texts of all its versions, its reactions, its attachments, and
 -- what search knows of it. Its message.created stands at `p_created`, its message.deleted will stand at `p_deletion`.
 --
--- Lock order: under the log's lock; rows of the log, of reactions and of attachments; at last the lock of search, shared, because
+-- Lock order: under the log's lock; rows of events, of reactions and of attachments; at last the lock of search, shared, because
 -- the indexer takes it for milliseconds, which are waited for here.
 CREATE OR REPLACE FUNCTION delete_message(p_message uuid, p_created bigint, p_deletion bigint) RETURNS void
 LANGUAGE plpgsql AS $$

@@ -1,5 +1,5 @@
--- Begins a change: takes the log's lock, enters the epoch, and judges the id of the change. Answers head and time as
--- log_lock() does, the outcome of log_judge_id(), and where the event of a known id stands.
+-- Begins a change: takes the log's lock, enters the epoch, and judges the id of the change. Answers head, time and epoch as
+-- log_lock_epoch() does, the outcome of log_judge_id(), and where the event of a known id stands.
 --
 -- Lock order: the log's lock before all rows.
 CREATE OR REPLACE FUNCTION log_begin(
@@ -9,11 +9,7 @@ CREATE OR REPLACE FUNCTION log_begin(
 DECLARE
     v_known ids;
 BEGIN
-    SELECT head, now INTO o_head, o_now FROM log_lock(p_known);
-    -- From here on every writer waits for this transaction, so it must not wait for long itself: 1 s for a row that another
-    -- session holds, which then fails this change alone.
-    PERFORM set_config('lock_timeout', '1s', true);
-    o_epoch := log_enter_epoch(p_cluster, o_head);
+    SELECT l.o_head, l.o_now, l.o_epoch INTO o_head, o_now, o_epoch FROM log_lock_epoch(p_known, p_cluster) l;
     SELECT * INTO v_known FROM ids WHERE id = p_id;
     o_outcome := log_judge_id(v_known, p_owner, p_mac);
     o_position := v_known.position;

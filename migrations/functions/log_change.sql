@@ -10,7 +10,7 @@
 -- Answers one row for each event, at least one. `outcome` is that of log_judge_id(). A new change either has a `rejection`
 -- or was made. `position` is that of the event, or of the event of a known id.
 --
--- Lock order: the log's lock, then rows of conversations, members, reactions and attachments, then rows of the log, then
+-- Lock order: the log's lock, then rows of conversations and members, then rows of events, reactions and attachments, then
 -- the lock of search.
 CREATE OR REPLACE FUNCTION log_change(
     p_known bigint, p_cluster bigint, p_id uuid, p_owner uuid, p_mac bytea,

@@ -12,7 +12,7 @@ use serde_json::value::to_raw_value;
 /// it in its place.
 pub const TIME_OF_CHANGE: Time = Time::UNIX_EPOCH;
 
-/// What is to be told.
+/// An event about a change, before it is appended.
 pub struct ChangeEvent<'a, Data> {
     pub key: WriteKey,
     pub conversation: ConversationId,

@@ -1,9 +1,13 @@
-//! Letting go of the oldest events: whole partitions of the log, with all that refers to them.
+//! Retention: drops the oldest partitions of the log, with all rows that refer to their events.
 //!
-//! The order makes it safe at any time. First the log tells, under its lock, what is the oldest position that it keeps:
-//! from then on cursors below are refused, and readers that are on their way find out. Then go the ids and what others keep
-//! of dropped messages, which may take a while, then the partitions, each by itself. What is to be dropped is what lies
-//! below the oldest position, so that a run that was killed is finished by the next one.
+//! The order of the steps makes it safe at any time:
+//!
+//! 1. The oldest kept position is moved up, under the log's lock. From then on cursors below it are refused, and readers
+//!    that have begun below it end with an error.
+//! 2. The ids of dropped events are removed, and the rows of other tables that refer to them. That may take long.
+//! 3. The partitions are dropped, one after another.
+//!
+//! Each run drops whatever lies below the oldest kept position, so it also finishes a run that was killed.
 
 use super::epoch;
 use super::read::versions;
@@ -17,22 +21,23 @@ use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 
 /// Pages of a table that are swept in one transaction: 8 MiB, some 80,000 ids.
 const SWEEP_PAGES: i64 = 1_024;
-/// Orphaned edits that are found and blanked at once.
+/// Orphaned edits that are blanked in one statement.
 const BLANKED_EDITS: i64 = 500;
-/// What refers to events, and the last position that a row is about. What is written of dropped events meanwhile, because
-/// search is behind, finds nothing and goes the next time.
-const REFERENCES: [(&str, &str); 4] = [
+/// The tables whose rows refer to events, each with an expression for the last position that a row refers to. The indexer
+/// of search may still write rows about dropped events while a run is under way; they are removed by the next run.
+const REFERRING_TABLES: [(&str, &str); 4] = [
     ("ids", "position"),
     ("reactions", "added_at"),
     ("search", "created"),
     ("search_spans", "((place + 1) << 12) - 1"),
 ];
-/// What marks a partition that is to be dropped when it is no longer part of the log. Others keep theirs.
+/// The comment of a partition that this command detached in order to drop it. Detached partitions without it are left alone:
+/// an operator may have detached them to keep them.
 const RETIRED_COMMENT: &str = "Retired: to be dropped by longwave retention.";
-/// No setting of the server may end the wait for a long query.
+/// No timeout that is set in the server may end the wait for a long query of another session.
 const RETENTION_SESSION_SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET jit = off";
 
-/// How a run gets on.
+/// The progress of a run.
 #[derive(Clone, Debug)]
 pub enum RetentionProgress {
     /// Pages of a table that were swept, of how many.
@@ -54,7 +59,7 @@ pub struct Retired {
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
     #[error("another run is at work")]
-    AtWork,
+    AlreadyRunning,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -65,23 +70,23 @@ impl From<diesel::result::Error> for RetentionError {
     }
 }
 
-/// A partition of the log, or what was one.
+/// A partition of the log, or a table that was one and was detached to be dropped.
 #[derive(Clone, Debug, Queryable)]
 struct Partition {
     /// Quoted as SQL needs it.
     name: String,
     /// First position above it; none where it was detached.
     upper: Option<Position>,
-    /// Its detaching was begun and not finished.
+    /// Whether its detaching was begun and not finished.
     pending: bool,
 }
 
 /// Drops all partitions whose events are older than `bound`, but never the one that holds the head.
 ///
-/// Nodes may serve meanwhile. One run at a time; it may be repeated, whatever became of the one before.
+/// Nodes may serve meanwhile. Only one run at a time is possible. A run that failed or was killed may be repeated.
 ///
 /// # Errors
-/// [`RetentionError`].
+/// [`RetentionError::AlreadyRunning`], or [`RetentionError::Store`] when PostgreSQL cannot be reached or fails.
 pub async fn retire(
     url: &str,
     bound: Time,
@@ -102,12 +107,12 @@ pub async fn retire(
     Ok(Retired { partitions: retired.into_iter().map(|partition| partition.name).collect(), oldest })
 }
 
-/// Opens a connection that holds the right to retire until it closes.
+/// Opens a connection and takes [`RETENTION_KEY`] on it, which is held until it closes.
 async fn open(url: &str) -> Result<DrivenConnection, RetentionError> {
     let mut connection = open_connection(url).await?;
     connection.batch_execute(RETENTION_SESSION_SETTINGS).await?;
     let query = sql::<Bool>("SELECT pg_try_advisory_lock(").bind::<BigInt, _>(RETENTION_KEY.0).sql(")");
-    if only(query.load(&mut *connection).await?)? { Ok(connection) } else { Err(RetentionError::AtWork) }
+    if only(query.load(&mut *connection).await?)? { Ok(connection) } else { Err(RetentionError::AlreadyRunning) }
 }
 
 /// Moves the oldest position that is kept up to the first partition that stays.
@@ -115,7 +120,7 @@ async fn advance(connection: &mut Connection, bound: Time) -> Result<Position, R
     let wanted = first_kept(connection, bound).await?;
     connection
         .transaction(async |connection| {
-            // A new epoch takes the oldest position over from the one before it: not from before this.
+            // A new epoch copies the oldest position of the one before it. Under the lock it cannot copy the old value.
             connection.batch_execute("SELECT log_lock(0)").await?;
             let query = sql::<BigInt>("UPDATE log_epoch SET oldest_position = greatest(oldest_position, ")
                 .bind::<BigInt, _>(wanted)
@@ -138,7 +143,7 @@ async fn first_kept(connection: &mut Connection, bound: Time) -> Result<Position
             .bind::<BigInt, _>(upper)
             .sql(")");
         let (last, is_below_head): (Option<Time>, bool) = only(query.load(connection).await?)?;
-        // One without its last event was retired before.
+        // A partition whose last event cannot be read was retired by an earlier run.
         if !is_below_head || last.is_some_and(|last| last >= bound) {
             break;
         }
@@ -170,14 +175,14 @@ async fn retired(connection: &mut Connection, oldest: Position) -> Result<Vec<Pa
     Ok(partitions.filter(|partition| partition.upper.is_none_or(|upper| upper <= oldest)).collect())
 }
 
-/// Removes what refers to events below `oldest`. It reads the tables whole, a part at a time, because an index that finds
-/// them would cost every append.
+/// Removes the rows that refer to events below `oldest`. It scans the whole tables, a part at a time: an index that finds
+/// those rows would make every append slower.
 async fn sweep(
     connection: &mut Connection,
     oldest: Position,
     report: &mut impl FnMut(RetentionProgress),
 ) -> Result<(), RetentionError> {
-    for (table, last) in REFERENCES {
+    for (table, last) in REFERRING_TABLES {
         let query = sql::<BigInt>("SELECT pg_relation_size(")
             .bind::<Text, _>(table)
             .sql("::regclass) / current_setting('block_size')::bigint");
@@ -194,12 +199,12 @@ async fn sweep(
     erase_orphaned_edits(connection, oldest).await
 }
 
-/// Erases the texts of kept edits whose message is no longer kept: no later deletion could reach them. The ids of those
-/// messages are gone by now.
+/// Erases the texts of kept edits whose message is no longer kept, because no later deletion could find them. The ids of
+/// those messages have been removed before.
 ///
-/// The log's lock is taken once, as a barrier. An edit that found its message before the ids were gone has committed by
-/// then, and a later one finds no message. So there will be no more orphans, and they are searched for and blanked
-/// without the lock, while the log goes on.
+/// The log's lock is taken once, as a barrier. An edit looks up the id of its message under that lock (`change_text`). One
+/// that found it has committed by the time the barrier is passed; a later one does not find it and is refused. So no more
+/// orphaned edits can appear, and they are found and blanked without the lock, while appends go on.
 async fn erase_orphaned_edits(connection: &mut Connection, oldest: Position) -> Result<(), RetentionError> {
     // A statement that commits by itself: the lock is released at its end.
     let barrier = sql::<()>("SELECT pg_advisory_xact_lock(").bind::<BigInt, _>(LOG_KEY.0).sql(")");
@@ -219,7 +224,7 @@ async fn drop_partition(connection: &mut Connection, partition: &Partition) -> R
         connection.batch_execute(&format!("ALTER TABLE events DETACH PARTITION {name} FINALIZE")).await?;
     } else if partition.upper.is_some() {
         connection.batch_execute(&format!("COMMENT ON TABLE {name} IS '{RETIRED_COMMENT}'")).await?;
-        // By itself: it must not run inside of a transaction.
+        // A statement of its own: PostgreSQL refuses it inside of a transaction.
         connection.batch_execute(&format!("ALTER TABLE events DETACH PARTITION {name} CONCURRENTLY")).await?;
     }
     connection.batch_execute(&format!("DROP TABLE {name}")).await?;

@@ -73,9 +73,9 @@ fn hash(password: &str) -> String {
 }
 
 fn verify(password: &str, stored: Option<&str>) -> PasswordCheck {
-    static NOBODY: OnceLock<String> = OnceLock::new();
+    static DUMMY_PASSWORD_HASH: OnceLock<String> = OnceLock::new();
     let known = stored.is_some();
-    let stored = stored.unwrap_or_else(|| NOBODY.get_or_init(|| hash("nobody has this password")));
+    let stored = stored.unwrap_or_else(|| DUMMY_PASSWORD_HASH.get_or_init(|| hash("nobody has this password")));
     let right = PasswordHash::new(stored)
         .is_ok_and(|parsed| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok());
     match (known && right, stored.starts_with(CURRENT_HASH_PREFIX)) {

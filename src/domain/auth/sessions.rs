@@ -128,12 +128,12 @@ impl Domain {
 
     /// Notifies the other nodes that sessions were revoked or users disabled. They poll besides.
     pub(crate) async fn notify_revocations(&self) {
-        let told = async {
+        let notified = async {
             let statement = format!("NOTIFY {SESSIONS_CHANNEL}");
             Ok::<_, StoreError>(self.connection().await?.batch_execute(&statement).await?)
         };
-        if let Err(error) = told.await {
-            tracing::warn!(%error, "cannot tell the other nodes who has ended");
+        if let Err(error) = notified.await {
+            tracing::warn!(%error, "cannot notify the other nodes of revoked sessions");
         }
     }
 

@@ -86,9 +86,9 @@ impl Change for ConversationDeletion {
 
     fn apply<'a>(&'a self, connection: &'a mut Connection, locked: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
-            let sight = visibility::of(connection, &self.caller, self.id).await?;
-            let role = sight.present()?.role;
-            if sight.conversation.kind == ConversationKind::Direct {
+            let access = visibility::of(connection, &self.caller, self.id).await?;
+            let role = access.present()?.role;
+            if access.conversation.kind == ConversationKind::Direct {
                 return Err(ApplyError::Rejected(Error::DirectFixed));
             }
             if role != MemberRole::Owner {
@@ -96,17 +96,17 @@ impl Change for ConversationDeletion {
             }
             members::leave_all(connection, self.id, locked.next).await?;
             conversations::delete(connection, self.id, locked.now).await?;
-            let told = ChangeEvent {
+            let event = ChangeEvent {
                 key: self.key.clone(),
                 conversation: self.id,
                 kind: EventKind::ConversationDeleted,
                 message: None,
                 actor: &self.caller.user,
-                data: &ConversationData { conversation: ConversationInEvent::new(&sight.conversation, 0) },
+                data: &ConversationData { conversation: ConversationInEvent::new(&access.conversation, 0) },
                 concerns: Vec::new(),
                 only_for: None,
             };
-            Ok((vec![told.event()], ()))
+            Ok((vec![event.event()], ()))
         })
     }
 }

@@ -31,7 +31,7 @@ async fn write(log: Log, marks: Vec<MarkOfUser>) -> Result<(), WriteError> {
     let moves = marks
         .iter()
         .map(|(_, mark)| json!({"conversation": mark.conversation, "reader": mark.user, "read": mark.read.0}));
-    let arguments = json!({"marks": moves.collect::<Vec<_>>(), "max_told": MAX_MEMBERS_FOR_SHARED_MARKS});
+    let arguments = json!({"marks": moves.collect::<Vec<_>>(), "max_shared_members": MAX_MEMBERS_FOR_SHARED_MARKS});
     let payloads = marks.iter().map(|mark| payload(mark, &epochs)).collect();
     let change = FunctionChange::new(key, "change_read_marks", &arguments, payloads);
     match log.change_by_function(change).await {
@@ -47,7 +47,8 @@ async fn write(log: Log, marks: Vec<MarkOfUser>) -> Result<(), WriteError> {
 /// The epochs of all positions that are marked: what a cursor of a committed position says never changes.
 async fn load_epochs(log: &Log) -> Result<EpochHistory, StoreError> {
     let known = log.committed().map_or(Position::ZERO, |cursor| cursor.position);
-    epoch::load(&mut *log.pool().get().await?, known).await
+    // Within a limit: one task writes the marks of all users of a node.
+    log.pool().ask(async |connection| epoch::load(connection, known).await).await
 }
 
 fn payload((user, mark): &MarkOfUser, epochs: &EpochHistory) -> EventPayload {

@@ -33,9 +33,9 @@ impl Domain {
         reached: HistoryBound,
     ) -> Result<wire::ReadState, Error> {
         let mut connection = self.connection().await?;
-        let sight = visibility::of(&mut connection, caller, id).await?;
-        sight.present()?;
-        let read = history::place(&mut connection, &sight, reached).await?;
+        let access = visibility::of(&mut connection, caller, id).await?;
+        access.present()?;
+        let read = history::place(&mut connection, &access, reached).await?;
         drop(connection);
         self.0.read_marks.mark(caller.user.clone(), id, read).await?;
         let mut connection = self.connection().await?;
@@ -59,8 +59,8 @@ impl Domain {
         limit: usize,
     ) -> Result<ReadReceiptPage, Error> {
         let mut connection = self.connection().await?;
-        let (message, sight) = visibility::message(&mut connection, caller, id).await?;
-        sight.present()?;
+        let (message, access) = visibility::message(&mut connection, caller, id).await?;
+        access.present()?;
         let large =
             members::larger_than(&mut connection, &[message.conversation], MAX_MEMBERS_FOR_SHARED_MARKS).await?;
         let only = (!large.is_empty()).then_some(caller.user.id);

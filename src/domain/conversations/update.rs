@@ -62,10 +62,10 @@ impl Change for ConversationUpdate {
 
     fn apply<'a>(&'a self, connection: &'a mut Connection, _: LockedHead) -> ChangeFuture<'a, (), Error> {
         Box::pin(async move {
-            let sight = visibility::of(connection, &self.caller, self.id).await?;
-            let member = sight.present()?.clone();
+            let access = visibility::of(connection, &self.caller, self.id).await?;
+            let member = access.present()?.clone();
             let count = members::count(connection, &[self.id]).await?.first().map_or(0, |(_, count)| *count);
-            let mut conversation = sight.conversation;
+            let mut conversation = access.conversation;
             let mut events = Vec::new();
             if let Some(title) = &self.changes.title {
                 check_title(&conversation, member.role)?;

@@ -19,8 +19,8 @@ impl Domain {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`].
     pub async fn delete_message(&self, caller: &Caller, id: MessageId) -> Result<(), Error> {
-        let (created, sight) = visibility::message(&mut *self.connection().await?, caller, id).await?;
-        sight.present()?;
+        let (created, access) = visibility::message(&mut *self.connection().await?, caller, id).await?;
+        access.present()?;
         let left = Message::from_deleted(&created, TIME_OF_CHANGE)?;
         let change = FunctionChange::new(
             fresh_key(caller.user.id),

@@ -22,8 +22,8 @@ impl Domain {
     /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Forbidden`].
     pub async fn edit_message(&self, caller: &Caller, id: MessageId, text: String) -> Result<wire::Message, Error> {
         check_text(&text)?;
-        let (created, sight) = visibility::message(&mut *self.connection().await?, caller, id).await?;
-        sight.present()?;
+        let (created, access) = visibility::message(&mut *self.connection().await?, caller, id).await?;
+        access.present()?;
         check_author(&created, caller)?;
         let mentions = self.mentions(&text).await?;
         let change = FunctionChange::new(

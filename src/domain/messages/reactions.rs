@@ -37,8 +37,8 @@ impl Domain {
     }
 
     async fn change_reaction(&self, caller: &Caller, message: MessageId, emoji: &str, add: bool) -> Result<(), Error> {
-        let (created, sight) = visibility::message(&mut *self.connection().await?, caller, message).await?;
-        sight.present()?;
+        let (created, access) = visibility::message(&mut *self.connection().await?, caller, message).await?;
+        access.present()?;
         let user = (*caller.user).clone().into();
         let data = ReactionData { message_id: message, emoji: emoji.to_owned(), user };
         let change = FunctionChange::new(

@@ -35,9 +35,9 @@ impl Domain {
             if let Some(position) = self.replayed(request, &key).await? {
                 return self.replayed_message(caller, position).await;
             }
-            let sight = visibility::of(&mut *self.connection().await?, caller, conversation).await?;
-            sight.present()?;
-            self.check_reply(&sight, original).await?;
+            let access = visibility::of(&mut *self.connection().await?, caller, conversation).await?;
+            access.present()?;
+            self.check_reply(&access, original).await?;
         }
         let message = self.validated_message(draft).await?;
         self.post(caller, conversation, Arc::new(message), key).await
@@ -99,8 +99,8 @@ impl Domain {
         let found = conversations::by_direct_key(&mut *self.connection().await?, &direct_key).await?;
         if let Some(original) = draft.reply_to {
             let id = found.as_ref().map(|found| found.id).ok_or_else(no_such_reply)?;
-            let sight = visibility::of(&mut *self.connection().await?, caller, id).await?;
-            self.check_reply(&sight, original).await?;
+            let access = visibility::of(&mut *self.connection().await?, caller, id).await?;
+            self.check_reply(&access, original).await?;
         }
         let message = Arc::new(self.validated_message(draft).await?);
         // The members of a direct conversation never change, so an ordinary send is enough.
@@ -132,7 +132,7 @@ impl Domain {
         let events = read::events_at(&mut connection, &[position]).await?;
         let event = events.first().ok_or(Error::NotFound)?;
         let thing = match visibility::of(&mut connection, caller, event.conversation).await {
-            Ok(sight) => sight.view_message(&mut connection, event).await?,
+            Ok(access) => access.view_message(&mut connection, event).await?,
             // The conversation was deleted meanwhile.
             Err(Error::NotFound) => wire::Message::from_event(event)?,
             Err(error) => return Err(error),
@@ -140,8 +140,8 @@ impl Domain {
         Ok(Created { thing, created: true, replayed: true })
     }
 
-    async fn check_reply(&self, sight: &ConversationAccess, original: MessageId) -> Result<(), Error> {
-        match sight.find(&mut *self.connection().await?, original).await? {
+    async fn check_reply(&self, access: &ConversationAccess, original: MessageId) -> Result<(), Error> {
+        match access.find(&mut *self.connection().await?, original).await? {
             Some(_) => Ok(()),
             None => Err(no_such_reply()),
         }

@@ -67,13 +67,13 @@ impl Export {
     pub async fn next(&mut self, domain: &Domain) -> Result<Vec<Event>, Error> {
         self.check_token(domain)?;
         let mut connection = domain.connection().await?;
-        let sight = visibility::of(&mut connection, &self.caller, self.conversation).await?;
-        sight.present()?;
+        let access = visibility::of(&mut connection, &self.caller, self.conversation).await?;
+        access.present()?;
         let cut = |interval: &Interval| Interval {
             first: interval.first.max(self.covered.next()),
             last: interval.last.min(self.upto),
         };
-        let intervals: Vec<_> = sight.intervals.iter().map(cut).filter(|part| part.first <= part.last).collect();
+        let intervals: Vec<_> = access.intervals.iter().map(cut).filter(|part| part.first <= part.last).collect();
         let reader = self.caller.user.id;
         let positions =
             history::positions(&mut connection, self.conversation, &intervals, reader, read::MAX_PAGE_EVENTS).await?;

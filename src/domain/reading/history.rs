@@ -46,8 +46,8 @@ impl Domain {
     /// [`Error::NotFound`].
     pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<wire::Message, Error> {
         let mut connection = self.connection().await?;
-        let (event, sight) = visibility::message(&mut connection, caller, id).await?;
-        sight.view_message(&mut connection, &event).await
+        let (event, access) = visibility::message(&mut connection, caller, id).await?;
+        access.view_message(&mut connection, &event).await
     }
 
     /// Messages of a conversation, as far as the caller may read them.
@@ -61,21 +61,21 @@ impl Domain {
         query: HistoryQuery,
     ) -> Result<MessagePage, Error> {
         let mut connection = self.connection().await?;
-        let sight = visibility::of(&mut connection, caller, conversation).await?;
+        let access = visibility::of(&mut connection, caller, conversation).await?;
         let after = match query.after {
-            Some(bound) => place(&mut connection, &sight, bound).await?.next(),
+            Some(bound) => place(&mut connection, &access, bound).await?.next(),
             None => Position::ZERO,
         };
         let before = match query.before {
-            Some(bound) => place(&mut connection, &sight, bound).await?.previous(),
+            Some(bound) => place(&mut connection, &access, bound).await?.previous(),
             None => Position::MAX,
         };
         let truncate_to_page =
             |interval: &Interval| Interval { first: interval.first.max(after), last: interval.last.min(before) };
         let intervals: Vec<_> =
-            sight.intervals.iter().map(truncate_to_page).filter(|part| part.first <= part.last).collect();
+            access.intervals.iter().map(truncate_to_page).filter(|part| part.first <= part.last).collect();
         let events = history::messages(&mut connection, conversation, &intervals, query.order, query.limit + 1).await?;
-        listed(&mut connection, &sight, events, query.limit).await
+        listed(&mut connection, &access, events, query.limit).await
     }
 
     /// The replies to a message, the oldest first, after one of them.
@@ -90,10 +90,10 @@ impl Domain {
         limit: usize,
     ) -> Result<MessagePage, Error> {
         let mut connection = self.connection().await?;
-        let (_, sight) = visibility::message(&mut connection, caller, id).await?;
+        let (_, access) = visibility::message(&mut connection, caller, id).await?;
         let after = after.map_or(Position::ZERO, |cursor| cursor.position);
-        let events = versions::replies(&mut connection, id, &sight.intervals, after, limit + 1).await?;
-        listed(&mut connection, &sight, events, limit).await
+        let events = versions::replies(&mut connection, id, &access.intervals, after, limit + 1).await?;
+        listed(&mut connection, &access, events, limit).await
     }
 
     /// The versions of a message that the caller may read, the oldest first. A deleted one has none.
@@ -102,9 +102,9 @@ impl Domain {
     /// [`Error::NotFound`].
     pub async fn edits(&self, caller: &Caller, id: MessageId) -> Result<Vec<wire::Version>, Error> {
         let mut connection = self.connection().await?;
-        let (created, sight) = visibility::message(&mut connection, caller, id).await?;
+        let (created, access) = visibility::message(&mut connection, caller, id).await?;
         let edits = if created.current.is_some() { versions::edits(&mut connection, id).await? } else { Vec::new() };
-        let seen = edits.into_iter().filter(|edit| sight.covers(edit.position));
+        let seen = edits.into_iter().filter(|edit| access.covers(edit.position));
         let mut found = Vec::new();
         for version in [created].into_iter().chain(seen) {
             let text = wire::Message::from_event(&version)?.text;
@@ -117,13 +117,13 @@ impl Domain {
 /// Makes a page of the first `limit` events.
 async fn listed(
     connection: &mut Connection,
-    sight: &ConversationAccess,
+    access: &ConversationAccess,
     mut events: Vec<Event>,
     limit: usize,
 ) -> Result<MessagePage, Error> {
     let more = truncate_to_page(&mut events, limit);
     let next = events.last().filter(|_| more).map(Event::cursor);
-    let items = message_view::view_messages(connection, sight.reader, &events, &sight.visible_intervals()).await?;
+    let items = message_view::view_messages(connection, access.reader, &events, &access.visible_intervals()).await?;
     Ok(MessagePage { items, next })
 }
 
@@ -133,7 +133,7 @@ async fn listed(
 /// [`Error::NotFound`] for a message that may not be read, [`Error::CursorUnknown`].
 pub async fn place(
     connection: &mut Connection,
-    sight: &ConversationAccess,
+    access: &ConversationAccess,
     bound: HistoryBound,
 ) -> Result<Position, Error> {
     match bound {
@@ -141,7 +141,7 @@ pub async fn place(
             CursorStatus::Valid | CursorStatus::Expired => Ok(cursor.position),
             CursorStatus::Unknown => Err(Error::CursorUnknown),
         },
-        HistoryBound::Message(id) => match sight.find(connection, id).await? {
+        HistoryBound::Message(id) => match access.find(connection, id).await? {
             Some(event) => Ok(event.position),
             None => Err(Error::NotFound),
         },

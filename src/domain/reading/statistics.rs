@@ -50,13 +50,13 @@ impl Domain {
     ) -> Result<Vec<MessageCount>, Error> {
         let mut connection = self.connection().await?;
         let days = self.days(&mut connection, &query).await?;
-        let sight = visibility::of(&mut connection, caller, conversation).await?;
-        sight.present()?;
+        let access = visibility::of(&mut connection, caller, conversation).await?;
+        access.present()?;
         drop(connection);
         let _place = self.report_permit().await?;
         let mut connection = self.connection().await?;
         let counts =
-            statistics::of_conversation(&mut connection, conversation, &sight.intervals, &days, query.by).await?;
+            statistics::of_conversation(&mut connection, conversation, &access.intervals, &days, query.by).await?;
         finished(&mut connection, counts, &days, query.by).await
     }
 

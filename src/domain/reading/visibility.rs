@@ -90,35 +90,35 @@ pub async fn message(
     id: MessageId,
 ) -> Result<(Event, ConversationAccess), Error> {
     let event = created(connection, id).await?.ok_or(Error::NotFound)?;
-    let sight = of(connection, caller, event.conversation).await?;
-    if !sight.covers(event.position) {
+    let access = of(connection, caller, event.conversation).await?;
+    if !access.covers(event.position) {
         return Err(Error::NotFound);
     }
-    Ok((event, sight))
+    Ok((event, access))
 }
 
 /// Reads what a user may read of all conversations.
 pub async fn everywhere(connection: &mut Connection, reader: UserId) -> Result<VisibleIntervals, Error> {
     let mut own: HashMap<_, (History, Vec<Interval>)> = HashMap::new();
-    for stretch in members::intervals_of_user(connection, reader).await? {
-        let (_, stretches) = own.entry(stretch.conversation).or_insert((stretch.history, Vec::new()));
-        stretches.push(interval(stretch.joined_at, stretch.left_at));
+    for membership in members::intervals_of_user(connection, reader).await? {
+        let (_, intervals) = own.entry(membership.conversation).or_insert((membership.history, Vec::new()));
+        intervals.push(interval(membership.joined_at, membership.left_at));
     }
-    Ok(own.into_iter().map(|(id, (history, stretches))| (id, opened(history, stretches))).collect())
+    Ok(own.into_iter().map(|(id, (history, intervals))| (id, opened(history, intervals))).collect())
 }
 
 /// The intervals that the memberships of one user, the oldest first, make readable.
 pub fn intervals(history: History, memberships: &[Membership]) -> Vec<Interval> {
-    let stretches = memberships.iter().map(|membership| interval(membership.joined_at, membership.left_at));
-    opened(history, stretches.collect())
+    let intervals = memberships.iter().map(|membership| interval(membership.joined_at, membership.left_at));
+    opened(history, intervals.collect())
 }
 
-fn opened(history: History, stretches: Vec<Interval>) -> Vec<Interval> {
-    let is_member = stretches.last().is_some_and(|stretch| stretch.last == Position::MAX);
+fn opened(history: History, intervals: Vec<Interval>) -> Vec<Interval> {
+    let is_member = intervals.last().is_some_and(|interval| interval.last == Position::MAX);
     if is_member && history == History::Shared {
         return vec![Interval { first: Position::ZERO, last: Position::MAX }];
     }
-    stretches
+    intervals
 }
 
 fn interval(joined_at: Position, left_at: Option<Position>) -> Interval {

@@ -116,17 +116,12 @@ pub async fn begin_epoch(connection: &mut Connection, context: AppendContext) ->
 }
 
 async fn lock(connection: &mut Connection, context: AppendContext) -> Result<(LockedHead, Epoch), Error> {
-    let query =
-        sql::<(BigInt, Timestamptz)>("SELECT head, now FROM log_lock(").bind::<BigInt, _>(context.known).sql(")");
-    let (head, now): (Position, Time) = only(query.load(connection).await?)?;
-    // All other writers wait for this transaction from here on, so it waits at most 1 s for a row that another session has
-    // locked, and then fails alone.
-    let query = sql::<(BigInt, Text)>("SELECT log_enter_epoch(")
-        .bind::<BigInt, _>(context.cluster)
+    let query = sql::<(BigInt, Timestamptz, BigInt)>("SELECT o_head, o_now, o_epoch FROM log_lock_epoch(")
+        .bind::<BigInt, _>(context.known)
         .sql(", ")
-        .bind::<BigInt, _>(head)
-        .sql("), set_config('lock_timeout', '1s', true)");
-    let (epoch, _): (Epoch, String) = only(query.load(connection).await?)?;
+        .bind::<BigInt, _>(context.cluster)
+        .sql(")");
+    let (head, now, epoch): (Position, Time, Epoch) = only(query.load(connection).await?)?;
     Ok((LockedHead { next: head.next(), now }, epoch))
 }
 

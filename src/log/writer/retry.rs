@@ -26,8 +26,9 @@ impl RetryState {
     /// Whether a write that was found at `position` was made by an earlier attempt, and not by an earlier request.
     ///
     /// It was, if an attempt may have been committed and the event stands above all that was seen before the first one.
-    /// One case looks the same: another node has committed the same request of the same client, and this node has not seen
-    /// a commit since. Then two requests under one key ran nearly at the same time, and both learn that they made it.
+    /// One case looks the same: another node has committed the same request of the same client since this node's last
+    /// commit or new connection, which is what "seen" means here. On a node that seldom writes that may be long ago. Then
+    /// both requests are answered as the one that made the write; it is in the log once.
     pub fn is_own(&self, position: Position) -> bool {
         self.unknown && position > self.known_before
     }
@@ -45,8 +46,8 @@ impl RetryState {
         abandoned && !self.unknown
     }
 
-    /// What the caller learns of a write that ends with `error`: it tells nothing of an earlier attempt that may have been
-    /// committed.
+    /// The error that the caller gets when the last attempt failed with `error`. It is another one when an earlier attempt may
+    /// have been committed, of which `error` says nothing.
     pub fn ended_by(&self, error: WriteError) -> WriteError {
         if self.unknown { WriteError::Unresolved } else { error }
     }

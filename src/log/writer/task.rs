@@ -146,14 +146,16 @@ impl<A: Appender> WriterTask<A> {
             self.commits.end();
             match changed {
                 Ok((outcome, _)) => return change.finish(Ok(outcome)),
+                // Also after an attempt of unknown outcome: it would be refused again and again, and hold up all that waits.
                 Err(AttemptError::Refused(cause)) => {
                     tracing::error!(cause, "PostgreSQL refused a change");
                     return change.finish(Err(retry.ended_by(WriteError::Failed)));
                 }
-                // Each attempt holds the log's lock while it waits for the row, so there is no other one.
-                Err(AttemptError::Locked(cause)) => {
+                // Each attempt holds the log's lock while it waits for the row. So there is another one only where an earlier
+                // attempt may still be committed: only a repeat finds out.
+                Err(AttemptError::Locked(cause)) if !retry.is_unknown() => {
                     tracing::warn!(cause, "a change waited too long for a row");
-                    return change.finish(Err(retry.ended_by(WriteError::Locked)));
+                    return change.finish(Err(WriteError::Locked));
                 }
                 Err(error) => {
                     if retry.give_up(&error, change.is_abandoned()) {

@@ -249,7 +249,7 @@ async fn partitions_detached_by_somebody_else_are_left_alone() {
 async fn retention_runs_one_at_a_time() {
     let setting = Setting::start().await;
     setting.sql.execute("SELECT pg_advisory_lock($1)", &[&RETENTION_KEY.0]).await.expect("the right to retire");
-    assert!(matches!(setting.retire(90).await, Err(RetentionError::AtWork)));
+    assert!(matches!(setting.retire(90).await, Err(RetentionError::AlreadyRunning)));
     setting.sql.batch_execute("SELECT pg_advisory_unlock_all()").await.expect("no right to retire");
     setting.retire(90).await.expect("retention");
 }
@@ -425,4 +425,35 @@ async fn edit_that_found_its_message_before_it_was_dropped_loses_its_text_too() 
     retired.expect("retention");
     let texts = "SELECT count(*) FROM events WHERE kind = 'message.edited' AND payload->>'text' IS NOT NULL";
     assert_eq!(setting.number(texts).await, 0);
+}
+
+#[tokio::test]
+async fn change_of_a_message_whose_id_retention_has_removed_is_refused() {
+    let setting = Setting::start().await;
+    let (mut holder, changes) = (setting.app.sql().await, setting.app.sql().await);
+    let holder = holder.transaction().await.expect("a transaction");
+    // It lets rows of the partition be read and written; only retiring it has to wait.
+    let hold = "LOCK TABLE events_1 IN SHARE UPDATE EXCLUSIVE MODE";
+    holder.batch_execute(hold).await.expect("retention waits for it");
+    let (retired, ()) = tokio::join!(setting.retire(90), async {
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'COMMENT ON%'
+                        AND datname = current_database()";
+        let retiring = async || (setting.number(waits).await > 0).then_some(());
+        eventually("retention has erased orphaned edits", SOON, retiring).await;
+        let change = "SELECT c.rejection
+               FROM events e, log_change(0, (SELECT system_identifier FROM pg_control_system()), gen_random_uuid(), e.sender_id,
+                    '', $1, jsonb_build_object('conversation', e.conversation_id, 'message', e.message_id, 'created', 2,
+                                               'text', 'secret', 'mentions', '[]'::jsonb, 'max_edits', 200,
+                                               'emoji', 'x', 'add', true, 'max_additions', 100, 'max_emoji', 50),
+                    ARRAY['{\"text\": \"secret\"}']) c
+              WHERE e.position = 2";
+        for function in ["change_text", "change_reaction"] {
+            let answer = changes.query_one(change, &[&function]).await.expect("an answer");
+            assert_eq!(answer.get::<_, Option<&str>>(0), Some("not_found"), "{function}");
+        }
+        holder.rollback().await.expect("retention goes on");
+    });
+    retired.expect("retention");
+    assert_eq!(setting.number("SELECT count(*) FROM events WHERE payload->>'text' = 'secret'").await, 0);
+    assert_eq!(setting.number("SELECT count(*) FROM reactions").await, 0);
 }

@@ -10,4 +10,4 @@ mod schema_files;
 
 pub use error::MigrationError;
 pub use runner::{apply, migrate, revert_all};
-pub use schema_files::{CURRENT, Migration, SchemaFiles, SqlFunction};
+pub use schema_files::{CURRENT_SCHEMA, Migration, SchemaFiles, SqlFunction};

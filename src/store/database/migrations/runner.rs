@@ -9,7 +9,7 @@
 
 use super::checksum::checksum;
 use super::error::MigrationError;
-use super::schema_files::{BOOKKEEPING, CURRENT, Migration, SchemaFiles, SqlFunction};
+use super::schema_files::{BOOKKEEPING, CURRENT_SCHEMA, Migration, SchemaFiles, SqlFunction};
 use crate::store::database::advisory_keys::MIGRATIONS_KEY;
 use crate::store::database::connect::connect;
 use crate::store::database::error::StoreError;
@@ -34,7 +34,7 @@ const TRANSACTION_SETTINGS: &str = "
 /// # Errors
 /// [`StoreError::Migration`], with a [`MigrationError`] as its source, and [`StoreError::Unreachable`].
 pub async fn migrate(url: &str) -> Result<(), StoreError> {
-    apply(url, &CURRENT).await
+    apply(url, &CURRENT_SCHEMA).await
 }
 
 /// Brings a database to the schema of `files`.
@@ -52,7 +52,7 @@ pub async fn apply(url: &str, files: &SchemaFiles) -> Result<(), StoreError> {
 /// As [`migrate`].
 pub async fn revert_all(url: &str) -> Result<(), StoreError> {
     let mut client = open(url).await?;
-    revert(&mut client, &CURRENT).await.map_err(boxed)
+    revert(&mut client, &CURRENT_SCHEMA).await.map_err(boxed)
 }
 
 fn boxed(error: MigrationError) -> StoreError {
@@ -69,6 +69,7 @@ async fn open(url: &str) -> Result<Client, StoreError> {
 async fn apply_all(client: &mut Client, files: &SchemaFiles) -> Result<(), MigrationError> {
     let transaction = begin(client).await?;
     if !has_bookkeeping(&transaction).await? {
+        refuse_occupied(&transaction).await?;
         transaction.batch_execute(BOOKKEEPING).await?;
     }
     apply_migrations(&transaction, files.migrations).await?;
@@ -124,6 +125,16 @@ async fn wait_for_lock(transaction: &Transaction<'_>, key: i64) -> Result<(), Mi
 
 async fn has_bookkeeping(transaction: &Transaction<'_>) -> Result<bool, MigrationError> {
     Ok(transaction.query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[]).await?.get(0))
+}
+
+/// Refuses a database whose tables somebody else has made. The first migration would fail as well, but not say why.
+async fn refuse_occupied(transaction: &Transaction<'_>) -> Result<(), MigrationError> {
+    let query = "SELECT name FROM unnest(ARRAY['users', 'events']) AS name
+                  WHERE to_regclass(name) IS NOT NULL LIMIT 1";
+    match transaction.query_opt(query, &[]).await? {
+        Some(table) => Err(MigrationError::Occupied(table.get(0))),
+        None => Ok(()),
+    }
 }
 
 /// The applied migrations, each with the checksum of its text.

@@ -44,7 +44,7 @@ macro_rules! functions {
 pub(super) const BOOKKEEPING: &str = file!("bookkeeping.sql");
 
 /// The schema of this program.
-pub const CURRENT: SchemaFiles = SchemaFiles {
+pub const CURRENT_SCHEMA: SchemaFiles = SchemaFiles {
     migrations: migrations![
         "01_accounts",
         "02_conversations",
@@ -74,6 +74,7 @@ pub const CURRENT: SchemaFiles = SchemaFiles {
         "log_extend",
         "log_judge_id",
         "log_lock",
+        "log_lock_epoch",
         "log_lock_key",
         "log_missed",
         "log_partition_lock_key",
@@ -85,7 +86,7 @@ pub const CURRENT: SchemaFiles = SchemaFiles {
         "search_lock_key",
         "user_is_enabled",
     ],
-    functions_version: 2,
+    functions_version: 3,
 };
 
 #[cfg(test)]
