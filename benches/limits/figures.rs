@@ -39,7 +39,7 @@ pub enum Request {
     List,
 }
 
-/// What is told of a load.
+/// What is measured of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
     MemoryKib,

@@ -8,7 +8,7 @@
 //! ring on, it catches up and is live in one step of the one thread, so nothing can be lost or repeated in between. An
 //! event is encoded once for all who get it, and all that waits for a client goes in one write.
 //!
-//! Beside the log, [`NodePresence`] knows who is connected to any node, and tells other nodes what stands nowhere: who types,
+//! Beside the log, [`NodePresence`] knows who is connected to any node, and sends other nodes what stands nowhere: who types,
 //! and who was sent an awaited message.
 //!
 //! Lifecycle: [`Hub::start`], then [`CatchUpLoader::start`] for its queries to PostgreSQL; [`Hub::close_all`] ends the

@@ -64,3 +64,7 @@ fn refused<T>(
         Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "tests/query_channels.rs"]
+mod tests;

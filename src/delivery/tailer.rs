@@ -68,7 +68,7 @@ struct TailerLoop<S> {
     hub: Hub,
     source: S,
     commits: CommitFeed,
-    /// The head of the log, as other nodes tell it.
+    /// The head of the log, as other nodes notify it.
     head: watch::Receiver<Position>,
     contact: watch::Sender<Instant>,
 }
@@ -80,20 +80,20 @@ impl<S: LogSource> TailerLoop<S> {
         let mut poll = tokio::time::interval(POLL_EVERY);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut requested = self.hub.requested();
-        let mut is_told = false;
+        let mut head_has_moved = false;
         loop {
             let lags = tokio::select! {
                 Some(item) = self.commits.next() => !self.follow(item).await,
                 Ok(()) = self.head.changed() => {
-                    is_told = true;
+                    head_has_moved = true;
                     false
                 }
                 Ok(()) = requested.changed() => true,
                 _ = poll.tick() => true,
             };
-            // What another node seems to tell may be this node's own commit, which comes in a moment.
-            let looks = is_told && !self.commits.is_due();
-            is_told &= !looks;
+            // What seems to come from another node may be this node's own commit, which comes in a moment.
+            let looks = head_has_moved && !self.commits.is_due();
+            head_has_moved &= !looks;
             if lags || looks && *self.head.borrow() > self.hub.published().position {
                 self.catch_up().await;
             }

@@ -63,7 +63,7 @@ fn event_types_control_objects_and_codes_are_all_documented() {
     let codes = ["EndCode", "ResetCode"].into_iter().flat_map(|name| words(&schemas[name]));
     let named = EVENTS.into_iter().chain(EPHEMERAL).chain(CONTROLS.map(|(name, _)| name)).chain(codes);
     for name in named {
-        assert!(text.contains(&format!("`{name}`")), "{name} is not told of");
+        assert!(text.contains(&format!("`{name}`")), "{name} is not documented");
     }
 }
 

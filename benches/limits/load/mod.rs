@@ -20,7 +20,7 @@ use crate::message::Stamps;
 use crate::net::epoll::Epoll;
 use crate::net::socket::SCRATCH_BYTES;
 use crate::servers::Server;
-use crate::stage::{Mouth, Seat};
+use crate::stage::{PosterPlan, Seat};
 use anyhow::{Context, ensure};
 use ledger::Ledger;
 use listener::Listener;
@@ -84,7 +84,7 @@ impl Load {
         })
     }
 
-    /// Opens a stream for each seat and waits until all are told that they are.
+    /// Opens a stream for each seat and waits until the server has said that all are.
     pub fn open(&mut self, seats: &[Seat]) -> anyhow::Result<()> {
         for seat in seats {
             let listener = Listener::open(self.address, seat)?;
@@ -107,15 +107,15 @@ impl Load {
     }
 
     /// Connects those who will post.
-    pub fn post_with(&mut self, mouths: Vec<Mouth>) -> anyhow::Result<()> {
-        self.post_to(self.address, mouths)
+    pub fn post_with(&mut self, plans: Vec<PosterPlan>) -> anyhow::Result<()> {
+        self.post_to(self.address, plans)
     }
 
     /// Connects those who will post, to another node than that which delivers.
-    pub fn post_to(&mut self, address: SocketAddr, mouths: Vec<Mouth>) -> anyhow::Result<()> {
+    pub fn post_to(&mut self, address: SocketAddr, plans: Vec<PosterPlan>) -> anyhow::Result<()> {
         self.posters.clear();
-        for (index, mouth) in mouths.into_iter().enumerate() {
-            let poster = Poster::connect(address, mouth)?;
+        for (index, plan) in plans.into_iter().enumerate() {
+            let poster = Poster::connect(address, plan)?;
             self.epoll.add(&poster.socket, POSTER | index as u64)?;
             self.posters.push(poster);
         }

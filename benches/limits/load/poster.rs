@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use crate::net::answer::Partial;
 use crate::net::socket::Socket;
-use crate::stage::Mouth;
+use crate::stage::PosterPlan;
 use anyhow::Context;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Poster {
     pub socket: Socket,
     partial: Partial,
-    mouth: Mouth,
+    plan: PosterPlan,
     /// How many messages were posted or wait.
     taken: usize,
     /// When the messages that wait were due.
@@ -23,11 +23,11 @@ pub struct Poster {
 }
 
 impl Poster {
-    pub fn connect(address: SocketAddr, mouth: Mouth) -> anyhow::Result<Self> {
+    pub fn connect(address: SocketAddr, plan: PosterPlan) -> anyhow::Result<Self> {
         Ok(Self {
             socket: Socket::connect(address)?,
             partial: Partial::default(),
-            mouth,
+            plan,
             taken: 0,
             waiting: VecDeque::new(),
             posted: 0,
@@ -50,7 +50,7 @@ impl Poster {
 
     fn next(&mut self, ledger: &mut Ledger) -> anyhow::Result<()> {
         let Some(due) = self.waiting.pop_front() else { return Ok(()) };
-        let (room, head) = &self.mouth.rooms[self.posted % self.mouth.rooms.len()];
+        let (room, head) = &self.plan.rooms[self.posted % self.plan.rooms.len()];
         self.request.clear();
         self.request.extend_from_slice(head);
         ledger.send(*room, due).write(&mut self.request)?;

@@ -9,7 +9,7 @@ use crate::net::lines::Lines;
 use crate::net::socket::SCRATCH_BYTES;
 use crate::servers::{Home, Server, Who};
 use crate::stage::longwave::{self, User};
-use crate::stage::{Mouth, Stage};
+use crate::stage::{PosterPlan, Stage};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// Events that the client is behind, and the conversations that they are in.
 const EVENTS: usize = 100_000;
-const ROOMS: u32 = 100;
+const CONVERSATION_COUNT: u32 = 100;
 /// How long the next event may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -54,7 +54,7 @@ fn read(server: &Server, behind: &Behind) -> anyhow::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(&behind.reader.get(&format!("/v1/stream?after={}", behind.cursor)))?;
     let (mut lines, mut scratch, stamps) = (Lines::default(), vec![0; SCRATCH_BYTES], Stamps::new());
-    let (mut next, mut count) = ([0; ROOMS as usize], 0);
+    let (mut next, mut count) = ([0; CONVERSATION_COUNT as usize], 0);
     while count < EVENTS {
         let length = stream.read(&mut scratch).with_context(|| format!("{count} of {EVENTS} events came"))?;
         ensure!(length > 0, "the stream ended after {count} events");
@@ -76,17 +76,17 @@ fn read(server: &Server, behind: &Behind) -> anyhow::Result<()> {
 fn prepare(run: &Run<'_>) -> anyhow::Result<Behind> {
     let home = run.scratch.home()?;
     let server = Server::longwave(&home)?;
-    let senders = longwave::users(server.address, "sender", ROOMS)?;
+    let senders = longwave::users(server.address, "sender", CONVERSATION_COUNT)?;
     let reader = longwave::users(server.address, "reader", 1)?.remove(0);
     let ids = longwave::groups(server.address, senders.iter().map(|sender| (sender, vec![&reader])))?;
     let mut client = Client::connect(server.address)?;
     let now: Value = serde_json::from_slice(client.ask(&reader.get("/v1/updates?after=now&wait=0"))?)?;
     let cursor = now["cursor"].as_str().context("a poll without a cursor")?.to_owned();
     let heads = ids.iter().zip(&senders).map(|(id, sender)| longwave::send(sender, id)).collect();
-    let mouths: Vec<Mouth> = Stage { seats: Vec::new(), heads }.mouths(ROOMS as usize);
+    let plans: Vec<PosterPlan> = Stage { seats: Vec::new(), heads }.poster_plans(CONVERSATION_COUNT as usize);
     let mut load = Load::new(server.address)?;
-    load.post_with(mouths)?;
-    load.post_each(EVENTS / ROOMS as usize)?;
+    load.post_with(plans)?;
+    load.post_each(EVENTS / CONVERSATION_COUNT as usize)?;
     drop(load);
     server.stop()?;
     Ok(Behind { home, reader, cursor })

@@ -18,7 +18,7 @@ pub fn run(run: &mut Run<'_>) -> anyhow::Result<()> {
             let mut load = Load::new(server.address)?;
             load.open(&stage.seats)?;
             for (name, connections, burst) in [(figures::Load::FanOut, 1, 1), (figures::Load::Bursts, BURST, BURST)] {
-                load.post_with(stage.mouths(connections as usize))?;
+                load.post_with(stage.poster_plans(connections as usize))?;
                 load.settle(server)?;
                 let measured =
                     load.run(server, Pace::Open { rate: RATE / f64::from(burst), burst }, run.options.window())?;

@@ -30,7 +30,7 @@ pub fn run(run: &mut Run<'_>) -> anyhow::Result<()> {
         let conversation = conversation(&stage.heads[0])?;
         let mut load = Load::new(server.address)?;
         load.open(&stage.seats)?;
-        load.post_with(stage.mouths(1))?;
+        load.post_with(stage.poster_plans(1))?;
         load.settle(server)?;
         let (stop, marks) = (AtomicBool::new(false), AtomicU64::new(0));
         let first = head(server.address, &stage.seats[0])?;

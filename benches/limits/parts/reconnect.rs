@@ -10,7 +10,7 @@ use std::time::Instant;
 /// Streams of the node that dies.
 const STREAMS: u32 = 10_000;
 /// Conversations that they are in, each in one.
-const ROOMS: u32 = 100;
+const CONVERSATION_COUNT: u32 = 100;
 
 /// Two nodes' database and its users.
 pub struct Refuge {
@@ -25,10 +25,10 @@ pub fn run(run: &mut Run<'_>) -> anyhow::Result<()> {
     };
     let survivor = Server::longwave(&refuge.home)?;
     let doomed = Server::second(&refuge.home)?;
-    let (seats, mouths) = (&refuge.stage.seats, refuge.stage.mouths(ROOMS as usize));
+    let (seats, plans) = (&refuge.stage.seats, refuge.stage.poster_plans(CONVERSATION_COUNT as usize));
     let mut load = Load::new(doomed.address)?;
     load.open(seats)?;
-    load.post_to(survivor.address, mouths)?;
+    load.post_to(survivor.address, plans)?;
     load.begin();
     // One after the other, so that conversations have cursors of their own.
     load.post_each(2)?;
@@ -53,12 +53,13 @@ pub fn run(run: &mut Run<'_>) -> anyhow::Result<()> {
 fn prepare(run: &Run<'_>) -> anyhow::Result<Refuge> {
     let home = run.scratch.home()?;
     let server = Server::longwave(&home)?;
-    let senders = longwave::users(server.address, "sender", ROOMS)?;
+    let senders = longwave::users(server.address, "sender", CONVERSATION_COUNT)?;
     let people = longwave::users(server.address, "person", STREAMS)?;
-    let rooms = senders.iter().zip(people.chunks((STREAMS / ROOMS) as usize));
+    let rooms = senders.iter().zip(people.chunks((STREAMS / CONVERSATION_COUNT) as usize));
     let ids = longwave::groups(server.address, rooms.map(|(sender, members)| (sender, members.iter().collect())))?;
     server.stop()?;
     let heads = ids.iter().zip(&senders).map(|(id, sender)| longwave::send(sender, id)).collect();
-    let seats: Vec<Seat> = people.iter().zip(0..).map(|(person, place)| person.seat(place * ROOMS / STREAMS)).collect();
+    let seats: Vec<Seat> =
+        people.iter().zip(0..).map(|(person, place)| person.seat(place * CONVERSATION_COUNT / STREAMS)).collect();
     Ok(Refuge { home, stage: Stage { seats, heads } })
 }

@@ -8,7 +8,7 @@ use crate::stage::Shape;
 use anyhow::Context;
 use std::time::Duration;
 
-const ROOMS: u32 = 1_000;
+const CONVERSATION_COUNT: u32 = 1_000;
 /// Senders as fast as they are answered.
 const CLOSED: [u32; 2] = [32, 256];
 /// Connections of the open loops.
@@ -34,12 +34,12 @@ pub fn run(run: &mut Run<'_>) -> anyhow::Result<()> {
 }
 
 fn closed(run: &mut Run<'_>, who: Who) -> anyhow::Result<()> {
-    run.with(who, Shape::Pairs(ROOMS), |run, server, stage| {
+    run.with(who, Shape::Pairs(CONVERSATION_COUNT), |run, server, stage| {
         let mut load = Load::new(server.address)?;
         load.open(&stage.seats)?;
         for senders in CLOSED {
             let name = figures::Load::Closed(senders);
-            load.post_with(stage.mouths(senders as usize))?;
+            load.post_with(stage.poster_plans(senders as usize))?;
             load.settle(server)?;
             let measured = load.run(server, Pace::Restless, run.options.window())?;
             run.figures.add(name, who, What::Rate, measured.sends as f64 / measured.spent.elapsed.as_secs_f64());
@@ -51,10 +51,10 @@ fn closed(run: &mut Run<'_>, who: Who) -> anyhow::Result<()> {
 }
 
 fn open(run: &mut Run<'_>, who: Who, rate: f64) -> anyhow::Result<()> {
-    run.with(who, Shape::Pairs(ROOMS), |run, server, stage| {
+    run.with(who, Shape::Pairs(CONVERSATION_COUNT), |run, server, stage| {
         let mut load = Load::new(server.address)?;
         load.open(&stage.seats)?;
-        load.post_with(stage.mouths(CONNECTIONS))?;
+        load.post_with(stage.poster_plans(CONNECTIONS))?;
         load.settle(server)?;
         let measured = load.run(server, Pace::Open { rate, burst: 1 }, run.options.window())?;
         run.figures.add(figures::Load::Open, who, What::Rate, rate);
@@ -70,10 +70,10 @@ fn open(run: &mut Run<'_>, who: Who, rate: f64) -> anyhow::Result<()> {
 
 fn polls(run: &mut Run<'_>, rate: f64) -> anyhow::Result<()> {
     let (who, name) = (Who::Longwave, figures::Load::OpenPolls);
-    run.with(who, Shape::Pairs(ROOMS), |run, server, stage| {
+    run.with(who, Shape::Pairs(CONVERSATION_COUNT), |run, server, stage| {
         let mut load = Load::new(server.address)?;
         load.poll(&stage.seats)?;
-        load.post_with(stage.mouths(CONNECTIONS))?;
+        load.post_with(stage.poster_plans(CONNECTIONS))?;
         load.settle(server)?;
         let measured = load.run(server, Pace::Open { rate, burst: 1 }, run.options.window())?;
         run.figures.add(name, who, What::Rate, rate);

@@ -33,7 +33,7 @@ pub fn run(run: &mut Run<'_>) -> anyhow::Result<()> {
         let (slow, good) = stage.seats.split_at(STALLED);
         let mut load = Load::new(server.address)?;
         load.open(good)?;
-        load.post_with(stage.mouths(1))?;
+        load.post_with(stage.poster_plans(1))?;
         load.settle(server)?;
         let pace = Pace::Open { rate: RATE, burst: 1 };
         let measured = load.run(server, pace, WINDOW)?;
@@ -60,10 +60,10 @@ fn stall(address: SocketAddr, seat: &Seat) -> anyhow::Result<TcpStream> {
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(&seat.stream)?;
-    let (mut told, mut byte) = (Vec::new(), [0]);
-    while memmem::find(&told, seat.opening.unwrap_or(b"\r\n\r\n")).is_none() {
-        ensure!(stream.read(&mut byte)? == 1, "a stream was refused: {}", String::from_utf8_lossy(&told));
-        told.push(byte[0]);
+    let (mut received, mut byte) = (Vec::new(), [0]);
+    while memmem::find(&received, seat.opening.unwrap_or(b"\r\n\r\n")).is_none() {
+        ensure!(stream.read(&mut byte)? == 1, "a stream was refused: {}", String::from_utf8_lossy(&received));
+        received.push(byte[0]);
     }
     Ok(stream)
 }

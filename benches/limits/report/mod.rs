@@ -1,4 +1,4 @@
-//! What is told of the figures: the tables on stdout, and RESULTS.md with its plots.
+//! The report of the figures: the tables on stdout, and RESULTS.md with its plots.
 
 mod bars;
 mod lines;

@@ -24,11 +24,12 @@ fn module() -> Option<PathBuf> {
 
 pub fn version() -> Option<String> {
     let (program, _) = (program()?, module()?);
-    let told = Command::new(program).arg("-v").output().ok()?;
-    let told = String::from_utf8(told.stderr).ok()?;
-    let nginx = told.trim().rsplit('/').next()?.to_owned();
+    let output = Command::new(program).arg("-v").output().ok()?;
+    let output = String::from_utf8(output.stderr).ok()?;
+    let nginx = output.trim().rsplit('/').next()?.to_owned();
     let package = Command::new("dpkg-query").args(["-W", "-f", "${Version}", "libnginx-mod-nchan"]).output().ok();
-    let package = package.and_then(|told| String::from_utf8(told.stdout).ok()).filter(|version| !version.is_empty());
+    let package =
+        package.and_then(|output| String::from_utf8(output.stdout).ok()).filter(|version| !version.is_empty());
     // Debian writes 1:1.3.6+dfsg-2.
     let nchan = package.as_deref().map_or("", |version| version.rsplit(':').next().unwrap_or(version));
     Some(format!("nchan {} in nginx {nginx}", nchan.split('+').next().unwrap_or(nchan)).replace("  ", " "))

@@ -28,7 +28,7 @@ impl Seat {
 
 /// A sender's connection.
 #[derive(Clone)]
-pub struct Mouth {
+pub struct PosterPlan {
     /// The rooms that it posts to in turn, and the heads of the requests, up to the body.
     pub rooms: Vec<(u32, Vec<u8>)>,
 }
@@ -77,15 +77,15 @@ impl Shape {
 
 impl Stage {
     /// So many connections that share the rooms; those that are left without one all get the first.
-    pub fn mouths(&self, count: usize) -> Vec<Mouth> {
+    pub fn poster_plans(&self, count: usize) -> Vec<PosterPlan> {
         let rooms = self.heads.iter().cloned().zip(0..).map(|(head, room)| (room, head));
-        let mut mouths = vec![Mouth { rooms: Vec::new() }; count];
+        let mut plans = vec![PosterPlan { rooms: Vec::new() }; count];
         for (room, head) in rooms {
-            mouths[room as usize % count].rooms.push((room, head));
+            plans[room as usize % count].rooms.push((room, head));
         }
-        for mouth in mouths.iter_mut().filter(|mouth| mouth.rooms.is_empty()) {
-            mouth.rooms.push((0, self.heads[0].clone()));
+        for plan in plans.iter_mut().filter(|plan| plan.rooms.is_empty()) {
+            plan.rooms.push((0, self.heads[0].clone()));
         }
-        mouths
+        plans
     }
 }

@@ -19,7 +19,7 @@ const MAX_WAITING_PIECES: usize = 256;
 const PRESENCE_BUDGET: usize = 2_000;
 /// Changes of presence that may wait for their turn.
 const MAX_PRESENCE_CHANGES: usize = 20_000;
-/// Members of a conversation on this node above which it delivers nothing ephemeral: each would be told of each other.
+/// Members of a conversation on this node above which it delivers nothing ephemeral: each would get the events of each other.
 const MAX_EPHEMERAL_MEMBERS: usize = 50;
 
 /// Somebody types.

@@ -9,8 +9,8 @@
 //! - [`recent`]: the end of the log that is held in memory, and who is a member of what.
 //! - [`subscriptions`]: one entry a client, with its position in the log and what waits for it.
 //! - [`catch_up`]: how a client that is behind comes to be live.
-//! - [`ephemeral`], [`receipts`], [`reports`]: typing and presence, confirmations of delivery, and what the rest of the
-//!   node is told of clients.
+//! - [`ephemeral`], [`receipts`], [`reports`]: typing and presence, confirmations of delivery, and reports on clients to
+//!   the rest of the node.
 
 pub mod catch_up;
 pub mod dispatcher;

@@ -1,6 +1,6 @@
 //! Confirmations of delivery: who was sent a message whose sender waits to know.
 //!
-//! A stream that nobody asks about costs nothing: two positions tell what it was sent, where it started and up to where
+//! A stream that nobody asks about costs nothing: two positions say what it was sent, where it started and up to where
 //! it has everything. So whoever asks late, from another node, still gets an answer. It covers polls that were just
 //! answered, too, which is why the last clients that have ended are remembered.
 
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Included};
 use std::time::Instant;
 
-/// Messages whose delivery may be awaited. Beyond, nobody is told.
+/// Messages whose delivery may be awaited. Beyond, nobody is named.
 const MAX_AWAITED: usize = 4_096;
 /// Clients that are remembered when they have ended.
 const MAX_ENDED_KEPT: usize = 1_024;

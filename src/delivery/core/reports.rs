@@ -1,4 +1,4 @@
-//! What the rest of the node is told of its clients: who connects and disconnects, and who was sent an awaited message.
+//! Reports to the rest of the node on its clients: who connects and disconnects, and who was sent an awaited message.
 
 use super::subscriptions::receiver::{Receiver, Subscriber};
 use crate::ids::{ConnectionId, UserId};
@@ -8,10 +8,10 @@ use crate::store::connections::OpenedConnection;
 use crate::wire::Framing;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Confirmations of delivery that are held back. More are dropped: their senders are told of nobody.
+/// Confirmations of delivery that are held back. More are dropped: nobody is named to their senders.
 const MAX_DELIVERED_HELD_BACK: usize = 4_096;
 
-/// Something that is told of clients.
+/// A report on clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientReport {
     Connected(OpenedConnection),

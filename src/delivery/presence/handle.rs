@@ -130,8 +130,8 @@ impl NodePresence {
     pub async fn leave(&self) {
         match tokio::time::timeout(MAX_FAREWELL, self.end_all()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "cannot tell that this node stops"),
-            Err(_) => tracing::warn!("PostgreSQL is too slow to be told that this node stops"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot notify that this node stops"),
+            Err(_) => tracing::warn!("PostgreSQL is too slow to notify that this node stops"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What nodes tell each other by NOTIFY, and how.
+//! The hints that nodes send each other by NOTIFY, and their form.
 
 use crate::ids::{ConversationId, NodeId, UserId};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 /// Bytes of a payload: PostgreSQL takes less than 8,000.
 const MAX_PAYLOAD_BYTES: usize = 7_900;
 
-/// Something that a node tells all others.
+/// A hint of a node to all others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeHint {

@@ -71,7 +71,7 @@ pub async fn run(outbox: Arc<Outbox>, node: NodeId, pool: Pool) {
         if !payloads.is_empty()
             && let Err(error) = notify(&pool, &payloads).await
         {
-            tracing::warn!(%error, "cannot tell other nodes what is live");
+            tracing::warn!(%error, "cannot send hints to other nodes");
         }
     }
 }

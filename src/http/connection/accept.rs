@@ -68,7 +68,7 @@ impl Acceptor {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     backoff = AcceptBackoff::default();
-                    self.admit(stream, peer).await;
+                    self.admit(stream, peer);
                 }
                 // The client has gone before it was accepted.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
@@ -83,7 +83,7 @@ impl Acceptor {
         }
     }
 
-    async fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         set_options(&stream);
         // The kernel gives the lowest free number, so that this one says how many are open: also those of streams and
         // polls, which delivery holds.
@@ -96,8 +96,9 @@ impl Acceptor {
             let limit = self.descriptor_limit;
             tracing::warn!(limit, "too many connections, new ones are answered 503; raise the limit of open files");
         }
-        // Where too many are being refused, the others wait in the kernel's queue.
-        let Ok(permit) = self.refusals.clone().acquire_owned().await else { return };
+        // Where too many are being refused, the connection is closed without an answer. To wait for one of the refusals
+        // to end would keep out those for whom descriptors have become free meanwhile.
+        let Ok(permit) = self.refusals.clone().try_acquire_owned() else { return };
         self.server.shutdown.spawn(async move {
             refuse(stream).await;
             drop(permit);

@@ -1,4 +1,4 @@
-//! How often a user or an address may send requests: token buckets, told in `RateLimit` headers.
+//! How often a user or an address may send requests: token buckets, reported in `RateLimit` headers.
 
 use crate::ids::UserId;
 use governor::clock::{Clock, DefaultClock};

@@ -16,7 +16,8 @@ use tower_http::cors::{self, AllowOrigin, Any, CorsLayer};
 
 /// How long a browser may keep the answer to a preflight; none keeps it longer.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
-const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+const ALLOWED_METHODS: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 /// What a page may send.
 const REQUEST_HEADERS: [HeaderName; 9] = [
     AUTHORIZATION,
@@ -61,7 +62,7 @@ impl BrowserCorsLayer {
         };
         let rules = CorsLayer::new()
             .allow_origin(origins)
-            .allow_methods(METHODS)
+            .allow_methods(ALLOWED_METHODS)
             .allow_headers(REQUEST_HEADERS)
             .expose_headers(RESPONSE_HEADERS)
             .max_age(PREFLIGHT_MAX_AGE);

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-/// How deep shapes are followed.
-const DEPTH: usize = 16;
+/// How many schemas within schemas are followed.
+const MAX_EXAMPLE_DEPTH: usize = 16;
 
 /// Gives every body without an example one.
 pub fn add(document: &mut Value) {
@@ -22,7 +22,7 @@ pub fn add(document: &mut Value) {
 fn add_to(content: Option<&mut Value>, schemas: &Value, finish: &dyn Fn(Value) -> Value) {
     for body in content.and_then(Value::as_object_mut).into_iter().flat_map(|content| content.values_mut()) {
         if body.get("example").is_none() {
-            let example = finish(example_of("", &body["schema"], schemas, DEPTH));
+            let example = finish(example_of("", &body["schema"], schemas, MAX_EXAMPLE_DEPTH));
             body["example"] = example;
         }
     }

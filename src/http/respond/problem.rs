@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::HeaderMap;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
-/// A fields. The middleware makes the document of it, which knows the request's id.
+/// A refusal. The middleware, which knows the request's id, makes its document.
 #[derive(Clone, Debug)]
 pub struct Problem(Box<ProblemFields>);
 

@@ -28,12 +28,16 @@ pub fn refusal_document<B>(response: &mut hyper::Response<B>, id: &str) -> Optio
     Some(merged(Problem::new(ProblemCode::of_status(status), detail).into_document(id), response.headers()))
 }
 
-/// Keeps the headers of the refusal, but for those of its body.
+/// Keeps the headers of the refusal, each with all its values, but for those of its body.
 fn merged(mut document: Response, headers: &HeaderMap) -> Response {
-    for (name, value) in headers {
-        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
-            document.headers_mut().insert(name, value.clone());
-        }
-    }
+    let mut kept = headers.clone();
+    kept.remove(CONTENT_TYPE);
+    kept.remove(CONTENT_LENGTH);
+    // The first value of a name takes the place of the document's own, the others are appended.
+    document.headers_mut().extend(kept);
     document
 }
+
+#[cfg(test)]
+#[path = "tests/problem_document.rs"]
+mod tests;

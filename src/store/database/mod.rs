@@ -2,7 +2,7 @@
 //!
 //! Requests borrow connections from the [`Pool`](pool::Pool); the log and its listener open their own with
 //! [`connect`](connect::connect). All connections run through the same driver, the same TLS settings, and the same
-//! [`stream`] that lets [`error_class`] judge errors by their SQLSTATE.
+//! [`stream`] that lets [`error_class`] classify errors by their SQLSTATE.
 
 pub mod advisory_keys;
 pub mod connect;

@@ -35,7 +35,7 @@ pub struct Embedded {
 
 impl Embedded {
     /// Starts the PostgreSQL of a data directory, making its cluster first if there is none, and
-    /// returns when it accepts connections. `progress` is told in a line what takes time.
+    /// returns when it accepts connections. `progress` gets a line about each thing that takes time.
     ///
     /// From then on a PostgreSQL that dies by itself is started again, on the same URL.
     ///

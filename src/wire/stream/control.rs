@@ -1,4 +1,4 @@
-//! The objects of a stream that are no events: its beginning, its end, and the word that a cursor is worth nothing.
+//! The objects of a stream that are no events: its beginning, its end, and the notice that a cursor cannot be resumed from.
 
 use crate::ids::ConnectionId;
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub struct Ready {
     pub connection_id: ConnectionId,
 }
 
-/// Tells that a cursor is worth nothing here: fetch state anew; the stream goes on.
+/// Tells that a cursor cannot be resumed from: fetch state anew; the stream goes on.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Reset {
     /// `reset`
@@ -29,7 +29,7 @@ pub struct Reset {
     pub cursor: String,
 }
 
-/// Why a cursor is worth nothing.
+/// Why a cursor cannot be resumed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResetCode {

@@ -113,7 +113,7 @@ impl Framing {
         self.frame(cursor, name, &json).0
     }
 
-    /// Frames the object that tells that a cursor is worth nothing, and that the stream goes on from this one.
+    /// Frames the object that tells that a cursor cannot be resumed from, and that the stream goes on from this one.
     pub fn reset(self, code: ResetCode, cursor: Cursor) -> Frame {
         let cursor = cursor.to_string();
         self.control("reset", &cursor, &Reset { kind: "reset", code, cursor: cursor.clone() })

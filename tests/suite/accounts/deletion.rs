@@ -60,9 +60,9 @@ async fn account_deletion_ends_memberships_and_passes_ownership_on() {
     let before = bert.now().await;
     delete_account(&anna).await.expect(204);
     let (events, _) = bert.collect(&before, 3).await;
-    let mut told = kinds(&events);
-    told.sort_unstable();
-    assert_eq!(told, ["member.left", "member.left", "member.updated"]);
+    let mut kinds_seen = kinds(&events);
+    kinds_seen.sort_unstable();
+    assert_eq!(kinds_seen, ["member.left", "member.left", "member.updated"]);
     let left = events.iter().find(|event| event["type"] == "member.left").expect("an event");
     assert_eq!(left["data"]["member"]["user"]["display_name"], "deleted user");
     assert_eq!(cara.conversation(&group).await.expect(200)["role"], "owner");

@@ -67,8 +67,8 @@ async fn answer(State(bucket): State<Bucket>, method: Method, uri: Uri, headers:
     match (method.as_str(), number) {
         ("POST", _) if query.starts_with("delete") => delete(&mut kept, &String::from_utf8_lossy(&body)),
         ("POST", _) if query.starts_with("uploads") => {
-            let told = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>";
-            told.into_response()
+            let result = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>";
+            result.into_response()
         }
         ("POST", _) => {
             let whole = std::mem::take(&mut kept.parts).into_values().flatten().collect();
@@ -98,24 +98,24 @@ async fn answer(State(bucket): State<Bucket>, method: Method, uri: Uri, headers:
 }
 
 fn delete(kept: &mut Kept, request: &str) -> Response {
-    let mut told = String::new();
+    let mut deleted = String::new();
     for key in request.split("<Key>").skip(1).filter_map(|rest| rest.split('<').next()) {
         kept.objects.remove(&format!("/files/{key}"));
-        told.push_str(&format!("<Deleted><Key>{key}</Key></Deleted>"));
+        deleted.push_str(&format!("<Deleted><Key>{key}</Key></Deleted>"));
     }
-    format!("<DeleteResult>{told}</DeleteResult>").into_response()
+    format!("<DeleteResult>{deleted}</DeleteResult>").into_response()
 }
 
 fn part(all: &[u8], headers: &HeaderMap) -> Response {
     let range = headers.get("range").and_then(|range| range.to_str().ok()?.strip_prefix("bytes=")?.split_once('-'));
     let number = |text: &str| text.parse::<usize>().expect("a number");
     let (first, last) = range.map(|(first, last)| (number(first), number(last))).expect("a range");
-    let told = [
+    let headers = [
         ("etag", "\"1\"".to_owned()),
         ("last-modified", "Mon, 23 Nov 2026 00:00:00 GMT".to_owned()),
         ("content-range", format!("bytes {first}-{last}/{}", all.len())),
     ];
-    (StatusCode::PARTIAL_CONTENT, told, all[first..=last].to_vec()).into_response()
+    (StatusCode::PARTIAL_CONTENT, headers, all[first..=last].to_vec()).into_response()
 }
 
 async fn upload(user: &User, bytes: Vec<u8>) -> String {

@@ -114,9 +114,9 @@ async fn file_names_are_kept_without_dangerous_parts() {
         let attachment = anna.upload("x", &[("content-disposition", given)]).await.expect(201);
         assert_eq!(attachment["name"], kept, "{given}");
         let answer = anna.attachment(&id(&attachment), &[]).await;
-        let told = answer.header("content-disposition").expect("a disposition").to_owned();
-        let again = anna.upload("x", &[("content-disposition", &told)]).await.expect(201);
-        assert_eq!(again["name"], kept, "{told}");
+        let disposition = answer.header("content-disposition").expect("a disposition").to_owned();
+        let again = anna.upload("x", &[("content-disposition", &disposition)]).await.expect(201);
+        assert_eq!(again["name"], kept, "{disposition}");
     }
     for given in ["attachment; filename=\"x", "attachment; filename*=UTF-8''%C3"] {
         let problem = anna.upload("x", &[("content-disposition", given)]).await.problem(400, "malformed");
@@ -141,7 +141,7 @@ async fn range_request_is_answered_in_part_and_an_invalid_one_in_full() {
     let (app, _files) = FileStore::start(1).await;
     let anna = app.guest("anna").await;
     let id = uploaded(&anna, "0123456789").await;
-    for (range, bytes, told) in [
+    for (range, bytes, content_range) in [
         ("bytes=0-0", "0", "bytes 0-0/10"),
         ("bytes=2-4", "234", "bytes 2-4/10"),
         ("bytes=7-", "789", "bytes 7-9/10"),
@@ -150,7 +150,7 @@ async fn range_request_is_answered_in_part_and_an_invalid_one_in_full() {
     ] {
         let answer = anna.attachment(&id, &[("range", range)]).await;
         assert_bytes(&answer, 206, bytes.as_bytes());
-        assert_eq!(answer.header("content-range"), Some(told));
+        assert_eq!(answer.header("content-range"), Some(content_range));
     }
     for range in ["bytes=10-", "bytes=0-1,3-4", "bytes=4-2", "lines=1-2"] {
         let answer = anna.attachment(&id, &[("range", range)]).await;

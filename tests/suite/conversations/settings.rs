@@ -51,8 +51,8 @@ async fn member_settings_are_private_to_the_member() {
     assert_eq!(anna.get(&path).await.expect(200)["archived"], false);
     let events = events_after(&bert, &start, 2).await;
     assert_eq!(types(&events), ["conversation.updated", "conversation.updated"]);
-    let told = &events[1]["data"]["conversation"];
-    assert_eq!((&told["muted"], &told["archived"]), (&json!(false), &json!(true)));
+    let conversation = &events[1]["data"]["conversation"];
+    assert_eq!((&conversation["muted"], &conversation["archived"]), (&json!(false), &json!(true)));
     assert_eq!(live.next_event().await.value, events[0]);
     assert_eq!(anna.poll(&others).await["events"], json!([]));
     let sent = anna.send_to(&["bert"], "hello").await.expect(201);

@@ -100,8 +100,8 @@ async fn deleted_message_keeps_its_position_and_nothing_else() {
     assert!(!json!(events).to_string().contains("secret"), "{events:#?}");
     // The other node has it in memory from before.
     eventually("the text leaves the other node's memory", crate::support::SOON, async || {
-        let told = bert.on(1).poll(&start).await.to_string();
-        (told.contains("message.deleted") && !told.contains("secret")).then_some(())
+        let page = bert.on(1).poll(&start).await.to_string();
+        (page.contains("message.deleted") && !page.contains("secret")).then_some(())
     })
     .await;
     let rows = app.sql().await.query("SELECT payload::text FROM events WHERE payload::text LIKE '%secret%'", &[]).await;

@@ -85,8 +85,8 @@ async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 #[tokio::test]
 async fn embedded_cluster_keeps_its_data_across_starts() {
     let directory = Directory::new();
-    let told = Mutex::new(Vec::new());
-    let tell = |line: &str| told.lock().unwrap().push(line.to_owned());
+    let lines = Mutex::new(Vec::new());
+    let tell = |line: &str| lines.lock().unwrap().push(line.to_owned());
 
     let first = Embedded::start(&directory.options(), tell).await.unwrap();
     write_note(first.url()).await;
@@ -95,10 +95,10 @@ async fn embedded_cluster_keeps_its_data_across_starts() {
     assert_eq!(read_note(second.url()).await.unwrap(), "kept");
     second.stop().await.unwrap();
 
-    let told = told.into_inner().unwrap();
+    let lines = lines.into_inner().unwrap();
     let begins = ["creating a PostgreSQL cluster in ", "starting PostgreSQL ", "starting PostgreSQL "];
-    assert_eq!(told.len(), begins.len(), "{told:?}");
-    assert!(told.iter().zip(begins).all(|(line, begin)| line.starts_with(begin)), "{told:?}");
+    assert_eq!(lines.len(), begins.len(), "{lines:?}");
+    assert!(lines.iter().zip(begins).all(|(line, begin)| line.starts_with(begin)), "{lines:?}");
 }
 
 #[tokio::test]

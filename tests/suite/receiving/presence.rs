@@ -13,16 +13,19 @@ use crate::support::{PrivateCluster, Received, SOON, Stream, TestApp, User, even
 /// The time within which the users of a killed node are offline.
 const OFFLINE_WITHIN: Duration = Duration::from_secs(30);
 
-fn seen(told: &Received) -> (&str, bool) {
-    let data = &told.value["data"];
-    assert_eq!((&told.value["conversation_id"], &told.value["actor"]["name"]), (&Value::Null, &data["user"]["name"]));
+fn seen(notice: &Received) -> (&str, bool) {
+    let data = &notice.value["data"];
+    assert_eq!(
+        (&notice.value["conversation_id"], &notice.value["actor"]["name"]),
+        (&Value::Null, &data["user"]["name"])
+    );
     (data["user"]["name"].as_str().expect("a name"), data["online"].as_bool().expect("whether they are online"))
 }
 
 /// Waits for a presence event that says this of a user, and skips those of others.
 async fn expect(stream: &mut Stream, user: &User, online: bool) {
-    let told = async { while seen(&stream.next_ephemeral("presence").await) != (&user.name, online) {} };
-    within(&format!("{} is told to be online: {online}", user.name), OFFLINE_WITHIN + SOON, told).await;
+    let notified = async { while seen(&stream.next_ephemeral("presence").await) != (&user.name, online) {} };
+    within(&format!("{} is seen to be online: {online}", user.name), OFFLINE_WITHIN + SOON, notified).await;
 }
 
 /// Answers the only item of whom `asker` asks for.
@@ -85,8 +88,8 @@ async fn presence_is_hidden_from_former_members() {
     assert_eq!(presence_of(&bert, &carl).await, None);
     drop(annas);
     expect(&mut berts, &anna, false).await;
-    let told = carls.ephemeral_count("presence");
-    assert_eq!((told, berts.ephemeral_count("presence")), (0, 0), "bert is told nothing of carl");
+    let count = carls.ephemeral_count("presence");
+    assert_eq!((count, berts.ephemeral_count("presence")), (0, 0), "bert is told nothing of carl");
 }
 
 #[tokio::test]

@@ -25,16 +25,16 @@ async fn typing_reaches_the_other_members_on_every_node_and_nobody_else() {
     let mut carls = carl.on(1).ready_stream("").await;
     let mut doras = dora.ready_stream("").await;
     // A node that has just started may not know of the other one yet.
-    let told = eventually("typing crosses over", SOON * 3, async || {
+    let notice = eventually("typing crosses over", SOON * 3, async || {
         anna.send_typing(&group).await.expect(204);
         tokio::time::timeout(Duration::from_millis(500), carls.next_ephemeral("typing")).await.ok()
     })
     .await;
-    for told in [told, berts.next_ephemeral("typing").await] {
-        assert_eq!((told.value["type"].as_str(), told.cursor.as_deref()), (Some("typing"), None));
-        assert_eq!((&told.value["conversation_id"], &told.value["actor"]["id"]), (&json!(group), &json!(anna.id)));
-        assert_eq!(told.value["data"]["user"]["name"], "anna");
-        assert!(told.value["time"].is_string());
+    for notice in [notice, berts.next_ephemeral("typing").await] {
+        assert_eq!((notice.value["type"].as_str(), notice.cursor.as_deref()), (Some("typing"), None));
+        assert_eq!((&notice.value["conversation_id"], &notice.value["actor"]["id"]), (&json!(group), &json!(anna.id)));
+        assert_eq!(notice.value["data"]["user"]["name"], "anna");
+        assert!(notice.value["time"].is_string());
     }
     send_marker(&bert, &group, &mut [&mut annas, &mut berts, &mut carls]).await;
     assert_eq!(annas.ephemeral_count("typing"), 0, "the typist is not told");

@@ -34,11 +34,11 @@ impl LimitedNode {
             .kill_on_drop(true)
             .spawn()
             .expect("a shell");
-        let told = lines(child.stdout.take().expect("a pipe"));
+        let output = lines(child.stdout.take().expect("a pipe"));
         let log = lines(child.stderr.take().expect("a pipe"));
         let address = eventually("the node says where it listens", 6 * SOON, async || {
-            let told = told.lock().expect("lines");
-            told.iter().find_map(|line| line.strip_prefix("listening on http://")?.parse().ok())
+            let output = output.lock().expect("lines");
+            output.iter().find_map(|line| line.strip_prefix("listening on http://")?.parse().ok())
         })
         .await;
         let node = Self { child, address, log, _database: database };
@@ -52,6 +52,20 @@ impl LimitedNode {
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("a connection")
+    }
+
+    /// Connects until one is refused: those that are served, and what the refused one was answered.
+    async fn fill(&self) -> (Vec<TcpStream>, Reply) {
+        let mut served = Vec::new();
+        loop {
+            let mut connection = self.connect().await;
+            let reply = ask(&mut connection, "/healthz").await.expect("an answer");
+            match reply.status {
+                200 => served.push(connection),
+                _ => return (served, reply),
+            }
+            assert!(served.len() < 256, "more connections than descriptors");
+        }
     }
 
     fn logged(&self, text: &str) -> usize {
@@ -101,16 +115,7 @@ async fn ask(connection: &mut TcpStream, path: &str) -> Option<Reply> {
 #[tokio::test]
 async fn connection_beyond_the_limit_is_answered_503_until_another_has_ended() {
     let node = LimitedNode::start(256).await;
-    let mut served = Vec::new();
-    let refused = loop {
-        let mut connection = node.connect().await;
-        let reply = ask(&mut connection, "/healthz").await.expect("an answer");
-        match reply.status {
-            200 => served.push(connection),
-            _ => break reply,
-        }
-        assert!(served.len() < 256, "more connections than descriptors");
-    };
+    let (mut served, refused) = node.fill().await;
     assert_eq!(refused.status, 503, "{}", refused.text);
     let head = refused.text.to_lowercase();
     for part in ["application/problem+json", "retry-after: ", "connection: close", "\"code\":\"unavailable\""] {
@@ -126,6 +131,27 @@ async fn connection_beyond_the_limit_is_answered_503_until_another_has_ended() {
     })
     .await;
     assert_eq!(node.logged("too many connections"), 1);
+}
+
+#[tokio::test]
+async fn connection_beyond_the_concurrent_refusals_is_closed_and_holds_up_nobody() {
+    let node = LimitedNode::start(256).await;
+    let (mut served, _) = node.fill().await;
+    // Each of these is being refused until it sends something, or for two seconds.
+    let mut silent = Vec::new();
+    eventually("a connection is closed without an answer", 4 * SOON, async || {
+        silent.clear();
+        for _ in 0..16 {
+            silent.push(node.connect().await);
+        }
+        ask(&mut node.connect().await, "/healthz").await.is_none().then_some(())
+    })
+    .await;
+    served.truncate(50);
+    eventually("new connections are served again", 2 * SOON, async || {
+        (ask(&mut node.connect().await, "/readyz").await?.status == 200).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -37,8 +37,8 @@ async fn raise(pool: &Pool, code: &str, message: &str) -> (bool, String) {
 async fn assert_codes_decide(pool: &Pool) {
     for (code, unavailable) in CODES {
         for message in ["Verbindung wird abgebrochen", "terminating connection due to administrator command"] {
-            let (judged, text) = raise(pool, code, message).await;
-            assert_eq!(judged, unavailable, "{code}: {message}");
+            let (is_unavailable, text) = raise(pool, code, message).await;
+            assert_eq!(is_unavailable, unavailable, "{code}: {message}");
             assert_eq!(text, format!("{code}: {message}"));
         }
     }

@@ -33,7 +33,7 @@ async fn append_whose_answer_is_lost_is_stored_once_and_answered() {
     for (round, key) in keys.iter().enumerate() {
         app.proxy(0).swallow_next_append();
         let answer = anna.send_with_key(&group, key, &round.to_string()).await;
-        assert!(!answer.is_replay(), "what this request wrote is told as a replay");
+        assert!(!answer.is_replay(), "what this request wrote is answered as a replay");
         answer.expect(201);
         assert_eq!(app.proxy(0).swallowed(), round + 1, "the fault did not happen");
         assert_eq!(live.next_event().await.text(), round.to_string());
@@ -82,7 +82,7 @@ async fn conversation_whose_commit_answer_is_lost_is_created_once() {
     app.proxy(0).swallow_next_append();
     let body = json!({"kind": "group", "title": "new", "members": [bert.id]});
     let made = anna.post_with_key("/v1/conversations", &key, body).await;
-    assert!(!made.is_replay(), "what this request wrote is told as a replay");
+    assert!(!made.is_replay(), "what this request wrote is answered as a replay");
     let made = made.expect(201);
     assert_eq!(app.proxy(0).swallowed(), 1, "the fault did not happen");
     assert_eq!(made["id"], key.as_str());

@@ -12,8 +12,8 @@ async fn redirect_of_a_target_is_a_failure_and_not_followed() {
     anna.say(&group, "one").await;
     for status in ["302", "307"] {
         target.next().await;
-        let told = |now: &Value| now["last_error"].as_str().is_some_and(|text| text.contains(status));
-        when(&bert, &webhook, "the redirect is told", told).await;
+        let names_status = |now: &Value| now["last_error"].as_str().is_some_and(|text| text.contains(status));
+        when(&bert, &webhook, "the redirect is told", names_status).await;
         hurry(&app).await;
     }
     target.next().await;
@@ -34,12 +34,12 @@ async fn error_of_a_target_is_shown_without_its_address() {
         (format!("http://127.0.0.1:{closed}/?key=secret"), "the target cannot be connected to"),
         ("http://no-such-name.invalid/?key=secret".into(), "the target cannot be connected to"),
     ];
-    for (url, told) in wrongs {
+    for (url, reason) in wrongs {
         let webhook = bert.post("/v1/webhooks", json!({"url": url})).await.expect(201);
         anna.say(&group, "one").await;
         let failing = when(&bert, &webhook, "the failure is told", |now| now["last_error"].is_string()).await;
         let error = failing["last_error"].as_str().expect("text");
-        assert!(error.starts_with(told) && !error.contains("secret"), "{url}: {error}");
+        assert!(error.starts_with(reason) && !error.contains("secret"), "{url}: {error}");
     }
     assert!(target.is_idle());
 }
@@ -153,10 +153,10 @@ async fn target_that_became_non_public_is_refused_at_delivery() {
         let statement = format!("UPDATE webhooks SET url = '{url}', next_attempt_at = now(), last_error = NULL");
         app.sql().await.batch_execute(&statement).await.expect("an update");
         anna.say(&group, "one").await;
-        let told = eventually("the failure is told", SOON, async || {
+        let reason = eventually("the failure is told", SOON, async || {
             bert.get(&path).await.expect(200)["last_error"].as_str().map(str::to_owned)
         });
-        assert!(told.await.starts_with("the address"), "{url}");
+        assert!(reason.await.starts_with("the address"), "{url}");
     }
     assert!(target.is_idle());
 }

@@ -248,7 +248,7 @@ impl Subscription {
         self.written_at + HEARTBEAT_INTERVAL - Duration::from_millis(u64::from(key) % 64 * 15)
     }
 
-    /// Whether the event loop is told of all that happens at the client's end.
+    /// Whether the event loop gets notice of all that happens at the client's end.
     fn says_when_it_changes(&self) -> bool {
         match &self.receiver {
             Receiver::Stream { sink, .. } => matches!(sink, Sink::Socket(_)),

@@ -93,6 +93,32 @@ fn memberships_that_are_taken_in_send_the_next_query_that_was_held_back_without_
 }
 
 #[test]
+fn page_and_its_failure_send_the_next_page_query_that_was_held_back_without_a_sweep() {
+    let mut stage = Stage::at(10);
+    let streams: Vec<_> = (1..=4).map(|number| stage.stream(user(number), 5)).collect();
+    stage.allow_queries(1);
+    stage.serve();
+    let next_page = |stage: &mut Stage, of: usize| {
+        let asked = stage.asked();
+        let Some(Asked::Page(wish)) = asked.last() else { panic!("a page: {asked:?}") };
+        assert_eq!(wish.key, streams[of].key);
+        *wish
+    };
+    let first = next_page(&mut stage, 0);
+    stage.allow_queries(1);
+    stage.take_page(&first, &[], 10, false);
+    let second = next_page(&mut stage, 1);
+    // Its judgement and the next page.
+    stage.allow_queries(2);
+    stage.dispatcher.judge_again(second.key, second.id, stage.now);
+    let third = next_page(&mut stage, 2);
+    stage.dispatcher.remove(third.key, stage.now);
+    stage.allow_queries(1);
+    stage.dispatcher.fail_query(third.key, third.id, QueryKind::Page, stage.now);
+    next_page(&mut stage, 3);
+}
+
+#[test]
 fn full_queue_of_one_kind_holds_back_no_query_of_another_kind() {
     let mut stage = Stage::at(10);
     stage.allow_queries(0);

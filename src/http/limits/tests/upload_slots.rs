@@ -13,7 +13,7 @@ fn fifth_upload_waits_until_one_of_the_four_has_ended() {
 }
 
 #[test]
-fn all_users_together_have_their_limit() {
+fn uploads_of_all_users_together_have_a_limit() {
     let uploads = UploadSlots::default();
     let slots: Vec<_> = (0..MAX_UPLOADS).map(|_| uploads.acquire(UserId::new()).unwrap()).collect();
     assert!(uploads.acquire(UserId::new()).is_err());

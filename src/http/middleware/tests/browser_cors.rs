@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn origin_of_this_machine_is_told_from_one_that_only_looks_like_it() {
+fn origin_that_only_looks_like_this_machine_is_none_of_it() {
     for (origin, loopback) in [
         ("http://localhost", true),
         ("http://localhost:3000", true),

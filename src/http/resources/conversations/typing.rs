@@ -12,7 +12,8 @@ use hyper::StatusCode;
 /// Tell that I type
 ///
 /// Streams of the other members get `typing`, which lapses after 6 s: say it again every 3 to 5 s while it lasts. More
-/// often than every 2.5 s it is told once. Nothing is stored.
+/// often than every 2.5 s it is delivered once. In a conversation with more than 50 members on a node, it is not delivered
+/// there. Nothing is stored.
 #[utoipa::path(
     post,
     path = "/v1/conversations/{id}/typing",
@@ -20,7 +21,7 @@ use hyper::StatusCode;
     tag = "Presence",
     security(("token" = [])),
     params(("id" = uuid::Uuid, Path, description = "The conversation")),
-    responses((status = 204, description = "Told to those who are there")),
+    responses((status = 204, description = "Delivered to those who are connected")),
 )]
 pub async fn create_typing(
     State(app): State<App>,

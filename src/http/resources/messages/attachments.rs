@@ -38,7 +38,7 @@ pub struct File(Vec<u8>);
 
 /// Upload
 ///
-/// The body is the file itself, at most 25 MiB. Its type is told from its bytes; `Content-Type` only says which kind of
+/// The body is the file itself, at most 25 MiB. Its type is detected from its bytes; `Content-Type` only says which kind of
 /// text a text is. It waits 24 h for the message that names it.
 #[utoipa::path(
     post,

@@ -8,7 +8,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 /// Figures
 ///
-/// For Prometheus, without a token: nothing of what is written or who writes it is told.
+/// For Prometheus, without a token: it shows nothing of what is written or who writes it.
 #[utoipa::path(
     get,
     path = "/metrics",

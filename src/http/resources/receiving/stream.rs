@@ -143,7 +143,7 @@ fn framing(headers: &HeaderMap) -> Framing {
     if accepted.any(|value| value.contains("application/x-ndjson")) { Framing::Ndjson } else { Framing::Sse }
 }
 
-/// Finds where a stream starts. An EventSource does not reconnect after an error, so a dead cursor is told inside.
+/// Finds where a stream starts. An EventSource does not reconnect after an error, so a dead cursor is reported inside the stream.
 async fn begin(app: &App, start: StreamStart) -> Result<(StartPoint, Option<ResetCode>), Problem> {
     let (after, unreadable) = match start {
         StreamStart::After(after) => (after, None),

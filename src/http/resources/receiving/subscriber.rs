@@ -56,7 +56,7 @@ pub fn reserve(app: &App) -> Result<AdmissionPermit, Problem> {
     app.hub.reserve().ok_or_else(|| busy().with_retry_after(1))
 }
 
-/// Why a client cannot start where it wants, as it is told.
+/// The refusal of a client that cannot start where it wants.
 pub fn resume_problem(error: ResumeError) -> Problem {
     match error {
         ResumeError::UnusableCursor(code, fresh) => Problem::dead_cursor(code, fresh.from),

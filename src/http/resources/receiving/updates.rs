@@ -1,10 +1,12 @@
 //! Long polls.
 
 use super::subscriber;
-use crate::delivery::{CloseReason, LongPoll, NewSubscription, PollAnswer, Receiver, ResumeFrom, StartPoint};
+use crate::delivery::{
+    AdmissionPermit, CloseReason, LongPoll, NewSubscription, PollAnswer, Receiver, ResumeFrom, StartPoint, Subscriber,
+};
 use crate::domain::Error;
 use crate::http::app::App;
-use crate::http::connection::handover::{Handover, MayHandOver, TakenConnection};
+use crate::http::connection::handover::{Handover, HandoverPermit, MayHandOver, TakenConnection};
 use crate::http::connection::serve::respond_and_serve;
 use crate::http::extract::caller::Authenticated;
 use crate::http::extract::get_only::GetOnly;
@@ -15,13 +17,14 @@ use crate::http::extract::start::{LastEventId, StreamStart};
 use crate::http::respond::problem::Problem;
 use crate::http::respond::problem_code::ProblemCode;
 use crate::log::Cursor;
+use crate::shutdown::ShutdownGuard;
 use crate::wire::EventsPage;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use mio::net::TcpStream;
 use serde::Deserialize;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use utoipa::IntoParams;
@@ -86,44 +89,68 @@ pub async fn get_updates(
     let start = find_start(&app, wait, after).await?;
     let subscriber = subscriber::subscriber(&caller, only, until);
     let admission = subscriber::reserve(&app)?;
-    let admit = move |socket, asker, early, answer| {
+    let poll = ReservedPoll { admission, subscriber, start, limit, held: app.shutdown.guard() };
+    match permit.0.filter(|_| wait > 0) {
+        Some(permit) => Ok(poll.hand_over(permit)),
+        None => poll.respond_here().await,
+    }
+}
+
+/// A poll for which delivery has a place.
+struct ReservedPoll {
+    admission: AdmissionPermit,
+    subscriber: Subscriber,
+    start: StartPoint,
+    limit: usize,
+    held: ShutdownGuard,
+}
+
+impl ReservedPoll {
+    /// Hands the poll over with its connection, which comes back with the answer.
+    fn hand_over(self, permit: HandoverPermit) -> Response {
+        let from = self.start.from;
+        Handover::response(permit, move |connection| {
+            let TakenConnection { head, socket, early, context } = connection;
+            let head = head.deferred();
+            let serve_answer = move |mut answer: PollAnswer| {
+                if let Some(socket) = answer.socket.take() {
+                    let early = std::mem::take(&mut answer.early);
+                    respond_and_serve(context, socket, early, head, respond(&answer, from).into_response());
+                }
+            };
+            self.admit(Some(TcpStream::from_std(socket)), None, early.into(), Box::new(serve_answer));
+        })
+    }
+
+    /// Waits for the answer while the connection stays where it is.
+    async fn respond_here(self) -> Result<Response, Problem> {
+        let from = self.start.from;
+        let (sender, answer) = oneshot::channel();
+        let asker = Arc::new(());
+        // Who asked may have gone.
+        self.admit(None, Some(Arc::downgrade(&asker)), Vec::new(), Box::new(move |answer| drop(sender.send(answer))));
+        let ending = || Problem::new(ProblemCode::Unavailable, "this node is ending, try another");
+        let answer = answer.await.map_err(|_| ending())?;
+        drop(asker);
+        respond(&answer, from)
+    }
+
+    fn admit(
+        self,
+        socket: Option<TcpStream>,
+        asker: Option<Weak<()>>,
+        early: Vec<u8>,
+        answer: Box<dyn FnOnce(PollAnswer) + Send>,
+    ) {
+        let Self { admission, subscriber, start, limit, held } = self;
         admission.admit(NewSubscription {
             subscriber,
             receiver: Receiver::Poll(Box::new(LongPoll { limit, socket, asker, early, answer })),
             from: start.from,
             epoch: start.epoch,
             opening: None,
-            held: app.shutdown.guard(),
+            held,
         });
-    };
-    let from = start.from;
-    match permit.0.filter(|_| wait > 0) {
-        Some(permit) => Ok(Handover::response(permit, move |connection| {
-            let TakenConnection { head, socket, early, context } = connection;
-            let head = head.deferred();
-            let respond = move |mut answer: PollAnswer| {
-                if let Some(socket) = answer.socket.take() {
-                    respond_and_serve(
-                        context,
-                        socket,
-                        std::mem::take(&mut answer.early),
-                        head,
-                        respond(&answer, from).into_response(),
-                    );
-                }
-            };
-            admit(Some(TcpStream::from_std(socket)), None, early.into(), Box::new(respond));
-        })),
-        None => {
-            let (sender, answer) = oneshot::channel();
-            let asker = Arc::new(());
-            // Who asked may have gone.
-            admit(None, Some(Arc::downgrade(&asker)), Vec::new(), Box::new(move |answer| drop(sender.send(answer))));
-            let ending = || Problem::new(ProblemCode::Unavailable, "this node is ending, try another");
-            let answer = answer.await.map_err(|_| ending())?;
-            drop(asker);
-            respond(&answer, from)
-        }
     }
 }
 

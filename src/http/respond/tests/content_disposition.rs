@@ -40,8 +40,8 @@ fn unreadable_disposition_is_refused() {
 #[test]
 fn file_name_comes_back_as_it_was() {
     let name = "say \"ü\" 100%\\漢.txt";
-    let told = attachment(name);
-    assert!(told.is_ascii(), "{told}");
-    assert_eq!(read(&told).unwrap().as_deref(), Some(name));
-    assert!(told.contains("filename=\"say ___ 100___.txt\""), "{told}");
+    let header = attachment(name);
+    assert!(header.is_ascii(), "{header}");
+    assert_eq!(read(&header).unwrap().as_deref(), Some(name));
+    assert!(header.contains("filename=\"say ___ 100___.txt\""), "{header}");
 }

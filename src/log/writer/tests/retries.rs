@@ -16,131 +16,131 @@ fn refused<T>() -> Result<T, AttemptError> {
 
 #[tokio::test(start_paused = true)]
 async fn batch_of_unknown_outcome_is_repeated_whole_and_in_order_before_anything_else() {
-    let mut node = Node::start();
-    let mut calls = node.sends(1..=3);
-    let answer = node.append(1..=3).await;
-    let next = node.send(4);
+    let mut writer = TestWriter::start();
+    let mut calls = writer.sends(1..=3);
+    let answer = writer.append(1..=3).await;
+    let next = writer.send(4);
     answer.send(unknown()).ok();
-    let answer = node.append(1..=3).await;
+    let answer = writer.append(1..=3).await;
     // Whoever gives up takes nothing out of a batch that may be in the log.
     drop(calls.remove(1));
     answer.send(unknown()).ok();
-    let answer = node.append(1..=3).await;
+    let answer = writer.append(1..=3).await;
     assert!(calls.iter_mut().all(|call| call.now_or_never().is_none()));
     answer.send(done((1..=3).map(|position| AppendOutcome::Known(Position(position))))).unwrap();
     let expected = [1, 3].map(|position| Ok(AppendOutcome::Known(Position(position))));
-    assert_eq!(all_told(calls).await, expected);
-    node.append([4]).await.send(appended([4])).unwrap();
-    assert_eq!(told(next).await, Ok(AppendOutcome::Appended(Position(4))));
+    assert_eq!(outcomes_of(calls).await, expected);
+    writer.append([4]).await.send(appended([4])).unwrap();
+    assert_eq!(outcome_of(next).await, Ok(AppendOutcome::Appended(Position(4))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn batch_of_unknown_outcome_is_repeated_when_all_callers_have_given_up() {
-    let mut node = Node::start();
-    let calls = node.sends([1, 2]);
-    let answer = node.append([1, 2]).await;
+    let mut writer = TestWriter::start();
+    let calls = writer.sends([1, 2]);
+    let answer = writer.append([1, 2]).await;
     drop(calls);
-    let next = node.send(3);
+    let next = writer.send(3);
     answer.send(unknown()).ok();
-    node.append([1, 2]).await.send(appended([1, 2])).unwrap();
-    node.append([3]).await.send(appended([3])).unwrap();
-    told(next).await.unwrap();
-    assert_eq!(node.committed().len(), 2);
+    writer.append([1, 2]).await.send(appended([1, 2])).unwrap();
+    writer.append([3]).await.send(appended([3])).unwrap();
+    outcome_of(next).await.unwrap();
+    assert_eq!(writer.committed().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn unknown_outcome_stays_unknown_when_the_next_attempt_cannot_be_made() {
-    let mut node = Node::start();
-    let call = node.send(1);
-    node.append([1]).await.send(unknown()).ok();
-    let answer = node.append([1]).await;
+    let mut writer = TestWriter::start();
+    let call = writer.send(1);
+    writer.append([1]).await.send(unknown()).ok();
+    let answer = writer.append([1]).await;
     drop(call);
-    let _next = node.send(2);
+    let _next = writer.send(2);
     answer.send(unavailable()).ok();
-    node.append([1]).await.send(appended([1])).unwrap();
-    node.append([2]).await;
+    writer.append([1]).await.send(appended([1])).unwrap();
+    writer.append([2]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn change_of_unknown_outcome_is_repeated_when_its_caller_has_given_up() {
-    let mut node = Node::start();
-    let call = node.change(1);
-    let answer = node.apply(1).await;
+    let mut writer = TestWriter::start();
+    let call = writer.change(1);
+    let answer = writer.apply(1).await;
     drop(call);
-    let _next = node.send(2);
+    let _next = writer.send(2);
     answer.send(unknown()).ok();
-    node.apply(1).await.send(unavailable()).ok();
-    node.apply(1).await.send(Ok((ApplyOutcome::Replayed(Position(1)), EPOCH))).ok();
-    node.append([2]).await;
+    writer.apply(1).await.send(unavailable()).ok();
+    writer.apply(1).await.send(Ok((ApplyOutcome::Replayed(Position(1)), WRITER_EPOCH))).ok();
+    writer.append([2]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn abandoned_writes_are_dropped_while_postgresql_is_unavailable() {
-    let mut node = Node::start();
-    let (calls, change, next) = (node.sends([1, 2]), node.change(3), node.send(4));
-    let answer = node.append([1, 2]).await;
+    let mut writer = TestWriter::start();
+    let (calls, change, next) = (writer.sends([1, 2]), writer.change(3), writer.send(4));
+    let answer = writer.append([1, 2]).await;
     drop(calls);
     answer.send(unavailable()).ok();
-    let answer = node.apply(3).await;
+    let answer = writer.apply(3).await;
     drop(change);
     answer.send(unavailable()).ok();
-    node.append([4]).await.send(appended([1])).unwrap();
-    assert_eq!(told(next).await, Ok(AppendOutcome::Appended(Position(1))));
+    writer.append([4]).await.send(appended([1])).unwrap();
+    assert_eq!(outcome_of(next).await, Ok(AppendOutcome::Appended(Position(1))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn awaited_writes_are_kept_while_postgresql_is_unavailable() {
-    let mut node = Node::start();
-    let (calls, change) = (node.sends([1, 2]), node.change(3));
+    let mut writer = TestWriter::start();
+    let (calls, change) = (writer.sends([1, 2]), writer.change(3));
     for _ in 0..5 {
-        node.append([1, 2]).await.send(unavailable()).ok();
+        writer.append([1, 2]).await.send(unavailable()).ok();
     }
-    node.append([1, 2]).await.send(appended([1, 2])).unwrap();
-    assert!(all_told(calls).await.iter().all(Result::is_ok));
-    node.apply(3).await.send(unavailable()).ok();
-    node.apply(3).await.send(Ok((ApplyOutcome::Replayed(Position(3)), EPOCH))).unwrap();
+    writer.append([1, 2]).await.send(appended([1, 2])).unwrap();
+    assert!(outcomes_of(calls).await.iter().all(Result::is_ok));
+    writer.apply(3).await.send(unavailable()).ok();
+    writer.apply(3).await.send(Ok((ApplyOutcome::Replayed(Position(3)), WRITER_EPOCH))).unwrap();
     assert!(matches!(change.await, Ok(ChangeOutcome::Replayed(Position(3)))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn writes_abandoned_in_the_queue_are_never_attempted() {
-    let mut node = Node::start();
-    let mut calls = node.sends(1..=3);
-    let change = node.change(4);
+    let mut writer = TestWriter::start();
+    let mut calls = writer.sends(1..=3);
+    let change = writer.change(4);
     drop((calls.remove(1), change));
-    let next = node.send(5);
-    node.append([1, 3]).await.send(appended([1, 2])).unwrap();
-    assert!(all_told(calls).await.iter().all(Result::is_ok));
-    node.append([5]).await.send(appended([3])).unwrap();
-    told(next).await.unwrap();
+    let next = writer.send(5);
+    writer.append([1, 3]).await.send(appended([1, 2])).unwrap();
+    assert!(outcomes_of(calls).await.iter().all(Result::is_ok));
+    writer.append([5]).await.send(appended([3])).unwrap();
+    outcome_of(next).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn refused_batch_is_retried_one_by_one_so_that_one_bad_event_fails_alone() {
-    let mut node = Node::start();
-    let calls = node.sends(1..=3);
-    node.append(1..=3).await.send(refused()).ok();
-    node.append([1]).await.send(appended([1])).unwrap();
-    node.append([2]).await.send(refused()).ok();
+    let mut writer = TestWriter::start();
+    let calls = writer.sends(1..=3);
+    writer.append(1..=3).await.send(refused()).ok();
+    writer.append([1]).await.send(appended([1])).unwrap();
+    writer.append([2]).await.send(refused()).ok();
     // One of them may meet an unknown outcome in its turn.
-    node.append([3]).await.send(unknown()).ok();
-    node.append([3]).await.send(appended([2])).unwrap();
+    writer.append([3]).await.send(unknown()).ok();
+    writer.append([3]).await.send(appended([2])).unwrap();
     let expected =
         [Ok(AppendOutcome::Appended(Position(1))), Err(WriteError::Failed), Ok(AppendOutcome::Appended(Position(2)))];
-    assert_eq!(all_told(calls).await, expected);
+    assert_eq!(outcomes_of(calls).await, expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusal_leaves_an_earlier_unknown_outcome_unknown() {
-    let mut node = Node::start();
-    let (calls, change) = (node.sends([1, 2]), node.change(3));
-    node.append([1, 2]).await.send(unknown()).ok();
-    node.append([1, 2]).await.send(refused()).ok();
-    node.append([1]).await.send(refused()).ok();
-    node.append([2]).await.send(done([AppendOutcome::Known(Position(1))])).unwrap();
-    assert_eq!(all_told(calls).await, [Err(WriteError::Unresolved), Ok(AppendOutcome::Known(Position(1)))]);
-    node.apply(3).await.send(unknown()).ok();
-    node.apply(3).await.send(refused()).ok();
+    let mut writer = TestWriter::start();
+    let (calls, change) = (writer.sends([1, 2]), writer.change(3));
+    writer.append([1, 2]).await.send(unknown()).ok();
+    writer.append([1, 2]).await.send(refused()).ok();
+    writer.append([1]).await.send(refused()).ok();
+    writer.append([2]).await.send(done([AppendOutcome::Known(Position(1))])).unwrap();
+    assert_eq!(outcomes_of(calls).await, [Err(WriteError::Unresolved), Ok(AppendOutcome::Known(Position(1)))]);
+    writer.apply(3).await.send(unknown()).ok();
+    writer.apply(3).await.send(refused()).ok();
     assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Unresolved))));
 }
 
@@ -150,46 +150,46 @@ fn locked<T>() -> Result<T, AttemptError> {
 
 #[tokio::test(start_paused = true)]
 async fn change_that_waited_for_a_locked_row_fails_and_is_not_repeated() {
-    let mut node = Node::start();
-    let (change, next) = (node.change(1), node.send(2));
-    node.apply(1).await.send(locked()).ok();
+    let mut writer = TestWriter::start();
+    let (change, next) = (writer.change(1), writer.send(2));
+    writer.apply(1).await.send(locked()).ok();
     assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Locked))));
-    node.append([2]).await.send(appended([1])).unwrap();
-    told(next).await.unwrap();
+    writer.append([2]).await.send(appended([1])).unwrap();
+    outcome_of(next).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn change_of_unknown_outcome_that_waits_for_a_locked_row_is_repeated_until_it_is_known() {
-    let mut node = Node::start();
-    let mut change = node.change(1);
-    node.apply(1).await.send(unknown()).ok();
+    let mut writer = TestWriter::start();
+    let mut change = writer.change(1);
+    writer.apply(1).await.send(unknown()).ok();
     for _ in 0..3 {
-        node.apply(1).await.send(locked()).ok();
+        writer.apply(1).await.send(locked()).ok();
     }
-    let answer = node.apply(1).await;
+    let answer = writer.apply(1).await;
     assert!((&mut change).now_or_never().is_none(), "answered before the outcome is known");
-    answer.send(Ok((ApplyOutcome::Replayed(Position(1)), EPOCH))).ok();
+    answer.send(Ok((ApplyOutcome::Replayed(Position(1)), WRITER_EPOCH))).ok();
     assert!(matches!(change.await, Ok(ChangeOutcome::Replayed(Position(1)))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn refused_change_fails_and_is_not_repeated() {
-    let mut node = Node::start();
-    let (change, next) = (node.change(1), node.send(2));
-    node.apply(1).await.send(refused()).ok();
+    let mut writer = TestWriter::start();
+    let (change, next) = (writer.change(1), writer.send(2));
+    writer.apply(1).await.send(refused()).ok();
     assert!(matches!(change.await, Err(ChangeError::Write(WriteError::Failed))));
-    node.append([2]).await.send(appended([1])).unwrap();
-    told(next).await.unwrap();
+    writer.append([2]).await.send(appended([1])).unwrap();
+    outcome_of(next).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn pauses_between_attempts_double_from_50_ms_to_1_s_with_jitter() {
-    let mut node = Node::start();
-    let _call = node.send(1);
+    let mut writer = TestWriter::start();
+    let _call = writer.send(1);
     let mut last = Instant::now();
-    node.append([1]).await.send(unavailable()).ok();
+    writer.append([1]).await.send(unavailable()).ok();
     for most_ms in [50, 100, 200, 400, 800, 1_000, 1_000] {
-        let answer = node.append([1]).await;
+        let answer = writer.append([1]).await;
         let paused_ms = last.elapsed().as_millis();
         // The clock of tokio rounds up to whole milliseconds.
         assert!((most_ms / 2..=most_ms + 1).contains(&paused_ms), "{paused_ms} ms instead of at most {most_ms}");
@@ -200,19 +200,19 @@ async fn pauses_between_attempts_double_from_50_ms_to_1_s_with_jitter() {
 
 #[tokio::test(start_paused = true)]
 async fn repeat_that_finds_the_write_of_its_own_call_is_no_replay() {
-    let mut node = Node::start();
-    let call = node.send(1);
-    node.append([1]).await.send(unknown()).ok();
-    node.append([1]).await.send(done([AppendOutcome::Known(Position(1))])).unwrap();
-    assert!(matches!(call.await, Ok(SendOutcome::Recovered(Position(1)))), "told as a replay");
+    let mut writer = TestWriter::start();
+    let call = writer.send(1);
+    writer.append([1]).await.send(unknown()).ok();
+    writer.append([1]).await.send(done([AppendOutcome::Known(Position(1))])).unwrap();
+    assert!(matches!(call.await, Ok(SendOutcome::Recovered(Position(1)))), "answered as a replay");
 }
 
 #[tokio::test(start_paused = true)]
 async fn repeat_that_finds_an_event_older_than_its_first_attempt_is_a_replay() {
-    let mut node = Node::start();
-    let calls = node.sends([1, 2]);
-    node.append([1, 2]).await.send(unknown()).ok();
-    node.append([1, 2]).await.send(done([AppendOutcome::Known(KNOWN), AppendOutcome::Known(KNOWN.next())])).unwrap();
+    let mut writer = TestWriter::start();
+    let calls = writer.sends([1, 2]);
+    writer.append([1, 2]).await.send(unknown()).ok();
+    writer.append([1, 2]).await.send(done([AppendOutcome::Known(KNOWN), AppendOutcome::Known(KNOWN.next())])).unwrap();
     let [before, own] = futures_util::future::join_all(calls).await.try_into().unwrap();
     assert!(matches!(before, Ok(SendOutcome::Replayed(KNOWN))));
     assert!(matches!(own, Ok(SendOutcome::Recovered(position)) if position == KNOWN.next()));
@@ -220,9 +220,9 @@ async fn repeat_that_finds_an_event_older_than_its_first_attempt_is_a_replay() {
 
 #[tokio::test(start_paused = true)]
 async fn write_that_is_known_at_its_first_attempt_is_a_replay() {
-    let mut node = Node::start();
-    let call = node.send(1);
-    node.append([1]).await.send(unavailable()).ok();
-    node.append([1]).await.send(done([AppendOutcome::Known(Position(9))])).unwrap();
+    let mut writer = TestWriter::start();
+    let call = writer.send(1);
+    writer.append([1]).await.send(unavailable()).ok();
+    writer.append([1]).await.send(done([AppendOutcome::Known(Position(9))])).unwrap();
     assert!(matches!(call.await, Ok(SendOutcome::Replayed(Position(9)))));
 }

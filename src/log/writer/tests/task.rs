@@ -20,7 +20,7 @@ mod limits;
 #[path = "retries.rs"]
 mod retries;
 
-const EPOCH: Epoch = Epoch(4);
+const WRITER_EPOCH: Epoch = Epoch(4);
 /// What the appender has seen committed: the events of these tests stand above it, but for those that were there before.
 const KNOWN: Position = Position(0);
 
@@ -72,14 +72,14 @@ type Call<T> = BoxFuture<'static, T>;
 type Sent = Result<SendOutcome, WriteError>;
 type Renamed = Result<ChangeOutcome<()>, ChangeError<()>>;
 
-struct Node {
+struct TestWriter {
     writer: Writer,
     attempts: mpsc::UnboundedReceiver<Attempt>,
     committed: CommitFeed,
     shutdown: Shutdown,
 }
 
-impl Node {
+impl TestWriter {
     fn start() -> Self {
         let (sender, attempts) = mpsc::unbounded_channel();
         let shutdown = Shutdown::default();
@@ -157,7 +157,7 @@ fn event(id: u128) -> NewEvent {
 }
 
 fn done(outcomes: impl IntoIterator<Item = AppendOutcome>) -> Result<AppendedBatch, AttemptError> {
-    Ok(AppendedBatch { epoch: EPOCH, created_at: Time::UNIX_EPOCH, outcomes: outcomes.into_iter().collect() })
+    Ok(AppendedBatch { epoch: WRITER_EPOCH, created_at: Time::UNIX_EPOCH, outcomes: outcomes.into_iter().collect() })
 }
 
 /// All appended, at these positions.
@@ -166,92 +166,92 @@ fn appended(positions: impl IntoIterator<Item = i64>) -> Result<AppendedBatch, A
 }
 
 /// What a caller learnt, in the words of the appender.
-async fn told(call: Call<Sent>) -> Result<AppendOutcome, WriteError> {
+async fn outcome_of(call: Call<Sent>) -> Result<AppendOutcome, WriteError> {
     Ok(match call.await? {
         SendOutcome::Appended(event) => AppendOutcome::Appended(event.position),
         SendOutcome::Recovered(position) | SendOutcome::Replayed(position) => AppendOutcome::Known(position),
     })
 }
 
-async fn all_told(calls: Vec<Call<Sent>>) -> Vec<Result<AppendOutcome, WriteError>> {
-    futures_util::future::join_all(calls.into_iter().map(told)).await
+async fn outcomes_of(calls: Vec<Call<Sent>>) -> Vec<Result<AppendOutcome, WriteError>> {
+    futures_util::future::join_all(calls.into_iter().map(outcome_of)).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn queued_sends_go_into_one_batch() {
-    let mut node = Node::start();
-    let calls = node.sends(1..=3);
-    node.append(1..=3).await.send(appended(7..=9)).unwrap();
+    let mut writer = TestWriter::start();
+    let calls = writer.sends(1..=3);
+    writer.append(1..=3).await.send(appended(7..=9)).unwrap();
     let expected: Vec<_> = (7..=9).map(|position| Ok(AppendOutcome::Appended(Position(position)))).collect();
-    assert_eq!(all_told(calls).await, expected);
+    assert_eq!(outcomes_of(calls).await, expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn callers_are_answered_when_the_appender_has_answered_and_not_before() {
-    let mut node = Node::start();
-    let mut calls = node.sends(1..=3);
-    let answer = node.append(1..=3).await;
+    let mut writer = TestWriter::start();
+    let mut calls = writer.sends(1..=3);
+    let answer = writer.append(1..=3).await;
     tokio::time::advance(CALLER_TIMEOUT / 2).await;
     assert!(calls.iter_mut().all(|call| call.now_or_never().is_none()));
     answer.send(appended(1..=3)).unwrap();
-    assert!(all_told(calls).await.iter().all(Result::is_ok));
+    assert!(outcomes_of(calls).await.iter().all(Result::is_ok));
 }
 
 #[tokio::test(start_paused = true)]
 async fn next_batch_fills_while_the_last_one_is_under_way() {
-    let mut node = Node::start();
-    let first = node.send(1);
-    let answer = node.append([1]).await;
-    let second = node.send(2);
+    let mut writer = TestWriter::start();
+    let first = writer.send(1);
+    let answer = writer.append([1]).await;
+    let second = writer.send(2);
     tokio::time::advance(Duration::from_secs(1)).await;
-    let third = node.send(3);
-    assert!(node.attempts.try_recv().is_err(), "two attempts at once");
+    let third = writer.send(3);
+    assert!(writer.attempts.try_recv().is_err(), "two attempts at once");
     answer.send(appended([1])).unwrap();
-    told(first).await.unwrap();
-    node.append([2, 3]).await.send(appended([2, 3])).unwrap();
-    assert!(all_told(vec![second, third]).await.iter().all(Result::is_ok));
+    outcome_of(first).await.unwrap();
+    writer.append([2, 3]).await.send(appended([2, 3])).unwrap();
+    assert!(outcomes_of(vec![second, third]).await.iter().all(Result::is_ok));
 }
 
 #[tokio::test(start_paused = true)]
 async fn batch_has_at_most_1000_events() {
-    let mut node = Node::start();
-    let calls = node.sends(1..=2_500);
-    node.append(1..=1_000).await.send(appended(1..=1_000)).unwrap();
-    node.append(1_001..=2_000).await.send(appended(1_001..=2_000)).unwrap();
-    node.append(2_001..=2_500).await.send(appended(2_001..=2_500)).unwrap();
+    let mut writer = TestWriter::start();
+    let calls = writer.sends(1..=2_500);
+    writer.append(1..=1_000).await.send(appended(1..=1_000)).unwrap();
+    writer.append(1_001..=2_000).await.send(appended(1_001..=2_000)).unwrap();
+    writer.append(2_001..=2_500).await.send(appended(2_001..=2_500)).unwrap();
     let expected: Vec<_> = (1..=2_500).map(|position| Ok(AppendOutcome::Appended(Position(position)))).collect();
-    assert_eq!(all_told(calls).await, expected);
+    assert_eq!(outcomes_of(calls).await, expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn repeated_id_ends_the_batch() {
-    let mut node = Node::start();
-    let calls = node.sends([1, 2, 1, 3]);
-    node.append([1, 2]).await.send(appended([5, 6])).unwrap();
+    let mut writer = TestWriter::start();
+    let calls = writer.sends([1, 2, 1, 3]);
+    writer.append([1, 2]).await.send(appended([5, 6])).unwrap();
     let repeated = [AppendOutcome::Known(Position(5)), AppendOutcome::Appended(Position(7))];
-    node.append([1, 3]).await.send(done(repeated)).unwrap();
+    writer.append([1, 3]).await.send(done(repeated)).unwrap();
     let first = [AppendOutcome::Appended(Position(5)), AppendOutcome::Appended(Position(6))];
-    assert_eq!(all_told(calls).await, first.into_iter().chain(repeated).map(Ok).collect::<Vec<_>>());
+    assert_eq!(outcomes_of(calls).await, first.into_iter().chain(repeated).map(Ok).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
 async fn change_ends_the_batch_and_follows_it() {
-    let mut node = Node::start();
-    let before = node.sends([1, 2]);
-    let change = node.change(3);
-    let after = node.send(4);
-    node.append([1, 2]).await.send(appended([1, 2])).unwrap();
-    node.apply(3).await.send(Ok((ApplyOutcome::Replayed(Position(3)), EPOCH))).unwrap();
-    node.append([4]).await.send(appended([4])).unwrap();
-    assert!(all_told(before).await.iter().all(Result::is_ok));
+    let mut writer = TestWriter::start();
+    let before = writer.sends([1, 2]);
+    let change = writer.change(3);
+    let after = writer.send(4);
+    writer.append([1, 2]).await.send(appended([1, 2])).unwrap();
+    writer.apply(3).await.send(Ok((ApplyOutcome::Replayed(Position(3)), WRITER_EPOCH))).unwrap();
+    writer.append([4]).await.send(appended([4])).unwrap();
+    assert!(outcomes_of(before).await.iter().all(Result::is_ok));
     assert!(matches!(change.await, Ok(ChangeOutcome::Replayed(Position(3)))));
-    assert_eq!(told(after).await, Ok(AppendOutcome::Appended(Position(4))));
+    assert_eq!(outcome_of(after).await, Ok(AppendOutcome::Appended(Position(4))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn caller_learns_the_outcome_of_its_own_event() {
-    let mut node = Node::start();
-    let calls = node.sends(1..=6);
+    let mut writer = TestWriter::start();
+    let calls = writer.sends(1..=6);
     let outcomes = [
         AppendOutcome::Known(Position(3)),
         AppendOutcome::Appended(Position(8)),
@@ -260,7 +260,7 @@ async fn caller_learns_the_outcome_of_its_own_event() {
         AppendOutcome::NotMember,
         AppendOutcome::Appended(Position(9)),
     ];
-    node.append(1..=6).await.send(done(outcomes)).unwrap();
+    writer.append(1..=6).await.send(done(outcomes)).unwrap();
     let expected = [
         Ok(AppendOutcome::Known(Position(3))),
         Ok(AppendOutcome::Appended(Position(8))),
@@ -269,15 +269,15 @@ async fn caller_learns_the_outcome_of_its_own_event() {
         Err(WriteError::NotMember),
         Ok(AppendOutcome::Appended(Position(9))),
     ];
-    assert_eq!(all_told(calls).await, expected);
+    assert_eq!(outcomes_of(calls).await, expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn change_with_a_used_id_is_refused() {
-    let mut node = Node::start();
-    let calls = [node.change(1), node.change(2)];
-    node.apply(1).await.send(Ok((ApplyOutcome::Reused, EPOCH))).unwrap();
-    node.apply(2).await.send(Ok((ApplyOutcome::Taken, EPOCH))).unwrap();
+    let mut writer = TestWriter::start();
+    let calls = [writer.change(1), writer.change(2)];
+    writer.apply(1).await.send(Ok((ApplyOutcome::Reused, WRITER_EPOCH))).unwrap();
+    writer.apply(2).await.send(Ok((ApplyOutcome::Taken, WRITER_EPOCH))).unwrap();
     let [reused, taken] = calls;
     assert!(matches!(reused.await, Err(ChangeError::Write(WriteError::Reused))));
     assert!(matches!(taken.await, Err(ChangeError::Write(WriteError::Taken))));

@@ -6,6 +6,12 @@ pub enum MigrationError {
         "migration {0} was edited after this database had applied it: restore its text, and make the change in a new migration"
     )]
     Edited(String),
+    /// The database has this table, and no record of the migration that made it.
+    #[error(
+        "the database has a table {0} that this program did not make, nor any build of it that can be brought up to \
+         date: use an empty database, or another --data-dir"
+    )]
+    Occupied(String),
     /// PostgreSQL refused the text of a migration or of a function.
     #[error("cannot apply {name}")]
     Refused {

@@ -69,6 +69,7 @@ async fn open(url: &str) -> Result<Client, StoreError> {
 async fn apply_all(client: &mut Client, files: &SchemaFiles) -> Result<(), MigrationError> {
     let transaction = begin(client).await?;
     if !has_bookkeeping(&transaction).await? {
+        refuse_occupied(&transaction).await?;
         transaction.batch_execute(BOOKKEEPING).await?;
     }
     apply_migrations(&transaction, files.migrations).await?;
@@ -124,6 +125,16 @@ async fn wait_for_lock(transaction: &Transaction<'_>, key: i64) -> Result<(), Mi
 
 async fn has_bookkeeping(transaction: &Transaction<'_>) -> Result<bool, MigrationError> {
     Ok(transaction.query_one("SELECT to_regclass('schema_migrations') IS NOT NULL", &[]).await?.get(0))
+}
+
+/// Refuses a database whose tables somebody else has made. The first migration would fail as well, but not say why.
+async fn refuse_occupied(transaction: &Transaction<'_>) -> Result<(), MigrationError> {
+    let query = "SELECT name FROM unnest(ARRAY['users', 'events']) AS name
+                  WHERE to_regclass(name) IS NOT NULL LIMIT 1";
+    match transaction.query_opt(query, &[]).await? {
+        Some(table) => Err(MigrationError::Occupied(table.get(0))),
+        None => Ok(()),
+    }
 }
 
 /// The applied migrations, each with the checksum of its text.

@@ -15,7 +15,7 @@ use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The message that asks a server whether it speaks TLS: its length, and the number of this question.
+/// The message that asks a server whether it speaks TLS: its length, and the number of this request.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Prepares the streams of connections. Cheap to clone.

@@ -6,12 +6,12 @@ async fn loads_that_wait_during_a_query_share_the_next_one() {
     let rounds = Arc::new(Mutex::new(Vec::new()));
     let (seen, gate) = (rounds.clone(), Arc::new(tokio::sync::Semaphore::new(0)));
     let hold = gate.clone();
-    let squares = DataLoader::start(3, move |questions: Vec<u32>| {
-        seen.lock().unwrap().push(questions.clone());
+    let squares = DataLoader::start(3, move |keys: Vec<u32>| {
+        seen.lock().unwrap().push(keys.clone());
         let hold = hold.clone();
         async move {
             hold.acquire().await.unwrap().forget();
-            Ok(questions.into_iter().map(|number| number * number).collect())
+            Ok(keys.into_iter().map(|number| number * number).collect())
         }
     });
     let ask = |number| {
@@ -37,9 +37,9 @@ async fn loads_that_wait_during_a_query_share_the_next_one() {
 #[tokio::test]
 async fn failed_query_fails_for_all_its_callers_and_the_next_one_runs() {
     let mut fails = true;
-    let rounds = DataLoader::start(8, move |questions: Vec<()>| {
+    let rounds = DataLoader::start(8, move |keys: Vec<()>| {
         let failed = std::mem::replace(&mut fails, false);
-        async move { if failed { Err(StoreError::Unreachable("down".into())) } else { Ok(questions) } }
+        async move { if failed { Err(StoreError::Unreachable("down".into())) } else { Ok(keys) } }
     });
     assert!(rounds.load(()).await.is_err());
     assert!(rounds.load(()).await.is_ok());

@@ -106,20 +106,20 @@ pub async fn check_typing(model: &Model, scenario: &Scenario) {
         streams.push(stream);
     }
     let group = scenario.users[0].create_group(&scenario.users[1..].iter().collect::<Vec<_>>()).await;
-    let mut told = vec![0; streams.len()];
+    let mut counts = vec![0; streams.len()];
     send_marker(&scenario.users[0], &group, &mut streams).await;
     for conversation in &scenario.conversations {
         for typist in &scenario.users {
             let member = model.is_member(&typist.id, conversation);
             typist.send_typing(conversation).await.expect(if member { 204 } else { 404 });
-            let others = scenario.users.iter().zip(&mut told).filter(|(user, _)| user.id != typist.id);
-            for (_, told) in others.filter(|(user, _)| member && model.is_member(&user.id, conversation)) {
-                *told += 1;
+            let others = scenario.users.iter().zip(&mut counts).filter(|(user, _)| user.id != typist.id);
+            for (_, count) in others.filter(|(user, _)| member && model.is_member(&user.id, conversation)) {
+                *count += 1;
             }
         }
     }
-    for (stream, told) in streams.iter_mut().zip(&told) {
-        for _ in 0..*told {
+    for (stream, count) in streams.iter_mut().zip(&counts) {
+        for _ in 0..*count {
             stream.next_ephemeral("typing").await;
         }
     }

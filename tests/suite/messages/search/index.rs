@@ -16,19 +16,19 @@ async fn index_lag_is_public_in_metrics() {
     anna.say(&group, "apple 2").await;
     anna.say(&group, "apple 3").await;
     let stranger = app.anonymous();
-    let becomes = async |name: &str, value: f64| {
+    let wait_for_metric = async |name: &str, value: f64| {
         let what = format!("{name} is {value}");
         eventually(&what, SOON, async || (figure(&stranger, name).await == Some(value)).then_some(())).await;
     };
-    becomes("longwave_search_lag_events", 2.0).await;
-    becomes("longwave_streams", 1.0).await;
-    becomes("longwave_log_head", 4.0).await;
+    wait_for_metric("longwave_search_lag_events", 2.0).await;
+    wait_for_metric("longwave_streams", 1.0).await;
+    wait_for_metric("longwave_log_head", 4.0).await;
     assert_eq!(finds(&anna, "apple").await, ["apple 1"]);
     held.rollback().await.expect("the claim is given back");
-    becomes("longwave_search_lag_events", 0.0).await;
-    becomes("longwave_search_position", 4.0).await;
+    wait_for_metric("longwave_search_lag_events", 0.0).await;
+    wait_for_metric("longwave_search_position", 4.0).await;
     drop(stream);
-    becomes("longwave_streams", 0.0).await;
+    wait_for_metric("longwave_streams", 0.0).await;
     let answer = stranger.get("/metrics").await;
     assert!(answer.header("content-type").is_some_and(|media| media.starts_with("text/plain")));
     assert!(answer.text().contains("# HELP longwave_waiting_polls "), "{}", answer.text());
@@ -73,8 +73,8 @@ async fn reindex_runs_while_nodes_serve() {
     app.sql().await.batch_execute("UPDATE search SET grams = '{}'").await.expect("a broken index");
     assert_eq!(finds(&anna, "apple").await.len(), 0);
     let more = join_all((0..300).map(|number| nodes[number % 2].send(&group, "pear")));
-    let (told, _) = tokio::join!(reindex(&app), more);
-    assert!(told.ends_with("events (100 %), the index is complete\n"), "{told}");
+    let (output, _) = tokio::join!(reindex(&app), more);
+    assert!(output.ends_with("events (100 %), the index is complete\n"), "{output}");
     indexed(&app).await;
     let count = "SELECT count(*), count(DISTINCT position) FROM search";
     let row = app.sql().await.query_one(count, &[]).await.expect("a count");

@@ -52,7 +52,7 @@ pub async fn reindex(app: &TestApp) -> String {
         .output()
         .await
         .expect("the binary runs");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && output.stdout.is_empty(), "{told}");
-    told
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && output.stdout.is_empty(), "{stderr}");
+    stderr
 }

@@ -76,6 +76,17 @@ async fn three_nodes_that_start_together_on_an_empty_database_make_one_schema() 
 }
 
 #[tokio::test]
+async fn database_with_tables_of_somebody_else_is_refused_and_left_as_it_was() {
+    let database = Database::empty().await;
+    database.client().await.batch_execute("CREATE TABLE users (name text)").await.expect("a table");
+    let before = schema(&database).await;
+    let error = store::migrate(database.url()).await.expect_err("the database is in use");
+    let cause = error.source().expect("a cause").to_string();
+    assert!(cause.starts_with("the database has a table users that this program did not make"), "{cause}");
+    assert_eq!(schema(&database).await, before);
+}
+
+#[tokio::test]
 async fn second_run_of_migrations_writes_nothing() {
     let database = Database::migrated().await;
     let sql = database.client().await;

@@ -20,7 +20,7 @@ fn samples() -> (Vec<u8>, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn each_errors_message_begins_with_its_sqlstate_however_the_bytes_arrive() {
+async fn error_message_begins_with_its_sqlstate_however_the_bytes_arrive() {
     let (sent, seen) = samples();
     for piece in [1, 2, 3, 5, 7, 64, 4_096] {
         let (client, mut server) = tokio::io::duplex(piece);
